@@ -1,0 +1,6 @@
+"""ESPCN, the sub-pixel convolution network for image super-resolution, from scratch in NumPy.
+
+Start with `npespcn.shuffle`, the heart, then `npespcn.conv`, `npespcn.layers` and `npespcn.models`.
+"""
+
+__version__ = "0.1.0"

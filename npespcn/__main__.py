@@ -1,0 +1,7 @@
+"""``python -m npespcn``."""
+
+import sys
+
+from npespcn.cli import main
+
+sys.exit(main())

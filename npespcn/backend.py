@@ -1,0 +1,106 @@
+"""NumPy or CuPy, decided by the array in hand.
+
+Nothing in this package imports CuPy unless the caller asks for a GPU or passes a CuPy array. Code
+that must run on both begins with ``xp = array_module(x)`` and then writes ``xp.`` for ``np.``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+"""A NumPy array, or a CuPy array used the same way."""
+
+
+def array_module(*arrays: Array) -> Any:
+    """Return the module, ``numpy`` or ``cupy``, that the arrays belong to.
+
+    The array is asked, not the machine: its class comes from a package, and the package has a
+    class named ``ndarray`` that it is an instance of.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array (a list, a PyTorch tensor), or if they belong to two modules.
+
+    Examples
+    --------
+    >>> array_module(np.zeros(3)).__name__
+    'numpy'
+    """
+    if not arrays:
+        raise TypeError("array_module: needs at least one array")
+    modules = {_module_of(x) for x in arrays}
+    if len(modules) != 1:
+        names = sorted(module.__name__ for module in modules)
+        raise TypeError(f"array_module: all arrays must belong to one module, got {names}")
+    return modules.pop()
+
+
+def _module_of(x: Array) -> ModuleType:
+    for cls in type(x).__mro__:  # subclasses such as numpy.memmap count as their parent
+        module = sys.modules.get(cls.__module__.partition(".")[0])
+        ndarray = getattr(module, "ndarray", None)
+        if module is not None and isinstance(ndarray, type) and isinstance(x, ndarray):
+            return module
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+
+
+def to_host(x: Array) -> Array:
+    """Return `x` as a NumPy array: itself if it is one, else a copy from the GPU's memory."""
+    return x if array_module(x) is np else x.get()  # type: ignore[attr-defined]  # CuPy's method
+
+
+def to_device(x: Array, device: str = "gpu") -> Array:
+    """Return `x` on `device`: ``"cpu"`` (NumPy) or ``"gpu"`` (CuPy, the current CUDA device).
+
+    An array that is already there is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If `device` is neither.
+    RuntimeError
+        If there is no usable GPU. The message says which of the three it is (CuPy is missing, the
+        driver is, or the device is) and what to do.
+    """
+    if device == "cpu":
+        return to_host(x)
+    if device != "gpu":
+        raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {device!r}")
+    cupy = _require_cupy()
+    return x if array_module(x) is cupy else cupy.asarray(x)
+
+
+def _require_cupy() -> Any:
+    """Import CuPy and make sure that a device answers: the import alone says nothing about one."""
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "cupy"
+        problem = "is not installed" if missing else "does not load; reinstall it"
+        raise RuntimeError(
+            f"no GPU: CuPy {problem} (pip install 'npespcn[gpu13]', or [gpu12] for CUDA 12)"
+        ) from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        if "NoDevice" in str(error):
+            count = 0
+        else:
+            raise RuntimeError(
+                f"no GPU: the NVIDIA driver is missing or too old for this CuPy ({error}); "
+                "install the driver, or use the CPU"
+            ) from error
+    if count == 0:
+        raise RuntimeError(
+            "no GPU: the driver finds no CUDA device; check nvidia-smi and CUDA_VISIBLE_DEVICES, "
+            "or use the CPU"
+        )
+    return cupy

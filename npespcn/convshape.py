@@ -1,0 +1,120 @@
+"""What every convolution agrees on: sizes, padding, blocks, and the errors for what does not fit."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from npespcn.backend import Array, array_module
+
+Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""Zeros added ((above, below), (left, right))."""
+Padding: TypeAlias = str | int | Pads
+"""``"same"``, ``"valid"``, zeros on every side, or ((above, below), (left, right))."""
+
+_BLOCK = 4096  # output pixels: a block's columns and products then stay in a core's L2 cache
+_DEVICE_BLOCK = 1 << 20  # a GPU wants few large blocks instead
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return `value` as an int, or raise: it must be a whole number (no bool) from `least`."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    return number
+
+
+def as_pads(padding: Padding, k: int, stride: int) -> Pads:
+    """Return the four pads. An even kernel under "same" has its odd zero below and at the right."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0, 0), (0, 0)
+        if padding != "same":
+            raise ValueError(f"padding must be 'same', 'valid' or a number, got {padding!r}")
+        if stride != 1:
+            raise ValueError(f"padding='same' needs stride 1, got stride={stride}")
+        before = (k - 1) // 2
+        return (before, k - 1 - before), (before, k - 1 - before)
+    if isinstance(padding, tuple):
+        if np.shape(padding) != (2, 2):
+            raise ValueError(
+                f"padding as a tuple must be ((above, below), (left, right)), got {padding!r}"
+            )
+        above, below, left, right = (
+            whole_number("padding", p, 0) for side in padding for p in side
+        )
+        return (above, below), (left, right)
+    p = whole_number("padding", padding, 0)
+    return (p, p), (p, p)
+
+
+def out_size(name: str, size: tuple[int, int], k: int, stride: int, pads: Pads) -> tuple[int, int]:
+    """Return the output's (height, width) for an input of `size`; raise if the kernel is larger."""
+    padded = [side + sum(pad) for side, pad in zip(size, pads, strict=True)]
+    if min(padded) < k:
+        raise ValueError(
+            f"{name}: a {k}x{k} kernel does not fit an input of {size[0]}x{size[1]} "
+            f"padded to {padded[0]}x{padded[1]}"
+        )
+    return (padded[0] - k) // stride + 1, (padded[1] - k) // stride + 1
+
+
+def check_picture(name: str, argument: str, x: Array) -> None:
+    """Raise unless `x` is a real-valued array of shape (N, C, H, W)."""
+    array_module(x)  # a TypeError for anything that is no array
+    if x.ndim != 4:
+        raise ValueError(f"{name}: {argument} must be (N, C, H, W), got shape {x.shape}")
+    if x.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: {argument} must hold real numbers, got {x.dtype}")
+
+
+def check_conv(name: str, x: Array, weight: Array, bias: Array | None = None) -> None:
+    """Raise unless x (N, C, H, W), weight (O, C, k, k) and bias (O,) fit together."""
+    check_picture(name, "x", x)
+    check_picture(name, "weight", weight)
+    if weight.shape[2] != weight.shape[3] or weight.shape[2] < 1:
+        raise ValueError(f"{name}: weight must have a square kernel, got shape {weight.shape}")
+    if x.shape[1] != weight.shape[1]:
+        raise ValueError(
+            f"{name}: x has {x.shape[1]} channels, but weight {weight.shape} "
+            f"takes {weight.shape[1]}"
+        )
+    if bias is not None and bias.shape != (weight.shape[0],):
+        raise ValueError(
+            f"{name}: bias must have shape ({weight.shape[0]},), one for each output channel, "
+            f"got {bias.shape}"
+        )
+
+
+def blocks(xp: Any, n: int, height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Cut (n, height, width) output pixels into (images, rows) of about one cache-full each.
+
+    Small images go several to a block; a large one goes in strips of whole rows. Either way a block
+    of channels-last output is one contiguous piece of memory. The cut depends on the shape alone,
+    never on the number of threads, so that sums are the same to the bit on any of them.
+    """
+    pixels = _BLOCK if xp is np else _DEVICE_BLOCK
+    images = max(1, pixels // max(1, height * width))
+    rows = height if height * width <= pixels else max(1, pixels // width)
+    for i in range(0, n, images):
+        for row in range(0, height, max(1, rows)):
+            yield slice(i, min(i + images, n)), slice(row, min(row + rows, height))
+
+
+def copy_rows(target: Array, x: Array, first_row: int, left: int) -> None:
+    """Copy the rows of x from `first_row` on into `target`, `left` pixels in.
+
+    Both are (N, C, H, W) in shape, whatever their memory order. Rows of `target` that lie above or
+    below x stay as they are, which is how a block at the picture's border keeps its zeros.
+    """
+    above = max(0, -first_row)
+    rows = x[:, :, max(0, first_row) : max(0, first_row + target.shape[2])]
+    target[:, :, above : above + rows.shape[2], left : left + x.shape[3]] = rows

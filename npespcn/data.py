@@ -1,0 +1,326 @@
+"""Pictures to train on: folders or dead leaves, cut into pairs of low and high resolution.
+
+The low resolution is always made here, from the high, by ``images.downscale``: a pair cannot be
+mismatched, and no file name has to be trusted for it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import operator
+import os
+import re
+import signal
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from npespcn.backend import Array
+from npespcn.images import downscale, read_image, rgb_to_y
+from npespcn.synthetic import LeafStatistics, dead_leaves
+from npespcn.threads import thread_count
+
+# --- where pictures come from --------------------------------------------------------------------
+
+
+def load_pictures(
+    folder: str | os.PathLike[str], smallest_side: int = 1
+) -> list[tuple[str, Array]]:
+    """Read every picture in a folder, in natural order (2.png before 10.png).
+
+    Subfolders and hidden files are passed over. Any other file that Pillow cannot read as a
+    picture, and any picture with a side below `smallest_side`, is named in a warning and skipped.
+
+    Returns
+    -------
+    list of (name, picture)
+        The file's name and its pixels, (H, W, 3) uint8 RGB.
+
+    Raises
+    ------
+    OSError
+        If `folder` is no folder that can be read.
+    ValueError
+        If no picture is left.
+    """
+    names = [entry.name for entry in os.scandir(folder) if not entry.is_dir()]
+    pictures = []
+    for name in sorted(names, key=_natural_key):
+        if name.startswith("."):
+            continue
+        try:
+            picture = read_image(Path(folder, name))
+        except (OSError, ValueError) as error:
+            warnings.warn(f"skipped {name}: {error}", stacklevel=2)
+            continue
+        height, width, _ = picture.shape
+        if min(height, width) < smallest_side:
+            warnings.warn(
+                f"skipped {name}: {width} x {height} pixels, "
+                f"at least {smallest_side} x {smallest_side} are needed",
+                stacklevel=2,
+            )
+            continue
+        pictures.append((name, picture))
+    if not pictures:
+        raise ValueError(f"load_pictures: no usable picture in {os.fspath(folder)}")
+    return pictures
+
+
+def _natural_key(name: str) -> tuple[list[str | int], str]:
+    """Compare runs of digits as numbers; the name itself settles 1.png against 01.png."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+
+
+def dead_leaves_pictures(
+    count: int,
+    size: int = 320,
+    seed: int = 0,
+    *,
+    first: int = 0,
+    statistics: LeafStatistics | None = None,
+    workers: int | None = 1,
+    progress: Callable[[int], object] | None = None,
+) -> list[Array]:
+    """Make dead-leaves pictures number `first` to ``first + count - 1`` of the series `seed`.
+
+    Picture i depends on `seed` and i alone: not on `count`, `first` or `workers`.
+
+    Parameters
+    ----------
+    count
+        How many.
+    size, statistics
+        As in `dead_leaves`.
+    seed
+        Which series of pictures, a whole number from 0.
+    first
+        The number of the first picture, from 0.
+    workers
+        Processes that share the work; None is one for each available core (`thread_count`). More
+        than one must be asked for, because a script that does so needs the usual
+        ``if __name__ == "__main__":`` around its own work.
+    progress
+        Called after each picture with how many are done.
+
+    Returns
+    -------
+    list of (size, size, 3) uint8 arrays
+    """
+    workers = thread_count() if workers is None else workers
+    workers = min(workers, count // _WORTH_A_PROCESS)
+    picture = partial(_picture, size=size, seed=seed, statistics=statistics)
+    numbers = range(first, first + count)
+    if workers < 2:
+        return _collect(map(picture, numbers), progress)
+    with ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+    ) as pool:
+        return _collect(pool.map(picture, numbers, chunksize=4), progress)
+
+
+_WORTH_A_PROCESS = 16  # pictures; starting one takes about as long as making ten
+
+
+def _picture(i: int, *, size: int, seed: int, statistics: LeafStatistics | None) -> Array:
+    return dead_leaves(
+        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,))), size, statistics
+    )
+
+
+def _collect(pictures: Iterator[Array], progress: Callable[[int], object] | None) -> list[Array]:
+    done = []
+    for picture in pictures:
+        done.append(picture)
+        if progress is not None:
+            progress(len(done))
+    return done
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent, which stops the workers; they would each print a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+# --- pairs of low and high resolution ------------------------------------------------------------
+
+
+class PairedPatches:
+    """Pictures in memory, as planes of low and high resolution, and random patches of them.
+
+    Parameters
+    ----------
+    pictures : iterable of (H, W, 3) or (H, W), uint8
+        RGB or grey; sides are cropped to multiples of `scale`.
+    scale
+        The factor between low and high resolution, from 1.
+    channels
+        1: studio-range luma divided by 255, unrounded (black 16/255, white 235/255).
+        3: RGB divided by 255.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no picture, if one is not as above, or if `channels` is not 1 or 3.
+    """
+
+    def __init__(self, pictures: Iterable[Array], scale: int, channels: int = 1) -> None:
+        self.scale = operator.index(scale)
+        self.channels = channels
+        self._pairs = [_pair(picture, self.scale, channels) for picture in pictures]
+        if not self._pairs:
+            raise ValueError("PairedPatches: there must be at least one picture")
+        areas = [lr.shape[1] * lr.shape[2] for lr, _ in self._pairs]
+        self._area_up_to = np.cumsum(areas)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._pairs)
+
+    def batch(
+        self, rng: np.random.Generator, batch_size: int, patch_size: int
+    ) -> tuple[Array, Array]:
+        """Cut random patches: low resolution (N, C, p, p) and high resolution (N, C, p*r, p*r).
+
+        A picture's chance is proportional to its area, its patch's place is uniform, and so is
+        the choice among the eight flips and quarter turns. One call takes ``4 * batch_size``
+        numbers from `rng`, whatever they turn out to be.
+
+        Parameters
+        ----------
+        rng
+            Where the random numbers come from.
+        batch_size
+            How many patches, N.
+        patch_size
+            Their side p in LR pixels. No picture may be smaller.
+
+        Returns
+        -------
+        lr, hr
+            float32, C-contiguous.
+
+        Raises
+        ------
+        ValueError
+            If `patch_size` is larger than a side of a picture's low resolution.
+        """
+        n, c, p, r = batch_size, self.channels, patch_size, self.scale
+        smallest = min(min(lr.shape[1:]) for lr, _ in self._pairs)
+        if not 1 <= p <= smallest:
+            raise ValueError(
+                f"PairedPatches.batch: patch_size must be from 1 to {smallest}, the shortest side "
+                f"of the pictures at low resolution (scale={r}), got {p}"
+            )
+        lr_batch = np.empty((n, c, p, p), np.float32)
+        hr_batch = np.empty((n, c, p * r, p * r), np.float32)
+        draws = rng.random((n, 4))  # which picture, row, column, turn
+        which = np.searchsorted(self._area_up_to, draws[:, 0] * self._area_up_to[-1], "right")
+        for i, (u_row, u_column, u_turn) in enumerate(draws[:, 1:].tolist()):
+            lr, hr = self._pairs[which[i]]
+            row = int(u_row * (lr.shape[1] - p + 1))
+            column = int(u_column * (lr.shape[2] - p + 1))
+            turn = int(u_turn * 8)
+            lr_patch = lr[:, row : row + p, column : column + p]
+            hr_patch = hr[:, row * r : (row + p) * r, column * r : (column + p) * r]
+            lr_batch[i] = _turned(lr_patch, turn)
+            hr_batch[i] = _turned(hr_patch, turn)
+        return lr_batch, hr_batch
+
+
+def _turned(x: Array, turn: int) -> Array:
+    """Return one of the eight flips and quarter turns of a square (C, p, p), as a view."""
+    if turn & 1:
+        x = x[:, ::-1]
+    if turn & 2:
+        x = x[:, :, ::-1]
+    return x.swapaxes(1, 2) if turn & 4 else x
+
+
+class LeafStream(PairedPatches):
+    """Patches of dead leaves that are generated while training: no picture stays for ever.
+
+    There are always `count` pictures, and after every `every` batches the oldest makes way for
+    the next of the series. Which ones they are follows from `seed` and `step`, the number of
+    batches so far, alone: ``LeafStream(..., step=saved.step)`` goes on where another stopped.
+
+    Parameters
+    ----------
+    scale, channels
+        As in `PairedPatches`.
+    count
+        How many pictures to keep.
+    every
+        Batches between two new pictures.
+    size, seed, statistics, workers, progress
+        As in `dead_leaves_pictures`, which makes the first `count`.
+    step
+        How many batches were drawn before.
+    """
+
+    def __init__(
+        self,
+        scale: int,
+        channels: int = 1,
+        *,
+        count: int = 100,
+        every: int = 10,
+        size: int = 320,
+        seed: int = 0,
+        step: int = 0,
+        statistics: LeafStatistics | None = None,
+        workers: int | None = 1,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        self.step = step
+        self._every = every
+        self._make = partial(dead_leaves_pictures, size=size, seed=seed, statistics=statistics)
+        first = step // every
+        pictures = self._make(count, first=first, workers=workers, progress=progress)
+        # Picture i has place i % count, so that a new one takes the place of the oldest.
+        super().__init__(np.roll(pictures, first % count, axis=0), scale, channels)
+
+    def batch(
+        self, rng: np.random.Generator, batch_size: int, patch_size: int
+    ) -> tuple[Array, Array]:
+        """Cut random patches as `PairedPatches.batch` does, then renew a picture if it is time."""
+        lr, hr = super().batch(rng, batch_size, patch_size)
+        self.step += 1
+        if self.step % self._every == 0:
+            newest = self.step // self._every + len(self) - 1
+            (picture,) = self._make(1, first=newest)
+            self._pairs[newest % len(self)] = _pair(picture, self.scale, self.channels)
+        return lr, hr
+
+
+def validation_pairs(
+    pictures: Sequence[Array], scale: int, channels: int = 1
+) -> list[tuple[Array, Array]]:
+    """Make pairs of whole pictures: low resolution (1, C, h, w), high resolution (1, C, h*r, w*r).
+
+    Parameters and errors are those of `PairedPatches`.
+    """
+    pairs = [_pair(picture, operator.index(scale), channels) for picture in pictures]
+    return [(lr[None], hr[None]) for lr, hr in pairs]
+
+
+def _pair(picture: Array, scale: int, channels: int) -> tuple[Array, Array]:
+    """Make the planes of one picture, (C, h, w) and (C, h*r, w*r), float32 on the scale 0 to 1."""
+    lr = downscale(picture, scale)
+    hr = picture[: lr.shape[0] * scale, : lr.shape[1] * scale]
+    return _planes(lr, channels), _planes(hr, channels)
+
+
+def _planes(picture: Array, channels: int) -> Array:
+    if channels not in (1, 3):
+        raise ValueError(f"channels must be 1 (luma) or 3 (RGB), got {channels}")
+    rgb = np.asarray(picture, np.float64)
+    if rgb.ndim == 2:
+        rgb = np.stack([rgb] * 3, axis=-1)  # (H, W, 3)
+    values = rgb_to_y(rgb)[..., None] if channels == 1 else rgb  # (H, W, C)
+    return np.ascontiguousarray(values.transpose(2, 0, 1) / 255, dtype=np.float32)  # (C, H, W)

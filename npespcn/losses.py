@@ -1,0 +1,52 @@
+"""Losses: (prediction, target) -> (value, dprediction), both means over all elements.
+
+The value stays where the arrays are, as a 0-d array; ``float(value)`` reads it.
+"""
+
+from __future__ import annotations
+
+from npespcn.backend import Array, array_module
+
+
+def mse(prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Mean squared error: mean (p - t)², gradient 2 (p - t) / size. PSNR is its logarithm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, dprediction = mse(np.array([1.0, 4.0]), np.array([1.0, 2.0]))
+    >>> float(value), dprediction
+    (2.0, array([0., 2.]))
+    """
+    difference = _difference("mse", prediction, target)
+    return (difference * difference).mean(), difference * (2 / difference.size)
+
+
+def l1(prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Mean absolute error: mean |p - t|, gradient sign(p - t) / size, 0 where they are equal."""
+    difference = _difference("l1", prediction, target)
+    xp = array_module(difference)
+    return xp.abs(difference).mean(), xp.sign(difference) / difference.size
+
+
+def charbonnier(prediction: Array, target: Array, epsilon: float = 1e-3) -> tuple[Array, Array]:
+    """A smooth L1: mean sqrt((p - t)² + ε²), gradient (p - t) / sqrt((p - t)² + ε²) / size.
+
+    Charbonnier et al. 1994; for super-resolution with ε = 0.001, Lai et al. 2017 (LapSRN).
+    """
+    difference = _difference("charbonnier", prediction, target)
+    root = array_module(difference).sqrt(difference * difference + epsilon**2)
+    return root.mean(), difference / root / difference.size
+
+
+def _difference(name: str, prediction: Array, target: Array) -> Array:
+    array_module(prediction, target)
+    if prediction.shape != target.shape or prediction.size == 0:
+        raise ValueError(
+            f"{name}: prediction and target must have one shape, and not be empty, "
+            f"got {prediction.shape} and {target.shape}"
+        )
+    if prediction.dtype.kind != "f":
+        raise TypeError(f"{name}: prediction must be floating-point, got {prediction.dtype}")
+    difference: Array = prediction - target.astype(prediction.dtype)
+    return difference

@@ -1,0 +1,72 @@
+"""Work on blocks, side by side: a thread pool over Python code, the BLAS held to one thread.
+
+NumPy releases the interpreter's lock in copies, ufuncs and matrix products, so plain threads keep
+every core busy with *whole blocks* of work. The BLAS would rather split each product, which on
+products as small as ours costs more than it gains; `one_blas_thread` tells it not to.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_here = threading.local()  # .is_worker: whether this thread belongs to the pool
+
+
+def thread_count() -> int:
+    """Return ``NPESPCN_THREADS``, or else the number of cores that this process may use.
+
+    Raises
+    ------
+    ValueError
+        If ``NPESPCN_THREADS`` is set to something that is not a whole number from 1.
+    """
+    setting = os.environ.get("NPESPCN_THREADS", "").strip()
+    if not setting:
+        affinity = getattr(os, "sched_getaffinity", None)  # missing on macOS and Windows
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    if not (setting.isascii() and setting.isdigit() and int(setting) >= 1):
+        raise ValueError(f"NPESPCN_THREADS must be a whole number from 1, got {setting!r}")
+    return int(setting)
+
+
+def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Return ``[function(item) for item in items]``, computed by `thread_count` threads.
+
+    Which thread does what changes nothing in the results: they come back in order. A call from
+    inside a worker, and one with a single item, runs where it is.
+    """
+    items = list(items)
+    threads = min(thread_count(), len(items))
+    with one_blas_thread():
+        if threads <= 1 or getattr(_here, "is_worker", False):
+            return [function(item) for item in items]
+        return list(_pool(os.getpid(), thread_count()).map(function, items))
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Hold the BLAS (and LAPACK) to one thread inside the ``with`` block."""
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # looking for the libraries takes a millisecond: once
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(pid: int, threads: int) -> ThreadPoolExecutor:  # a forked child needs a pool of its own
+    return ThreadPoolExecutor(threads, "npespcn", initializer=_mark_as_worker)
+
+
+def _mark_as_worker() -> None:
+    _here.is_worker = True

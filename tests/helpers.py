@@ -1,0 +1,61 @@
+"""What several test files need: PyTorch or a GPU if there is one, and measures of agreement."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from npespcn.backend import Array, to_device, to_host
+
+
+def require_torch() -> Any:
+    """Return torch. Without it the test is skipped, or fails if NPESPCN_REQUIRE_TORCH=1."""
+    if os.environ.get("NPESPCN_REQUIRE_TORCH") == "1":
+        return importlib.import_module("torch")
+    return pytest.importorskip("torch")
+
+
+def require_gpu() -> Any:
+    """Return CuPy. Without a device the test is skipped, or fails if NPESPCN_REQUIRE_GPU=1."""
+    try:
+        to_device(np.zeros(1), "gpu")
+    except RuntimeError as error:
+        if os.environ.get("NPESPCN_REQUIRE_GPU") == "1":
+            raise
+        pytest.skip(str(error))
+    return importlib.import_module("cupy")
+
+
+def relative_error(actual: Array, expected: Array) -> float:
+    """Return max |actual - expected| / max |expected|, in float64 on the host."""
+    a = to_host(actual).astype(np.float64)
+    b = to_host(expected).astype(np.float64)
+    assert a.shape == b.shape, f"shapes differ: {a.shape} and {b.shape}"
+    if a.size == 0:
+        return 0.0
+    scale = np.abs(b).max()
+    return float(np.abs(a - b).max() / (scale if scale > 0 else 1.0))
+
+
+def adjoint_gap(
+    forward: Callable[[Array], Array], backward: Callable[[Array], Array], x: Array, g: Array
+) -> float:
+    """Return |<A x, g> - <x, At g>| / (|A x| |g|) for a linear map A and its supposed adjoint At.
+
+    Near zero for a true adjoint. Use a random `g`: with all ones, any permutation passes.
+    """
+    y, dx = to_host(forward(x)), to_host(backward(g))
+    x, g = to_host(x), to_host(g)
+    assert y.shape == g.shape, f"forward gives {y.shape}, the upstream gradient is {g.shape}"
+    assert dx.shape == x.shape, f"backward gives {dx.shape}, the input is {x.shape}"
+    gap = _inner(y, g) - _inner(x, dx)
+    return abs(gap) / np.sqrt(_inner(y, y) * _inner(g, g))
+
+
+def _inner(a: Array, b: Array) -> float:
+    return float(np.sum(a.astype(np.float64) * b.astype(np.float64)))

@@ -1,0 +1,125 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from npespcn.images import rgb_to_y
+from npespcn.synthetic import LeafStatistics, _colours, _noise_field, _radii, dead_leaves
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("size", [16, 33, 64])
+def test_shape_and_dtype(size):
+    picture = dead_leaves(rng(), size)
+    assert picture.shape == (size, size, 3)
+    assert picture.dtype == np.uint8
+    assert picture.flags.writeable
+
+
+def test_the_seed_decides():
+    one = dead_leaves(rng(1), 48)
+    np.testing.assert_array_equal(one, dead_leaves(rng(1), 48))
+    assert not np.array_equal(one, dead_leaves(rng(2), 48))
+    generator = rng(1)
+    assert not np.array_equal(dead_leaves(generator, 48), dead_leaves(generator, 48))
+
+
+def test_too_small_a_size_is_refused():
+    with pytest.raises(ValueError, match="dead_leaves: size must be at least 16, got 15"):
+        dead_leaves(rng(), 15)
+
+
+def test_statistics_are_like_those_of_photographs():
+    """Ranges within which most photographs of BSD200 lie, on the mean over pictures."""
+    pictures = [dead_leaves(rng(i)) for i in range(8)]
+    luma = [rgb_to_y(p.astype(np.float64)) for p in pictures]
+    steps = [np.abs(np.diff(y, axis=1)) for y in luma]
+    assert 100 < np.mean(luma) < 150
+    assert 35 < np.mean([y.std() for y in luma]) < 65
+    assert 0.4 < np.mean([(step < 3).mean() for step in steps]) < 0.75  # flat nearly everywhere
+    assert 0.03 < np.mean([(step > 25).mean() for step in steps]) < 0.15  # and edges here and there
+    clipped = np.mean([((p == 0) | (p == 255)).mean() for p in pictures])
+    assert clipped < 0.06
+    frequency = np.hypot(np.fft.fftfreq(320)[:, None], np.fft.fftfreq(320))
+    window = np.hanning(320)[:, None] * np.hanning(320)
+    power = sum(np.abs(np.fft.fft2((y - y.mean()) * window)) ** 2 for y in luma)
+    low, high = (power[(frequency > f) & (frequency < 1.3 * f)].mean() for f in (0.03, 0.2))
+    slope = np.log(high / low) / np.log(0.2 / 0.03)
+    assert -3 < slope < -1.5  # 1/f² is the law of photographs
+
+
+def test_parameters_do_what_they_say():
+    plain = LeafStatistics(ground=50, shading=0, texture=(0, 0), softened=0)
+
+    def picture(**changes):
+        return dead_leaves(rng(3), 128, dataclasses.replace(plain, **changes)).astype(float)
+
+    def busy(x):
+        return np.abs(np.diff(x.mean(axis=2), axis=1)).mean()
+
+    assert busy(picture(leaves=(3000, 3000))) > 1.5 * busy(picture(leaves=(300, 300)))
+    assert picture(contrast=50, tint=0).std() < 0.5 * picture(contrast=1, tint=0).std()
+    assert busy(picture(ground=500, leaves=(0, 0))) > 2 * busy(picture(ground=5, leaves=(0, 0)))
+    assert np.ptp(picture(tint=0, hue=0), axis=2).max() == 0
+    assert np.ptp(picture(tint=0.2, hue=0), axis=2).mean() > 10
+    assert busy(picture(softened=1, softness=(2, 2))) < 0.8 * busy(picture())
+    grain = picture(texture=(6, 6)) - picture()
+    inside = (picture() > 40) & (picture() < 215)  # nothing clipped
+    assert grain[inside].std() == pytest.approx(6, abs=0.7)
+    light = picture(shading=0.12) / np.maximum(picture(), 1)
+    assert light[inside].std() == pytest.approx(0.12, abs=0.04)
+
+
+def test_radii_have_the_density_that_they_promise():
+    radii = _radii(rng(), 200_000, 1.5, 100.0, 3.0)
+    assert radii.min() >= 1.5
+    assert radii.max() <= 100
+    for r in (2.0, 3.0, 6.0, 12.0):  # of density r⁻³, a part of about (1.5 / r)² exceeds r
+        expected = (r**-2 - 100.0**-2) / (1.5**-2 - 100.0**-2)
+        assert (radii > r).mean() == pytest.approx(expected, abs=0.005)
+    assert (_radii(rng(), 9, 5.0, 2.0, 3.0) == 5).all()  # tiny pictures: no room for larger ones
+
+
+def test_colours_keep_their_luma_and_never_clip():
+    coloured = LeafStatistics(tint=0.3, hue=0.3)
+    grey = _colours(rng(), 20_000, dataclasses.replace(coloured, tint=0, hue=0))
+    colours = _colours(rng(), 20_000, coloured)
+    assert colours.min() >= 0
+    assert colours.max() <= 255
+    assert np.ptp(colours, axis=1).mean() > 30
+    luma = colours @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(luma, grey[:, 0], atol=1.01)  # four roundings
+    beta = grey[:, 0] / 255  # Beta(1.5, 1.5) has mean 1/2 and variance 1/16
+    assert beta.mean() == pytest.approx(0.5, abs=0.01)
+    assert beta.var() == pytest.approx(1 / 16, abs=0.002)
+
+
+@pytest.mark.parametrize("slope", [1.0, 1.6])
+def test_noise_has_its_slope_and_unit_variance(slope):
+    fields = [_noise_field(rng(i), 96, slope) for i in range(40)]
+    assert fields[0].std() == pytest.approx(1, abs=1e-3)
+    assert fields[0].mean() == pytest.approx(0, abs=1e-3)
+    power = sum(np.abs(np.fft.fft2(field)) ** 2 for field in fields)
+    frequency = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.fftfreq(96))
+    band = (frequency > 0.05) & (frequency < 0.5)
+    fit = np.polyfit(np.log(frequency[band]), np.log(power[band]), 1)[0]
+    assert fit == pytest.approx(-2 * slope, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"polygons": 0.8, "strokes": 0.3},
+        {"polygons": -0.1},
+        {"strokes": -0.1},
+        {"contrast": 0},
+        {"smallest_radius": 0},
+        {"radius_exponent": 1},
+    ],
+)
+def test_impossible_statistics_are_refused(changes):
+    with pytest.raises(ValueError, match=f"LeafStatistics: .*{next(iter(changes.values()))}"):
+        LeafStatistics(**changes)
