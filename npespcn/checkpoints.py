@@ -94,14 +94,14 @@ class RunFolder:
         extra["progress"] = json.dumps(progress)
         extra |= {f"history/{key}": np.asarray(values) for key, values in history.items()}
         model.save(self.path / LAST, extra)
-        with atomic_write(self.path / HISTORY) as temporary:
-            with temporary.open("w", newline="") as file:
-                table = csv.writer(file)
-                table.writerow(history)
-                table.writerows(
-                    ["" if value != value else value for value in row]  # NaN: not measured
-                    for row in zip(*history.values(), strict=True)
-                )
+        path = self.path / HISTORY
+        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(history)
+            table.writerows(
+                ["" if value != value else value for value in row]  # NaN: not measured
+                for row in zip(*history.values(), strict=True)
+            )
 
     def save_best(self, model: Network) -> None:
         """Write the network as the best so far."""
@@ -120,9 +120,8 @@ class RunFolder:
         path = self.path / LAST
         saved = type(model).load(path)
         if saved.options != model.options:
-            raise ValueError(
-                f"{path} is of a network with other options: {_differences(saved.options, model.options)}"
-            )
+            differences = _differences(saved.options, model.options)
+            raise ValueError(f"{path} is of a network with other options: {differences}")
         arrays = read_npz(path)
         try:
             progress = json.loads(str(arrays["progress"]))

@@ -13,12 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from npespcn import __version__
-from npespcn.backend import Array, to_device
+from npespcn.centring import centre_biases
 from npespcn.convshape import whole_number
-from npespcn.data import PairedPatches, dead_leaves_pictures, load_pictures, validation_pairs
+from npespcn.data import (
+    LeafStream,
+    PairedPatches,
+    dead_leaves_pictures,
+    load_pictures,
+    validation_pairs,
+)
 from npespcn.images import read_image
 from npespcn.losses import charbonnier, l1, mse
 from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
@@ -34,7 +38,7 @@ VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless it ask
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    warnings.showwarning = _warn
+    warnings.showwarning = _warn  # type: ignore[assignment]  # it ignores what it is not told
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -50,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(options: argparse.Namespace) -> None:
     """Train an ESPCN into a folder, and draw its learning curve."""
-    model = _untrained(options).to(options.device)
+    model = _untrained(options)
+    centre_biases(model, 0.5)
+    model.to(options.device)
     out = Path(options.out or f"runs/espcn_x{options.scale}")
     if options.val:
         held_out = [picture for _, picture in load_pictures(options.val, 4 * options.scale)]
@@ -60,10 +66,10 @@ def train(options: argparse.Namespace) -> None:
     least = options.patch_size * options.scale
     if options.data:
         pictures = [picture for _, picture in load_pictures(options.data, least)]
+        data = PairedPatches(pictures, options.scale, options.channels)
     else:
         print(f"drawing {options.pictures} dead-leaves pictures", file=sys.stderr)
-        pictures = dead_leaves_pictures(options.pictures, seed=options.seed, workers=None)
-    data = PairedPatches(pictures, options.scale, options.channels)
+        data = _dead_leaves(options, max(320, least))
     try:
         history = fit(
             model,
@@ -91,7 +97,7 @@ def train(options: argparse.Namespace) -> None:
     save(curve, out / "learning_curve.png")
     measured = [value for value in history["val_psnr"] if value == value]
     print(
-        f"{out}: {len(pictures)} pictures, {options.steps} steps; on {len(held_out)} pictures held "
+        f"{out}: {len(data)} pictures, {options.steps} steps; on {len(held_out)} pictures held "
         f"out {max(measured):.2f} dB at best, {measured[-1]:.2f} dB at last (bicubic "
         f"{bicubic:.2f} dB)\n{out}/best.npz and last.npz, history.csv, learning_curve.png"
     )
@@ -105,7 +111,8 @@ def explain(options: argparse.Namespace) -> None:
     if options.weights:
         model = ESPCN.load(options.weights)
         picture = read_image(options.image) if options.image else dead_leaves_pictures(1, 96)[0]
-        features, image = channel_pictures(model, picture)
+        (lr, _), *_ = validation_pairs([picture], 1, model.options["channels"])
+        features, image = model.subpixel_channels(lr)[0], model.predict(lr)[0]
         figures.save(figures.channel_maps(features, image), out)
     elif out.suffix.lower() == ".gif":
         figures.explain_gif(out, options.scale, options.channels, options.order)
@@ -127,11 +134,28 @@ def _untrained(options: argparse.Namespace) -> ESPCN:
     )
 
 
+def _dead_leaves(options: argparse.Namespace, size: int) -> PairedPatches:
+    if options.renew:
+        return LeafStream(
+            options.scale,
+            options.channels,
+            count=options.pictures,
+            every=options.renew,
+            size=size,
+            seed=options.seed,
+            workers=None,
+        )
+    pictures = dead_leaves_pictures(options.pictures, size, options.seed, workers=None)
+    return PairedPatches(pictures, options.scale, options.channels)
+
+
 def _optimizer(options: argparse.Namespace, model: ESPCN) -> Optimizer:
     make: Any = OPTIMIZERS[options.optimizer]
     factors = {"conv3": options.last_layer}
-    return make(model, lr_factors=factors) if options.lr is None else make(
-        model, lr=options.lr, lr_factors=factors
+    return (
+        make(model, lr_factors=factors)
+        if options.lr is None
+        else make(model, lr=options.lr, lr_factors=factors)
     )
 
 
@@ -164,6 +188,8 @@ def _add_train(commands: Any) -> None:
     add = parser.add_argument
     add("--data", metavar="DIR", help="train on the pictures in this folder")
     add("--pictures", type=_from(1), default=200, metavar="N", help="dead-leaves pictures to draw")
+    add("--renew", type=_from(0), default=0, metavar="N",
+        help="replace a dead-leaves picture after every N steps; 0: keep them")  # fmt: skip
     add("--val", metavar="DIR", help="validate on the pictures in this folder")
     add("--scale", type=_from(1), default=3, metavar="R", help="how many times larger")
     add("--steps", type=_from(1), default=6000, metavar="N", help="training steps in all")

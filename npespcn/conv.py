@@ -19,6 +19,8 @@ block of pixels at a time, in one of two ways, whichever moves fewer numbers:
 
 from __future__ import annotations
 
+from typing import Any
+
 from npespcn import rowconv
 from npespcn.backend import Array, array_module
 from npespcn.convshape import (
@@ -28,6 +30,8 @@ from npespcn.convshape import (
     blocks,
     check_conv,
     check_picture,
+    check_weight,
+    common_dtype,
     copy_rows,
     out_size,
     whole_number,
@@ -62,7 +66,7 @@ def conv2d_loop(
     out_channels, channels, k, _ = weight.shape
     stride, pads, (out_h, out_w) = _geometry("conv2d_loop", x.shape[2:], k, stride, padding)
     padded = xp.pad(x, ((0, 0), (0, 0), *pads))
-    y = xp.zeros((len(x), out_channels, out_h, out_w), xp.result_type(x, weight))
+    y = xp.zeros((len(x), out_channels, out_h, out_w), common_dtype(x, weight, bias))
     for n in range(len(x)):
         for o in range(out_channels):
             for p in range(out_h):
@@ -96,7 +100,7 @@ def im2col(x: Array, kernel_size: int, stride: int = 1, padding: Padding = 0) ->
     padded = array_module(x).pad(x, ((0, 0), (0, 0), *pads))
     windows = _windows(padded, k, stride).transpose(3, 0, 1, 2, 4, 5)  # (N, C, k, k, H', W')
     n, c, _, _, out_h, out_w = windows.shape
-    return windows.reshape(n, c * k * k, out_h * out_w)  # of our own padded copy, never of x
+    return windows.copy().reshape(n, c * k * k, out_h * out_w)  # never a view, so writeable
 
 
 def col2im(
@@ -112,6 +116,8 @@ def col2im(
     pixel under several positions gets the *sum* of what they hold. ``torch.nn.Fold``.
     """
     array_module(columns)
+    if len(shape) != 4:
+        raise ValueError(f"col2im: shape must be (N, C, H, W), got {tuple(shape)}")
     n, c, h, w = shape
     k = whole_number("col2im: kernel_size", kernel_size, 1)
     stride, pads, (out_h, out_w) = _geometry("col2im", (h, w), k, stride, padding)
@@ -120,7 +126,7 @@ def col2im(
             f"col2im: columns of {shape} under a {k}x{k} kernel must be "
             f"{(n, c * k * k, out_h * out_w)}, got {columns.shape}"
         )
-    padded = _zeros_around(columns, shape, pads)
+    padded = _zeros_around(columns, shape, pads, columns.dtype)
     split = columns.reshape(n, c, k, k, out_h, out_w).transpose(1, 2, 3, 0, 4, 5)
     _add_windows(padded, split, stride)
     return _crop(padded, (h, w), pads)
@@ -140,7 +146,7 @@ def conv2d_forward(
     if stride == 1 and rowconv.moves_less(channels, out_channels, k):
         return rowconv.forward(x, weight, bias, pads)
     matrix = weight.reshape(out_channels, channels * k * k)
-    y = xp.empty((len(x), out_h, out_w, out_channels), xp.result_type(x, weight))
+    y = xp.empty((len(x), out_h, out_w, out_channels), common_dtype(x, weight, bias))
     for images, rows in blocks(xp, len(x), out_h, out_w):
         columns = _block_columns(x[images], rows, k, stride, pads)  # (C*k*k, pixels)
         y_block = y[images, rows].reshape(-1, out_channels)  # a view: (pixels, O)
@@ -153,7 +159,7 @@ def conv2d_forward(
 def conv2d_backward(
     dy: Array, x: Array, weight: Array, stride: int = 1, padding: Padding = 0
 ) -> tuple[Array, Array, Array]:
-    """Return (dx, dweight, dbias) of `conv2d_forward` for an upstream gradient dy (N, O, H', W')."""
+    """Return (dx, dweight, dbias) of `conv2d_forward` for the upstream gradient dy (N, O, H', W')."""
     dx = conv2d_input_gradient(dy, weight, x.shape, stride, padding)
     dweight = conv2d_weight_gradient(dy, x, weight.shape[2], stride, padding)
     return dx, dweight, dy.sum(axis=(0, 2, 3))
@@ -174,17 +180,22 @@ def conv2d_input_gradient(
     ``weight.T @ dy`` goes back through `col2im`.
     """
     name = "conv2d_input_gradient"
-    check_picture(name, "weight", weight)
+    check_weight(name, weight)
     k = weight.shape[2]
+    if len(shape) != 4 or shape[1] != weight.shape[1]:
+        raise ValueError(
+            f"{name}: shape must be (N, {weight.shape[1]}, H, W) for weight {weight.shape}, "
+            f"got {tuple(shape)}"
+        )
     stride, pads = _check_upstream(name, dy, weight.shape[0], k, shape, stride, padding)
-    if stride == 1 and max(max(pads)) < k:
+    if stride == 1 and max(map(max, pads)) < k:
         flipped = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, O, k, k)
         (above, below), (left, right) = pads
         rest = ((k - 1 - above, k - 1 - below), (k - 1 - left, k - 1 - right))
         return conv2d_forward(dy, flipped, padding=rest)
     xp = array_module(dy, weight)
     n, c, h, w = shape
-    dx = _zeros_around(dy, (n, c, h, w), pads)
+    dx = _zeros_around(dy, (n, c, h, w), pads, xp.result_type(dy, weight))
     dy_last = dy.transpose(0, 2, 3, 1)  # (N, H', W', O)
     matrix = weight.reshape(weight.shape[0], c * k * k)
     for images, rows in blocks(xp, *dy_last.shape[:3]):
@@ -205,6 +216,7 @@ def conv2d_weight_gradient(
     """
     name = "conv2d_weight_gradient"
     check_picture(name, "x", x)
+    check_picture(name, "dy", dy)
     k = whole_number(f"{name}: kernel_size", kernel_size, 1)
     out_channels, channels = dy.shape[1], x.shape[1]
     stride, pads = _check_upstream(name, dy, out_channels, k, x.shape, stride, padding)
@@ -275,10 +287,10 @@ def _block_columns(x: Array, rows: slice, k: int, stride: int, pads: Pads) -> Ar
     return _windows(padded, k, stride).reshape(c * k * k, -1)
 
 
-def _zeros_around(like: Array, shape: tuple[int, int, int, int], pads: Pads) -> Array:
+def _zeros_around(like: Array, shape: tuple[int, int, int, int], pads: Pads, dtype: Any) -> Array:
     n, c, h, w = shape
     xp = array_module(like)
-    padded: Array = xp.zeros((n, c, h + sum(pads[0]), w + sum(pads[1])), like.dtype)
+    padded: Array = xp.zeros((n, c, h + sum(pads[0]), w + sum(pads[1])), dtype)
     return padded
 
 

@@ -1,4 +1,4 @@
-"""What every convolution agrees on: sizes, padding, blocks, and the errors for what does not fit."""
+"""What every convolution agrees on: sizes, padding, blocks, and errors for what does not fit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def as_pads(padding: Padding, k: int, stride: int) -> Pads:
         before = (k - 1) // 2
         return (before, k - 1 - before), (before, k - 1 - before)
     if isinstance(padding, tuple):
-        if np.shape(padding) != (2, 2):
+        if len(padding) != 2 or any(not isinstance(p, tuple) or len(p) != 2 for p in padding):
             raise ValueError(
                 f"padding as a tuple must be ((above, below), (left, right)), got {padding!r}"
             )
@@ -76,12 +76,20 @@ def check_picture(name: str, argument: str, x: Array) -> None:
         raise TypeError(f"{name}: {argument} must hold real numbers, got {x.dtype}")
 
 
+def check_weight(name: str, weight: Array) -> None:
+    """Raise unless `weight` is a real-valued array of shape (O, C, k, k), none of them 0."""
+    check_picture(name, "weight", weight)
+    if weight.shape[2] != weight.shape[3]:
+        raise ValueError(f"{name}: weight must have a square kernel, got shape {weight.shape}")
+    if 0 in weight.shape:
+        raise ValueError(f"{name}: weight must not be empty, got shape {weight.shape}")
+
+
 def check_conv(name: str, x: Array, weight: Array, bias: Array | None = None) -> None:
     """Raise unless x (N, C, H, W), weight (O, C, k, k) and bias (O,) fit together."""
     check_picture(name, "x", x)
-    check_picture(name, "weight", weight)
-    if weight.shape[2] != weight.shape[3] or weight.shape[2] < 1:
-        raise ValueError(f"{name}: weight must have a square kernel, got shape {weight.shape}")
+    check_weight(name, weight)
+    array_module(x, weight, *(() if bias is None else (bias,)))  # all on one device
     if x.shape[1] != weight.shape[1]:
         raise ValueError(
             f"{name}: x has {x.shape[1]} channels, but weight {weight.shape} "
@@ -92,6 +100,11 @@ def check_conv(name: str, x: Array, weight: Array, bias: Array | None = None) ->
             f"{name}: bias must have shape ({weight.shape[0]},), one for each output channel, "
             f"got {bias.shape}"
         )
+
+
+def common_dtype(x: Array, weight: Array, bias: Array | None) -> Any:
+    """Return the dtype that NumPy gives a sum of the three."""
+    return array_module(x).result_type(x, weight, *(() if bias is None else (bias,)))
 
 
 def blocks(xp: Any, n: int, height: int, width: int) -> Iterator[tuple[slice, slice]]:

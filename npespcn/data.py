@@ -175,8 +175,12 @@ class PairedPatches:
         self._pairs = [_pair(picture, self.scale, channels) for picture in pictures]
         if not self._pairs:
             raise ValueError("PairedPatches: there must be at least one picture")
-        areas = [lr.shape[1] * lr.shape[2] for lr, _ in self._pairs]
-        self._area_up_to = np.cumsum(areas)
+        sides = np.array([lr.shape[1:] for lr, _ in self._pairs])
+        self._smallest_side = int(sides.min())
+        self._area_up_to = np.cumsum(sides.prod(axis=1))
+
+    def seek(self, step: int) -> None:
+        """Go on as after `step` batches. Here that is nothing to do: the pictures stay."""
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -211,11 +215,10 @@ class PairedPatches:
             If `patch_size` is larger than a side of a picture's low resolution.
         """
         n, c, p, r = batch_size, self.channels, patch_size, self.scale
-        smallest = min(min(lr.shape[1:]) for lr, _ in self._pairs)
-        if not 1 <= p <= smallest:
+        if not 1 <= p <= self._smallest_side:
             raise ValueError(
-                f"PairedPatches.batch: patch_size must be from 1 to {smallest}, the shortest side "
-                f"of the pictures at low resolution (scale={r}), got {p}"
+                f"PairedPatches.batch: patch_size must be from 1 to {self._smallest_side}, the "
+                f"shortest side of the pictures at low resolution (scale={r}), got {p}"
             )
         lr_batch = np.empty((n, c, p, p), np.float32)
         hr_batch = np.empty((n, c, p * r, p * r), np.float32)
@@ -246,8 +249,8 @@ class LeafStream(PairedPatches):
     """Patches of dead leaves that are generated while training: no picture stays for ever.
 
     There are always `count` pictures, and after every `every` batches the oldest makes way for
-    the next of the series. Which ones they are follows from `seed` and `step`, the number of
-    batches so far, alone: ``LeafStream(..., step=saved.step)`` goes on where another stopped.
+    the next of the series. Which ones they are follows from `seed` and the number of batches so
+    far alone, so that `seek` can go on where another stream stopped.
 
     Parameters
     ----------
@@ -259,8 +262,11 @@ class LeafStream(PairedPatches):
         Batches between two new pictures.
     size, seed, statistics, workers, progress
         As in `dead_leaves_pictures`, which makes the first `count`.
-    step
-        How many batches were drawn before.
+
+    Raises
+    ------
+    ValueError
+        If `count` or `every` is below 1.
     """
 
     def __init__(
@@ -272,30 +278,39 @@ class LeafStream(PairedPatches):
         every: int = 10,
         size: int = 320,
         seed: int = 0,
-        step: int = 0,
         statistics: LeafStatistics | None = None,
         workers: int | None = 1,
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        self.step = step
-        self._every = every
-        self._make = partial(dead_leaves_pictures, size=size, seed=seed, statistics=statistics)
-        first = step // every
-        pictures = self._make(count, first=first, workers=workers, progress=progress)
-        # Picture i has place i % count, so that a new one takes the place of the oldest.
-        super().__init__(np.roll(pictures, first % count, axis=0), scale, channels)
+        if count < 1 or every < 1:
+            raise ValueError(
+                f"LeafStream: count and every must be at least 1, got {count} and {every}"
+            )
+        self._step, self._every = 0, every
+        self._make = partial(
+            dead_leaves_pictures, size=size, seed=seed, statistics=statistics, workers=workers
+        )
+        super().__init__(self._make(count, progress=progress), scale, channels)
 
     def batch(
         self, rng: np.random.Generator, batch_size: int, patch_size: int
     ) -> tuple[Array, Array]:
         """Cut random patches as `PairedPatches.batch` does, then renew a picture if it is time."""
         lr, hr = super().batch(rng, batch_size, patch_size)
-        self.step += 1
-        if self.step % self._every == 0:
-            newest = self.step // self._every + len(self) - 1
-            (picture,) = self._make(1, first=newest)
-            self._pairs[newest % len(self)] = _pair(picture, self.scale, self.channels)
+        self._step += 1
+        if self._step % self._every == 0:
+            self._take_in(self._step // self._every + len(self) - 1, 1)
         return lr, hr
+
+    def seek(self, step: int) -> None:
+        """Go on as after `step` batches: make the pictures that are in turn then."""
+        self._step = step
+        self._take_in(step // self._every, len(self))
+
+    def _take_in(self, first: int, count: int) -> None:
+        """Make `count` pictures from number `first` on; number i has place i % len(self)."""
+        for i, picture in enumerate(self._make(count, first=first), first):
+            self._pairs[i % len(self)] = _pair(picture, self.scale, self.channels)
 
 
 def validation_pairs(
@@ -311,6 +326,7 @@ def validation_pairs(
 
 def _pair(picture: Array, scale: int, channels: int) -> tuple[Array, Array]:
     """Make the planes of one picture, (C, h, w) and (C, h*r, w*r), float32 on the scale 0 to 1."""
+    picture = np.asarray(picture)
     lr = downscale(picture, scale)
     hr = picture[: lr.shape[0] * scale, : lr.shape[1] * scale]
     return _planes(lr, channels), _planes(hr, channels)

@@ -65,7 +65,8 @@ def explain_figure(
         If an argument is none of these, or if the cells would be too small to read.
     """
     scene = _Scene("explain_figure", upscale_factor, channels, order, size)
-    scene.draw_example(upscale_factor - 1)  # the orders differ in where it goes
+    r = upscale_factor  # a channel in the last column, that each order sends to another place
+    scene.draw_example(2 * r - 1 if scene.n > 2 * r else r - 1)
     return scene.figure
 
 
@@ -128,14 +129,16 @@ class _Scene:
     def __init__(
         self, where: str, upscale_factor: int, channels: int, order: str, size: tuple[int, int]
     ) -> None:
+        self.r, self.c, self.order, (self.h, self.w) = upscale_factor, channels, order, size
         for name, value, allowed in (
-            ("upscale_factor", upscale_factor, (2, 3, 4)),
-            ("channels", channels, (1, 3)),
-            ("the number of LR pixels in size", size[0] * size[1], range(1, 27)),
+            ("upscale_factor", self.r, (2, 3, 4)),
+            ("channels", self.c, (1, 3)),
+            ("height in size", self.h, range(1, 27)),
+            ("width in size", self.w, range(1, 27)),
+            ("height times width in size", self.h * self.w, range(1, 27)),
         ):
             if not isinstance(value, Integral) or value not in allowed:
                 raise ValueError(f"{where}: {name} must be in {allowed}, got {value!r}")
-        self.r, self.c, self.order, (self.h, self.w) = upscale_factor, channels, order, size
         self.n = channels * upscale_factor**2
         self.colours = channel_colours(self.n)
         # Number the source cells and shuffle the numbers: all that is drawn is looked up here.
@@ -166,11 +169,12 @@ class _Scene:
     def draw_example(self, k: int) -> None:
         """Follow one cell of channel k by an arrow, and say in numbers where it goes."""
         row, col = self.h - 1, 0
-        c, i, j = self._place(k)
+        is_it = (self.origin == (k, row, col)).all(axis=-1)  # (C, H*r, W*r)
+        c, to_row, to_col = np.argwhere(is_it)[0].tolist()
         (x0, y0), (x1, y1) = self._source_xy(k), self._output_xy(c)
-        y0, y1 = y0 + row, y1 + row * self.r + i
+        y0, y1 = y0 + row, y1 + to_row
         self._frame(x0 + col, y0, 1, 1, strong=True)
-        self._frame(x1 + col * self.r + j, y1, 1, 1, strong=True)
+        self._frame(x1 + to_col, y1, 1, 1, strong=True)
         start, bend, end = x0 + self.w + 0.1, x1 - 1.4, x1 - 0.75
         corners = [(start, y0 + 0.5), (bend, y0 + 0.5), (bend, y1 + 0.5), (end, y1 + 0.5)]
         arrow = FancyArrowPatch(path=Path(corners), arrowstyle="-|>", mutation_scale=18, lw=2)
@@ -178,7 +182,7 @@ class _Scene:
         self.axes.add_patch(arrow)
         self.caption.set_text(
             f"{self.sentence(k)}  Its pixel {self._letter(row, col)} goes to "
-            f"row {row}·{self.r} + {i}, column {col}·{self.r} + {j}."
+            f"row {row}·{self.r} + {to_row % self.r}, column {col}·{self.r} + {to_col % self.r}."
         )
 
     def outline(self, k: int) -> list[Artist]:
@@ -318,6 +322,17 @@ def _frames(scene: _Scene, width: int) -> list[Image.Image]:
         frames.append(picture())
         canvas.restore_region(without_outline)
     frames.append(picture())
+    return _with_one_palette(frames, full)
+
+
+def _with_one_palette(frames: list[Image.Image], full: Image.Image) -> list[Image.Image]:
+    """Reduce all frames to the same 256 colours, for small files without flicker."""
     both = np.concatenate([np.asarray(frames[0]), np.asarray(full)])
-    palette = Image.fromarray(both).quantize(256)  # one for all frames: no flicker, small files
-    return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    palette = Image.fromarray(both).quantize(256)
+    reduced = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    paper = int(np.asarray(reduced[0])[0, 0])
+    colours = palette.getpalette() or []
+    colours[3 * paper : 3 * paper + 3] = [255, 255, 255]  # not nearly white, but white
+    for frame in reduced:
+        frame.putpalette(colours)
+    return reduced

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from npespcn.backend import Array
+from npespcn.convshape import whole_number
 from npespcn.shuffle import channel_permutation
 
 Shape: TypeAlias = tuple[int, int, int, int]
@@ -38,7 +39,7 @@ def he(rng: np.random.Generator, shape: Shape) -> Array:
 
 
 def paper(rng: np.random.Generator, shape: Shape) -> Array:
-    """Normal with standard deviation 0.001, as SRCNN's paper has it (Dong et al. 2014, section 3.3).
+    """Normal with standard deviation 0.001, as in SRCNN's paper (Dong et al. 2014, section 3.3).
 
     Shi et al. 2016 do not say how they start; for the training they refer to SRCNN's paper. Signals
     and gradients start a thousand times too small, so it learns slowly at first: that is history.
@@ -66,7 +67,7 @@ def icnr(
         If the output channels do not divide by upscale_factor².
     """
     out_channels = shape[0]
-    area = upscale_factor**2
+    area = whole_number("icnr: upscale_factor", upscale_factor, 1) ** 2
     if out_channels % area:
         raise ValueError(
             f"icnr: {out_channels} output channels cannot be split into r*r = {area} groups "

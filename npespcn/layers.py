@@ -11,7 +11,7 @@ forward pass must remember for the backward pass. Three rules hold for all of th
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -71,7 +71,7 @@ class Layer:
         return twin
 
     def to(self: AnyLayer, device: str) -> AnyLayer:
-        """Move the parameters to ``"gpu"`` or ``"cpu"``, drop the gradients, and return the layer."""
+        """Move the parameters to ``"gpu"`` or ``"cpu"``, drop the gradients; return the layer."""
         self.params = {name: to_device(value, device) for name, value in self.params.items()}
         self.grads, self._kept = {}, None
         return self
@@ -112,7 +112,9 @@ class Conv2d(Layer):
         dtype: str = "float32",
     ) -> None:
         super().__init__()
-        self.stride, self.padding = stride, padding
+        _check_sizes("Conv2d", in_channels, out_channels, kernel_size, dtype)
+        self.stride, self.padding = whole_number("Conv2d: stride", stride, 1), padding
+        as_pads(padding, kernel_size, self.stride)
         shape = (out_channels, in_channels, kernel_size, kernel_size)
         rng = rng or np.random.default_rng(0)
         self.params = {
@@ -121,8 +123,9 @@ class Conv2d(Layer):
         }
 
     def forward(self, x: Array) -> Array:
+        y = self.predict(x)
         self._kept = x
-        return self.predict(x)
+        return y
 
     def predict(self, x: Array) -> Array:
         return conv2d_forward(
@@ -172,6 +175,7 @@ class ConvTranspose2d(Layer):
         dtype: str = "float32",
     ) -> None:
         super().__init__()
+        _check_sizes("ConvTranspose2d", in_channels, out_channels, kernel_size, dtype)
         self.stride = whole_number("ConvTranspose2d: stride", stride, 1)
         self.padding = whole_number("ConvTranspose2d: padding", padding, 0)
         self.output_padding = whole_number("ConvTranspose2d: output_padding", output_padding, 0)
@@ -220,7 +224,7 @@ class Tanh(Layer):
         dx = y * y  # one new array, and the rest in place: the passes over memory are the cost
         array_module(y).subtract(1, dx, out=dx)
         dx *= dy
-        return dx  # type: ignore[no-any-return]
+        return dx
 
 
 class ReLU(Layer):
@@ -292,22 +296,25 @@ class PixelUnshuffle(Layer):
 class Sequential(Layer):
     """Layers one after the other, each with a name: forward in order, backward in reverse.
 
-    ``Sequential(conv1=Conv2d(...), tanh1=Tanh())`` names them; unnamed ones are called "0", "1", ...
+    ``Sequential(conv1=Conv2d(...), tanh1=Tanh())`` names them; unnamed ones are "0", "1", ...
     The parameter "weight" of the layer "conv1" is ``params["conv1.weight"]``.
 
-    A batch is cut into chunks of a few images, and every chunk goes through *all* layers on a thread
-    of its own, in a replica of the network that shares the parameters. So what one layer writes is
-    still in the core's cache when the next reads it. The gradients of the chunks are added up, in
-    order: the chunks depend on the batch's shape alone, so any number of threads gives the same bits.
+    A batch is cut into chunks of a few images, and every chunk goes through *all* layers on a
+    thread of its own, in a replica of the network that shares the parameters. So what one layer
+    writes is still in the core's cache when the next reads it. The gradients of the chunks are
+    added up, in order: the chunks depend on the batch's shape alone, so that any number of threads
+    gives the same bits.
     """
 
     def __init__(self, *layers: Layer, **named_layers: Layer) -> None:
         self.layers: dict[str, Layer] = {}
         super().__init__()
         self.layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
+        if not self.layers:
+            raise ValueError("Sequential: needs at least one layer")
 
     @property
-    def params(self) -> dict[str, Array]:  # type: ignore[override]
+    def params(self) -> dict[str, Array]:
         """The layers' parameters themselves (no copies), as "layer.parameter"."""
         return self._gather("params")
 
@@ -316,7 +323,7 @@ class Sequential(Layer):
         self._scatter("params", values)
 
     @property
-    def grads(self) -> dict[str, Array]:  # type: ignore[override]
+    def grads(self) -> dict[str, Array]:
         """The layers' gradients, with the keys of ``params``."""
         return self._gather("grads")
 
@@ -331,10 +338,10 @@ class Sequential(Layer):
         return _join(parallel_map(lambda kept: kept[0]._forward_chunk(x[kept[1]]), self._kept))
 
     def backward(self, dy: Array) -> Array:
-        return _join(self._each_chunk(lambda kept: kept[0]._backward_chunk(dy[kept[1]], True)))
+        return _join(self._each_chunk(dy, True))
 
     def backward_params(self, dy: Array) -> None:
-        self._each_chunk(lambda kept: kept[0]._backward_chunk(dy[kept[1]], False))
+        self._each_chunk(dy, False)
 
     def predict(self, x: Array) -> Array:
         for layer in self.layers.values():
@@ -342,8 +349,9 @@ class Sequential(Layer):
         return x
 
     def replica(self) -> Sequential:
-        twin = super().replica()
+        twin = copy.copy(self)  # not Layer's way: to empty grads here would empty our layers' own
         twin.layers = {name: layer.replica() for name, layer in self.layers.items()}
+        twin._kept = None
         return twin
 
     def to(self, device: str) -> Sequential:
@@ -375,9 +383,9 @@ class Sequential(Layer):
                     f"load_state_dict: {name} must be real numbers of shape {params[name].shape}, "
                     f"got {value.dtype} of shape {value.shape}"
                 )
-        for name, value in values.items():
-            param = params[name]
-            param[...] = array_module(param).asarray(value.astype(param.dtype))
+        values = {name: value.astype(params[name].dtype) for name, value in values.items()}
+        for name, value in values.items():  # nothing can go wrong any more
+            params[name][...] = array_module(params[name]).asarray(value)
 
     def _forward_chunk(self, x: Array) -> Array:
         for layer in self.layers.values():
@@ -393,9 +401,15 @@ class Sequential(Layer):
         first.backward_params(dy)
         return dy
 
-    def _each_chunk(self, run: Callable[[Any], Array]) -> list[Array]:
+    def _each_chunk(self, dy: Array, need_dx: bool) -> list[Array]:
         """Run the backward pass of every chunk, and add the gradients up."""
-        results = parallel_map(run, self._recall())
+        kept = self._recall()
+        n = kept[-1][1].stop  # the last chunk ends where the batch does
+        if len(dy) != n:
+            raise ValueError(
+                f"{type(self).__name__}.backward: forward saw {n} images, dy has shape {dy.shape}"
+            )
+        results = parallel_map(lambda pair: pair[0]._backward_chunk(dy[pair[1]], need_dx), kept)
         first, *rest = (replica.grads for replica, _ in self._kept)
         for grads in rest:
             for name, grad in grads.items():
@@ -419,12 +433,22 @@ class Sequential(Layer):
 
 def _chunks(x: Array) -> list[slice]:
     """Cut a batch on the CPU into an even number of chunks of at most 2,048 pixels or one image."""
-    n = len(x)
-    pixels = x.size // max(1, x.shape[1])
+    xp, n = array_module(x), len(x)
+    pixels = x.size // max(1, x.shape[1]) if x.ndim > 1 else n
     count = min(n, 2 * -(-pixels // 4096))
-    if array_module(x) is not np or pixels <= 2048 or count <= 1:
+    if xp is not np or pixels <= 2048 or count <= 1:
         return [slice(0, n)]
     return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
+
+
+def _check_sizes(
+    name: str, in_channels: int, out_channels: int, kernel_size: int, dtype: str
+) -> None:
+    whole_number(f"{name}: in_channels", in_channels, 1)
+    whole_number(f"{name}: out_channels", out_channels, 1)
+    whole_number(f"{name}: kernel_size", kernel_size, 1)
+    if np.dtype(dtype).name not in ("float32", "float64"):
+        raise ValueError(f"{name}: dtype must be 'float32' or 'float64', got {dtype!r}")
 
 
 def _join(parts: list[Array]) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -89,12 +91,18 @@ def _draw_channels(sheet: Sheet, features: Array, r: int) -> None:
     width = (2.75 - (r - 1) * gap) / r
     scale = (features.min(), features.max())
     for k, colour in enumerate(channel_colours(n)):
-        x = MARGIN + k % r * (width + gap)
-        label = sheet.axes(x, y, width, strip, f"strip {k}")
-        label.set_facecolor(colour)
-        _draw_number(label, 0.5, 0.45, k, colour, 8.5)
-        at, pixels = (x, y + strip, width), features[k].astype(np.float64)
-        _, bottom = sheet.picture(at, pixels, f"channel {k}", scale=scale)
+        at = (MARGIN + k % r * (width + gap), y + strip, width)
+        pixels = features[k].astype(np.float64)
+        axes, bottom = sheet.picture(at, pixels, f"channel {k}", scale=scale)
+        part = strip / (bottom - at[1])  # of the height of the axes
+        how: dict[str, Any] = {
+            "transform": axes.transAxes,
+            "clip_on": False,
+            "edgecolor": "black",
+            "lw": 0.8,
+        }
+        axes.add_patch(Rectangle((0, 1), 1, part, facecolor=colour, **how))
+        _draw_number(axes, 0.5, 1 + 0.45 * part, k, colour, 8.5, transform=axes.transAxes)
         if k % r == r - 1:
             y = bottom + gap
 
@@ -124,9 +132,11 @@ def _draw_origins(axes: Axes, channel_of: Array, colours: list[str], inches: flo
         _draw_number(axes, col, row, k, colours[k], size)
 
 
-def _draw_number(axes: Axes, x: float, y: float, k: int, background: str, size: float) -> None:
-    colour = text_colour(background)
-    axes.text(x, y, f"{k}", ha="center", va="center_baseline", color=colour, fontsize=size)
+def _draw_number(
+    axes: Axes, x: float, y: float, k: int, background: str, size: float, **how: Any
+) -> None:
+    how |= {"color": text_colour(background), "fontsize": size}
+    axes.text(x, y, f"{k}", ha="center", va="center_baseline", **how)
 
 
 def _upscale_factor(features: Array, image: Array) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -67,7 +66,7 @@ class Network(Sequential):
         if x.shape[1] != channels:
             raise ValueError(f"{name}.predict: x must have {channels} channels, got {x.shape}")
         xp, lost = array_module(x), 0 if self.padding == "same" else 2 * self.halo
-        if self.padding == "edge" and x.size:
+        if self.padding == "edge" and min(x.shape[2:]) > 0:
             x = xp.pad(x, ((0, 0), (0, 0), (self.halo,) * 2, (self.halo,) * 2), mode="edge")
         n, _, h, w = x.shape
         if min(h, w) <= lost:
@@ -85,6 +84,14 @@ class Network(Sequential):
             run, [(i, a, min(a + rows, height)) for i in range(n) for a in range(0, height, rows)]
         )
         return y
+
+    def _with_edge(self, x: Array) -> Array:
+        """Repeat the edge of x by the halo, if that is this network's padding."""
+        if self.padding != "edge" or x.size == 0:
+            return x
+        halo = (self.halo, self.halo)
+        padded: Array = array_module(x).pad(x, ((0, 0), (0, 0), halo, halo), mode="edge")
+        return padded
 
     def _predict_band(self, x: Array, start: int, stop: int) -> Array:
         """Return the output for LR rows `start` to `stop` of x (1, C, H, W).
@@ -123,8 +130,14 @@ class Network(Sequential):
         """
         about = {"network": type(self).__name__, "options": self.options, "npespcn": __version__}
         arrays = {f"weights/{name}": value for name, value in self.state_dict().items()}
+        arrays |= {"about": np.array(json.dumps(about))}
+        for name, value in (extra or {}).items():
+            array = np.asarray(value)
+            if name in arrays or array.dtype.hasobject:  # NumPy would save objects as a pickle
+                raise ValueError(f"save: extra[{name!r}] has a name in use, or is no plain array")
+            arrays[name] = array
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, about=json.dumps(about), **arrays, **(extra or {}))
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy fears for allow_pickle
 
     @classmethod
     def load(cls: type[AnyNetwork], path: str | os.PathLike[str]) -> AnyNetwork:
@@ -149,8 +162,9 @@ class Network(Sequential):
             prefix = "weights/"
             own = {key[len(prefix) :]: v for key, v in arrays.items() if key.startswith(prefix)}
             model.load_state_dict(own)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)}: not a saved {cls.__name__}: {error}") from error
+        except (KeyError, TypeError, ValueError, MemoryError, RecursionError) as error:
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{os.fspath(path)}: not a saved {cls.__name__}: {reason}") from error
         return model
 
 
@@ -175,10 +189,10 @@ class ESPCN(Network):
     tail : bool
         Whether a 1x1 convolution (C to C) follows the shuffle.
     padding : "same", "valid" or "edge"
-        "same": zeros before every layer, as published. "valid": none, so the output lacks r*4 pixels
-        on each side. "edge": `forward` does as for "valid", and `predict` first repeats the picture's
-        edge 4 times. A network trained on real pixels around each patch, and used like that, is 0.2
-        to 0.3 dB better near the border than one that saw zeros.
+        "same": zeros before every layer, as published. "valid": none, so the output lacks 4*r
+        pixels on each side. "edge": `forward` does as for "valid", and `predict` first repeats the
+        picture's edge 4 times. A network trained on real pixels around each patch, and used like
+        that, is 0.2 to 0.3 dB better near the border than one that saw zeros.
     init : "xavier", "he", "paper" or "icnr"
         See `npespcn.initializers`; "icnr" is Xavier's but for the last layer. Biases start at 0.
     seed : int
@@ -218,9 +232,9 @@ class ESPCN(Network):
         _check_option("padding", padding, PADDINGS)
         _check_option("init", init, INITIALIZERS)
         _check_option("dtype", str(dtype), ("float32", "float64"))
-        options = dict(scale=r, channels=c, activation=activation, output=output, tail=bool(tail))
-        options |= dict(padding=padding, init=init, dtype=str(dtype))
-        options["seed"] = whole_number("ESPCN: seed", seed, 0)
+        options: dict[str, Any] = {"scale": r, "channels": c, "activation": activation}
+        options |= {"output": output, "tail": bool(tail), "padding": padding, "init": init}
+        options |= {"seed": whole_number("ESPCN: seed", seed, 0), "dtype": str(dtype)}
         rng = np.random.default_rng(seed)
         conv = partial(_conv, rng, INITIALIZERS[init], padding, str(dtype))
         last = partial(icnr, upscale_factor=r) if init == "icnr" else INITIALIZERS[init]
@@ -237,6 +251,18 @@ class ESPCN(Network):
         if output is not None:
             layers["output"] = ACTIVATIONS[output]()
         super().__init__(options, r, layers)
+
+    def subpixel_channels(self, x: Array) -> Array:
+        """Return what goes into the pixel shuffle: (N, C, H, W) -> (N, C*r*r, H', W').
+
+        Pads as `predict` does, and keeps nothing: to look at, and small pictures only.
+        """
+        x = self._with_edge(x)
+        for layer in self.layers.values():
+            if isinstance(layer, PixelShuffle):
+                break
+            x = layer.predict(x)
+        return x
 
 
 class SRCNN(Network):
@@ -264,8 +290,8 @@ class SRCNN(Network):
         _check_option("padding", padding, PADDINGS)
         _check_option("init", init, [name for name in INITIALIZERS if name != "icnr"])
         _check_option("dtype", str(dtype), ("float32", "float64"))
-        options = dict(channels=c, padding=padding, init=init, dtype=str(dtype))
-        options["seed"] = whole_number("SRCNN: seed", seed, 0)
+        options: dict[str, Any] = {"channels": c, "padding": padding, "init": init}
+        options |= {"seed": whole_number("SRCNN: seed", seed, 0), "dtype": str(dtype)}
         conv = partial(_conv, np.random.default_rng(seed), INITIALIZERS[init], padding, str(dtype))
         layers: dict[str, Layer] = {
             "conv1": conv(c, 64, 9),
@@ -287,11 +313,16 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     ValueError
         If it is no ``.npz`` file, is damaged, or holds something else than plain arrays.
     """
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, AttributeError, TypeError) as error:
-        raise ValueError(f"{os.fspath(path)}: not a readable .npz file: {error}") from error
+    with Path(path).open("rb") as file:
+        try:
+            arrays = np.load(file, allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise ValueError("it is a single array (.npy)")
+            with arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except Exception as error:  # zipfile and NumPy raise a dozen kinds over a damaged file
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"{os.fspath(path)}: not a readable .npz file: {reason}") from error
 
 
 def _conv(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from npespcn.backend import Array, array_module, to_device, to_host
+from npespcn.convshape import whole_number
 from npespcn.layers import Layer
 from npespcn.threads import one_blas_thread
 
@@ -28,7 +29,7 @@ class Optimizer:
     lr : float
         The learning rate. May be changed between steps.
     lr_factors : mapping of str to float, optional
-        Factors on the rate for some parameters, by full name ("conv3.weight") or by layer ("conv3").
+        Factors on the rate for some parameters, by name ("conv3.weight") or by layer ("conv3").
         The paper trains its last layer ten times slower: ``{"conv3": 0.1}``.
 
     Raises
@@ -55,12 +56,25 @@ class Optimizer:
         self.state: dict[str, dict[str, Array]] = {key: {} for key in model.params}
 
     def step(self) -> None:
-        """Change every parameter by its gradient."""
+        """Change every parameter by its gradient.
+
+        Raises
+        ------
+        RuntimeError
+            If a parameter has no gradient, because there was no backward pass.
+        """
+        grads = self.model.grads
+        missing = [name for name in self.model.params if name not in grads]
+        if missing:
+            raise RuntimeError(
+                f"{type(self).__name__}.step called before backward: no gradient for "
+                f"{', '.join(missing)}"
+            )
         self.steps += 1
         with one_blas_thread():  # the products are small, and the bits must not depend on threads
             for name, param in self.model.params.items():
                 lr = self.lr * self._factor(name)
-                param -= lr * self.direction(self.model.grads[name], self.state[name])
+                param -= lr * self.direction(grads[name], self.state[name])
 
     def direction(self, grad: Array, state: dict[str, Array]) -> Array:
         """Return what to subtract, at rate 1, and update this parameter's `state`."""
@@ -92,8 +106,11 @@ class Optimizer:
         self.state, self.steps = state, steps
 
     def _factor(self, name: str) -> float:
-        layer = name.rpartition(".")[0]
-        return self.lr_factors.get(name, self.lr_factors.get(layer, 1.0))
+        while name not in self.lr_factors:  # the parameter, its layer, the network that holds it
+            name = name.rpartition(".")[0]
+            if not name:
+                return 1.0
+        return self.lr_factors[name]
 
 
 class SGD(Optimizer):
@@ -156,17 +173,17 @@ class Adam(Optimizer):
 class SOAP(Adam):
     """Adam in the eigenbasis of the gradients' covariances (Vyas et al. 2024, algorithm 3).
 
-    Adam gives every *entry* its own rate, and that suits a problem whose directions of steep and of
+    Adam gives every *entry* its own rate, which suits a problem whose directions of steep and of
     shallow descent run along the entries. Here they do not: neighbouring taps of a filter move
-    together. So SOAP turns each gradient into a basis where they come apart, and is Adam there. With
-    the weight seen as a matrix (O, C*k*k)::
+    together. So SOAP turns each gradient into a basis where they come apart, and is Adam there.
+    With the weight seen as a matrix (O, C*k*k)::
 
         L, R = running means of G Gᵀ and Gᵀ G           Q_L, Q_R = their eigenvectors
         G' = Q_Lᵀ G Q_R                                 Adam on G', giving D'
         W -= lr * Q_L D' Q_Rᵀ
 
-    The eigenvectors change slowly: every `refresh` steps one step of orthogonal iteration, a product
-    and a QR decomposition, follows them. ESPCN's matrices are tiny (64×64 and 25×25, 32×32 and
+    The eigenvectors change slowly: every `refresh` steps one step of orthogonal iteration, a
+    product and a QR decomposition, follows them. ESPCN's matrices are tiny (64×64 and 25×25, 32×32 and
     576×576), so a step costs little more than Adam's. Biases, which have no second axis, get Adam.
 
     Parameters
@@ -188,9 +205,7 @@ class SOAP(Adam):
         covariance_beta: float = 0.95,
     ) -> None:
         super().__init__(model, lr, betas, epsilon, lr_factors)
-        if refresh < 1:
-            raise ValueError(f"SOAP: refresh must be at least 1, got {refresh}")
-        self.refresh = refresh
+        self.refresh = whole_number("SOAP: refresh", refresh, 1)
         self.covariance_beta = _fraction("SOAP: covariance_beta", covariance_beta)
 
     def direction(self, grad: Array, state: dict[str, Array]) -> Array:
@@ -225,6 +240,7 @@ class SOAP(Adam):
 
 def cosine(steps: int, final: float = 0.0) -> Schedule:
     """From 1 at step 0 down to `final` at step `steps`, along half a cosine."""
+    whole_number("cosine: steps", steps, 1)
     return lambda step: (
         final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(step, steps) / steps))
     )

@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from npespcn.backend import Array, array_module
-from npespcn.convshape import Pads, blocks, copy_rows, out_size
+from npespcn.convshape import Pads, blocks, common_dtype, copy_rows, out_size
 
 
 def moves_less(in_channels: int, out_channels: int, k: int) -> bool:
@@ -37,7 +37,7 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
     out_h, out_w = out_size("conv2d_forward", x.shape[2:], k, 1, pads)
     # (k columns, in_channels) by (k rows, out_channels)
     taps = weight.transpose(3, 1, 2, 0).reshape(k * in_channels, k * out_channels)
-    dtype = xp.result_type(x, weight)
+    dtype = common_dtype(x, weight, bias)
     y = xp.empty((len(x), out_h, out_w, out_channels), dtype)
     for images, rows in blocks(xp, len(x), out_h, out_w):
         y_block = y[images, rows]  # (n, h, w, out_channels)

@@ -165,7 +165,7 @@ def pixel_shuffle_concat(x: Array, upscale_factor: int) -> Array:
     groups = xp.split(x, c, axis=-3)  # C of (*, r*r, H, W)
     planes = [_phase_shift(xp, group, r)[..., None, :, :] for group in groups]
     y: Array = xp.concatenate(planes, axis=-3, dtype=x.dtype)  # (*, C, H*r, W*r)
-    return xp.ascontiguousarray(y)  # type: ignore[no-any-return]
+    return xp.ascontiguousarray(y)
 
 
 def _phase_shift(xp: Any, x: Array, r: int) -> Array:
@@ -258,7 +258,7 @@ def pixel_shuffle(
     if order != "CRD":  # the orders differ by this permutation and nothing else
         x = xp.take(x, xp.asarray(channel_permutation(c, r, order)), axis=-3)
     y = xp.moveaxis(METHODS[method](x, r), -3, axis)
-    return xp.ascontiguousarray(y)  # type: ignore[no-any-return]
+    return xp.ascontiguousarray(y)
 
 
 def pixel_unshuffle(
@@ -319,7 +319,7 @@ def pixel_unshuffle(
     if order != "CRD":
         back = np.argsort(channel_permutation(c, r, order))
         y = xp.take(y, xp.asarray(back), axis=-3)
-    return xp.ascontiguousarray(xp.moveaxis(y, -3, axis))  # type: ignore[no-any-return]
+    return xp.ascontiguousarray(xp.moveaxis(y, -3, axis))
 
 
 def _check(where: str, x: Array, name: str, factor: int) -> tuple[Any, Array, int]:

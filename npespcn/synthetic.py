@@ -87,7 +87,7 @@ class LeafStatistics:
         """Refuse what would fail, or mean something else, in the middle of a picture."""
         if not (self.polygons >= 0 <= self.strokes and self.polygons + self.strokes <= 1):
             raise ValueError(
-                "LeafStatistics: polygons and strokes are shares of the leaves, together at most 1, "
+                "LeafStatistics: polygons and strokes are shares of the leaves, at most 1 in all, "
                 f"got {self.polygons} and {self.strokes}"
             )
         if self.contrast <= 0 or self.smallest_radius <= 0 or self.radius_exponent == 1:

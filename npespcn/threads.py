@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -53,9 +53,35 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> l
         return list(_pool(os.getpid(), thread_count()).map(function, items))
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Hold the BLAS (and LAPACK) to one thread inside the ``with`` block."""
-    return _controller().limit(limits=1, user_api="blas")
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold the BLAS (and LAPACK) to one thread inside the ``with`` block.
+
+    The limit is the whole process's, and blocks in several threads may overlap: the first to begin
+    sets it, the last to end takes it back.
+    """
+    with _hold.lock:
+        if _hold.count == 0:
+            _hold.limit = _controller().limit(limits=1, user_api="blas")
+        _hold.count += 1
+    try:
+        yield
+    finally:
+        with _hold.lock:
+            _hold.count -= 1
+            if _hold.count == 0:
+                _hold.limit.restore_original_limits()
+
+
+class _Hold:
+    """How many blocks of `one_blas_thread` are running, and the limit that they share."""
+
+    def __init__(self) -> None:
+        self.lock, self.count = threading.Lock(), 0
+        self.limit: Any = None
+
+
+_hold = _Hold()
 
 
 @functools.cache

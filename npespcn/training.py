@@ -16,7 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from npespcn.backend import Array, array_module, to_device, to_host
+from npespcn.centring import centred
 from npespcn.checkpoints import RunFolder, check_settings
+from npespcn.images import upscale_bicubic
 from npespcn.losses import mse
 from npespcn.metrics import psnr
 from npespcn.models import Network
@@ -59,6 +61,7 @@ def fit(
     loss: Loss = mse,
     validation: Sequence[tuple[Array, Array]] = (),
     validate_every: int = 250,
+    centre: float = 0.5,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -90,6 +93,9 @@ def fit(
         Whole pictures, (1, C, H, W), as `npespcn.data.validation_pairs` makes them.
     validate_every : int
         Steps between two validations; a multiple of 10. The last step is always validated.
+    centre : float
+        The optimiser steps as if this were subtracted from all pictures, see `npespcn.centring`; 0
+        for the plain gradients.
     seed : int
         Of the batches.
     out : path, optional
@@ -117,7 +123,7 @@ def fit(
             f"fit: validate_every must be a multiple of {ROW_EVERY}, got {validate_every}"
         )
     optimizer = optimizer or SOAP(model)
-    run = _Run(model, data, optimizer, schedule, loss, validation, seed)
+    run = _Run(model, data, optimizer, schedule, loss, validation, centre, seed)
     settings = {
         "batch_size": batch_size,
         "patch_size": patch_size,
@@ -126,6 +132,7 @@ def fit(
         "learning_rate": optimizer.lr,
         "loss": getattr(loss, "__name__", str(loss)),
         "validate_every": validate_every,
+        "centre": centre,
     }
     with contextlib.ExitStack() as stack:
         folder = None if out is None else stack.enter_context(RunFolder(out, resume))
@@ -156,8 +163,8 @@ def fit(
     return run.history
 
 
-def validate(model: Network, pairs: Sequence[tuple[Array, Array]], data_range: int = 255) -> float:
-    """Return the mean PSNR of `model` in dB, on whole pictures, as the literature measures it.
+def validate(model: Network, pairs: Sequence[tuple[Array, Array]]) -> float:
+    """Return the mean PSNR of `model` in dB on whole pictures, as the literature measures it.
 
     Rounded to 8 bits, and without a border of `scale` pixels. Where the network does not pad, the
     inside of the target is compared.
@@ -165,10 +172,17 @@ def validate(model: Network, pairs: Sequence[tuple[Array, Array]], data_range: i
     scores = []
     for lr, hr in pairs:
         y = to_host(model.predict(_like(model, lr)))
-        target = _inside(hr, y.shape)
-        a, b = (np.clip(np.rint(p[0] * data_range), 0, data_range) for p in (y, target))
-        a, b = a.transpose(1, 2, 0), b.transpose(1, 2, 0)  # (H, W, C)
-        scores.append(psnr(a, b, data_range, border=model.scale))
+        scores.append(_score(y, _inside(hr, y.shape), model.scale))
+    return float(np.mean(scores))
+
+
+def bicubic_score(pairs: Sequence[tuple[Array, Array]]) -> float:
+    """Return what `validate` would if the network were bicubic interpolation: the line to beat."""
+    scores = []
+    for lr, hr in pairs:
+        scale = hr.shape[2] // lr.shape[2]
+        planes = [upscale_bicubic(_to_8_bits(plane), scale) for plane in lr[0]]
+        scores.append(_score(np.stack(planes)[None] / 255, hr, scale))
     return float(np.mean(scores))
 
 
@@ -183,25 +197,27 @@ class _Run:
         schedule: Schedule | None,
         loss: Loss,
         validation: Sequence[tuple[Array, Array]],
+        centre: float,
         seed: int,
     ) -> None:
         self.model, self.data, self.optimizer, self.loss = model, data, optimizer, loss
         self.schedule, self.validation = schedule or (lambda step: 1.0), validation
-        self.rng = np.random.default_rng(seed)
+        self.centre, self.rng = centre, np.random.default_rng(seed)
         self.base_lr = optimizer.lr
         self.step, self.best = 0, -math.inf
         self.losses: list[Array] = []  # of the steps since the last row, wherever they are
         self.history: History = {name: [] for name in COLUMNS}
 
     def one_step(self, batch_size: int, patch_size: int) -> None:
-        """The heart of it: batch, forward, loss, backward, step."""
+        """Do the heart of it: batch, forward, loss, backward, step."""
         lr_patch, hr_patch = self.data.batch(self.rng, batch_size, patch_size)
         x, target = _like(self.model, lr_patch), _like(self.model, hr_patch)
         y = self.model.forward(x)
         value, dy = self.loss(y, _inside(target, y.shape))
         self.model.backward_params(dy)
         self.optimizer.lr = self.base_lr * self.schedule(self.step)
-        self.optimizer.step()
+        with centred(self.model, self.centre):
+            self.optimizer.step()
         self.losses.append(value)
         self.step += 1
 
@@ -295,7 +311,7 @@ class _Report:
 
 @contextlib.contextmanager
 def _catch_signals() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into an event, so that no step is torn; a second is itself."""
+    """Turn the first Ctrl-C or SIGTERM into an event, so that no step is torn."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event  # only the main thread may handle signals
@@ -327,3 +343,13 @@ def _inside(target: Array, shape: tuple[int, ...]) -> Array:
     """Return the middle of `target`, of the height and width in `shape`."""
     top, left = ((a - b) // 2 for a, b in zip(target.shape[2:], shape[2:], strict=True))
     return target[:, :, top : top + shape[2], left : left + shape[3]]
+
+
+def _score(y: Array, target: Array, border: int) -> float:
+    """Return the PSNR of y against `target`, both (1, C, H, W) and 1.0 for 255."""
+    a, b = (_to_8_bits(array[0]).transpose(1, 2, 0) for array in (y, target))  # (H, W, C)
+    return psnr(a, b, border=border)
+
+
+def _to_8_bits(x: Array) -> Array:
+    return np.clip(np.rint(x * 255), 0, 255).astype(np.uint8)

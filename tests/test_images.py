@@ -159,22 +159,25 @@ def test_known_colours():
     np.testing.assert_array_equal(rgb_to_y(rgb), ycbcr[:, 0])
 
 
-def test_luma_against_the_written_out_sum():
+def test_colours_against_the_written_out_sums():
     rgb = random_picture(9, 8, 3)
     for row in range(9):
         for column in range(8):
             r, g, b = (float(v) for v in rgb[row, column])
             y = 16 + 65.481 * r / 255 + 128.553 * g / 255 + 24.966 * b / 255
+            cb = 128 - 37.797 * r / 255 - 74.203 * g / 255 + 112 * b / 255
+            cr = 128 + 112 * r / 255 - 93.786 * g / 255 - 18.214 * b / 255
             assert rgb_to_y(rgb)[row, column] == int(y + 0.5)
             assert rgb_to_y(rgb.astype(float))[row, column] == pytest.approx(y, abs=1e-12)
+            exact = rgb_to_ycbcr(rgb.astype(float))[row, column]
+            assert exact.tolist() == pytest.approx([y, cb, cr], abs=1e-12)
 
 
 def test_halves_are_rounded_up_exactly():
-    # 16 + (65.481 * 225 + 128.553 * 70 + 24.966 * 160) / 255 has a fraction of exactly one half
-    every = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), -1).reshape(-1, 3)
+    every = np.stack(np.meshgrid(*[np.arange(1, 256, 4)] * 3), -1).reshape(-1, 3)
     thousandths = every @ [65481, 128553, 24966]
-    ties = every[thousandths % 255000 == 127500]
-    assert len(ties) > 0
+    ties = every[thousandths % 255000 == 127500]  # a fraction of one half, in exact arithmetic
+    assert [1, 173, 225] in ties.tolist()  # which float32 and the order of rounding would miss
     expected = 16 + (ties @ [65481, 128553, 24966] + 127500) // 255000
     np.testing.assert_array_equal(rgb_to_y(ties.astype(np.uint8)), expected)
 

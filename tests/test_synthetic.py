@@ -73,6 +73,16 @@ def test_parameters_do_what_they_say():
     assert light[inside].std() == pytest.approx(0.12, abs=0.04)
 
 
+def test_clutter_does_not_depend_on_the_size():
+    even = LeafStatistics(ground=0, leaves=(900, 900), shading=0, texture=(0, 0), softened=0)
+
+    def busy(size):
+        pictures = [dead_leaves(rng(i), size, even).astype(float) for i in range(1280 // size)]
+        return np.mean([np.abs(np.diff(p, axis=1)).mean() for p in pictures])
+
+    assert busy(128) == pytest.approx(busy(320), rel=0.3)
+
+
 def test_radii_have_the_density_that_they_promise():
     radii = _radii(rng(), 200_000, 1.5, 100.0, 3.0)
     assert radii.min() >= 1.5
