@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npespcn import rowconv
+from npespcn import rowconv, winograd
 from npespcn.backend import Array, array_module
 from npespcn.convshape import (
     Padding,
@@ -143,6 +143,8 @@ def conv2d_forward(
     xp = array_module(x, weight)
     out_channels, channels, k, _ = weight.shape
     stride, pads, (out_h, out_w) = _geometry("conv2d_forward", x.shape[2:], k, stride, padding)
+    if stride == 1 and winograd.pays(channels, out_channels, k, xp.result_type(x, weight)):
+        return winograd.forward(x, weight, bias, pads)
     if stride == 1 and rowconv.moves_less(channels, out_channels, k):
         return rowconv.forward(x, weight, bias, pads)
     matrix = weight.reshape(out_channels, channels * k * k)
@@ -159,7 +161,7 @@ def conv2d_forward(
 def conv2d_backward(
     dy: Array, x: Array, weight: Array, stride: int = 1, padding: Padding = 0
 ) -> tuple[Array, Array, Array]:
-    """Return (dx, dweight, dbias) of `conv2d_forward` for the upstream gradient dy (N, O, H', W')."""
+    """Return (dx, dweight, dbias) of `conv2d_forward` for an upstream gradient, (N, O, H', W')."""
     dx = conv2d_input_gradient(dy, weight, x.shape, stride, padding)
     dweight = conv2d_weight_gradient(dy, x, weight.shape[2], stride, padding)
     return dx, dweight, dy.sum(axis=(0, 2, 3))
@@ -220,9 +222,11 @@ def conv2d_weight_gradient(
     k = whole_number(f"{name}: kernel_size", kernel_size, 1)
     out_channels, channels = dy.shape[1], x.shape[1]
     stride, pads = _check_upstream(name, dy, out_channels, k, x.shape, stride, padding)
+    xp = array_module(dy, x)
+    if stride == 1 and winograd.pays(channels, out_channels, k, xp.result_type(dy, x)):
+        return winograd.weight_gradient(dy, x, pads)
     if stride == 1 and rowconv.moves_less(channels, out_channels, k):
         return rowconv.weight_gradient(dy, x, k, pads)
-    xp = array_module(dy, x)
     dmatrix = xp.zeros((out_channels, channels * k * k), xp.result_type(dy, x))
     dy_last = dy.transpose(0, 2, 3, 1)  # (N, H', W', O)
     for images, rows in blocks(xp, *dy_last.shape[:3]):

@@ -116,7 +116,7 @@ def blocks(xp: Any, n: int, height: int, width: int) -> Iterator[tuple[slice, sl
     """
     pixels = _BLOCK if xp is np else _DEVICE_BLOCK
     images = max(1, pixels // max(1, height * width))
-    rows = height if height * width <= pixels else max(1, pixels // width)
+    rows = height if height * width <= pixels else max(4, pixels // width // 4 * 4)
     for i in range(0, n, images):
         for row in range(0, height, max(1, rows)):
             yield slice(i, min(i + images, n)), slice(row, min(row + rows, height))

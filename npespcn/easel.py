@@ -109,7 +109,7 @@ class Sheet:
         label: str,
         *,
         scale: tuple[float, float],
-        interpolation: str = "auto",
+        interpolation: str = "antialiased",
     ) -> tuple[Axes, float]:
         """Draw (H, W), black to white over `scale`, or (H, W, 3) at x, y and of a width.
 

@@ -22,7 +22,7 @@ from npespcn.conv import (
     conv2d_input_gradient,
     conv2d_weight_gradient,
 )
-from npespcn.convshape import Padding, as_pads, check_conv, out_size, whole_number
+from npespcn.convshape import Padding, as_pads, check_conv, whole_number
 from npespcn.initializers import xavier
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
 from npespcn.threads import parallel_map
@@ -196,11 +196,14 @@ class ConvTranspose2d(Layer):
         check_conv("ConvTranspose2d", x, weight.transpose(1, 0, 2, 3), self.params["bias"])
         k, grow = weight.shape[2], self.output_padding - 2 * self.padding
         h, w = ((side - 1) * self.stride + k + grow for side in x.shape[2:])
-        out_size("ConvTranspose2d", (h, w), k, self.stride, as_pads(self.padding, k, self.stride))
-        self._kept = x
+        if min(h, w, *x.shape[2:]) < 1:
+            raise ValueError(
+                f"ConvTranspose2d: an input of {x.shape[2]}x{x.shape[3]} gives an output of {h}x{w}"
+            )
         y = conv2d_input_gradient(
             x, weight, (len(x), weight.shape[1], h, w), self.stride, self.padding
         )
+        self._kept = x
         return y + self.params["bias"][:, None, None]
 
     def backward(self, dy: Array) -> Array:

@@ -19,8 +19,6 @@ Positions where the kernel hangs over the right edge are computed too, and dropp
 
 from __future__ import annotations
 
-from typing import Any
-
 from npespcn.backend import Array, array_module
 from npespcn.convshape import Pads, blocks, common_dtype, copy_rows, out_size
 
@@ -42,16 +40,15 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
     for images, rows in blocks(xp, len(x), out_h, out_w):
         y_block = y[images, rows]  # (n, h, w, out_channels)
         n, h, w, _ = y_block.shape
-        pixels, pitch = _channels_last(x[images], rows, k, pads)
+        pixels, pitch = channels_last(x[images], rows.start, h + k - 1, k, pads)
         products = xp.empty((len(pixels) - (k - 1), k * out_channels), dtype)
-        xp.matmul(_phases(pixels, k), taps, out=_interleaved(products, k))
+        xp.matmul(phases(pixels, k), taps, out=by_phase(products, k))
+        products = products[: n * (h + k - 1) * pitch]
         products = products.reshape(n, h + k - 1, pitch, k, out_channels)
         terms = [products[:, i : i + h, :w, i] for i in range(k)]  # k of (n, h, w, out_channels)
         if bias is not None:
             terms.append(bias)
-        y_block[...] = terms[0]
-        for term in terms[1:]:
-            y_block += term
+        add_up(terms, y_block)
     return y.transpose(0, 3, 1, 2)  # (N, out_channels, out_h, out_w)
 
 
@@ -69,34 +66,35 @@ def weight_gradient(dy: Array, x: Array, k: int, pads: Pads) -> Array:
     for images, rows in blocks(xp, *dy_last.shape[:3]):
         dy_block = dy_last[images, rows]
         n, h, w, _ = dy_block.shape
-        pixels, pitch = _channels_last(x[images], rows, k, pads)
-        dproducts = xp.zeros((n, h + k - 1, pitch, k, out_channels), dtype)
+        pixels, pitch = channels_last(x[images], rows.start, h + k - 1, k, pads)
+        dproducts = xp.zeros((len(pixels) - (k - 1), k * out_channels), dtype)
+        by_row = dproducts[: n * (h + k - 1) * pitch]
+        by_row = by_row.reshape(n, h + k - 1, pitch, k, out_channels)  # a view
         for i in range(k):
-            dproducts[:, i : i + h, :w, i] = dy_block
-        dproducts = dproducts.reshape(-1, k * out_channels)  # (pixels, k*out_channels)
-        by_phase = _phases(pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
-        dtaps += xp.matmul(by_phase, _interleaved(dproducts, k)).sum(axis=0)
+            by_row[:, i : i + h, :w, i] = dy_block
+        patches = phases(pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
+        dtaps += xp.matmul(patches, by_phase(dproducts, k)).sum(axis=0)
     return dtaps.reshape(k, in_channels, k, out_channels).transpose(3, 1, 2, 0)
 
 
-def _channels_last(x: Array, rows: slice, k: int, pads: Pads) -> tuple[Array, int]:
-    """Copy what output `rows` need of x to padded channels-last memory, flat: (pixels, C), pitch.
+def channels_last(x: Array, first_row: int, height: int, k: int, pads: Pads) -> tuple[Array, int]:
+    """Copy `height` rows of the padded x to channels-last memory, flat: (pixels, C), pitch.
 
-    The pitch, a row's length, is a multiple of k, and k - 1 spare zero pixels end the memory, so
-    that every phase has as many whole patches.
+    The pitch is a row's length. After the pixels come zeros: up to a multiple of k of them, and
+    k - 1 more, so that every phase has equally many patches, and all of them whole.
     """
     xp = array_module(x)
     n, c, _, w = x.shape
     (above, _), (left, right) = pads
-    h = rows.stop - rows.start + k - 1
-    pitch = -(-(left + w + right) // k) * k
-    pixels = xp.zeros((n * h * pitch + k - 1, c), x.dtype)
-    target = pixels[: n * h * pitch].reshape(n, h, pitch, c).transpose(0, 3, 1, 2)
-    copy_rows(target, x, rows.start - above, left)  # target: (n, C, h, pitch)
+    pitch = left + w + right
+    count = n * height * pitch
+    pixels = xp.zeros((-(-count // k) * k + k - 1, c), x.dtype)
+    target = pixels[:count].reshape(n, height, pitch, c).transpose(0, 3, 1, 2)
+    copy_rows(target, x, first_row - above, left)  # target: (n, C, height, pitch)
     return pixels, pitch
 
 
-def _phases(pixels: Array, k: int) -> Array:
+def phases(pixels: Array, k: int) -> Array:
     """View (pixels + k - 1, C) as its k phases of patches along a row: (k, pixels/k, k*C)."""
     strided = array_module(pixels).lib.stride_tricks.as_strided
     step, one = pixels.strides
@@ -105,6 +103,16 @@ def _phases(pixels: Array, k: int) -> Array:
     return view
 
 
-def _interleaved(products: Array, k: int) -> Any:
+def by_phase(products: Array, k: int) -> Array:
     """View (pixels, columns) as the k phases that its pixels belong to: (k, pixels/k, columns)."""
     return products.reshape(-1, k, products.shape[1]).transpose(1, 0, 2)
+
+
+def add_up(terms: list[Array], y: Array) -> None:
+    """Write the sum of the terms into y, in as few passes over memory as it takes."""
+    if len(terms) == 1:
+        y[...] = terms[0]
+        return
+    array_module(y).add(terms[0], terms[1], out=y)
+    for term in terms[2:]:
+        y += term

@@ -101,7 +101,7 @@ def pixel_shuffle_loop(x: Array, upscale_factor: int) -> Array:
     >>> pixel_shuffle_loop(x, 2).tolist()
     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
     """
-    xp, x, r = _check("pixel_shuffle_loop", x, "upscale_factor", upscale_factor)
+    xp, r = _check("pixel_shuffle_loop", x, "upscale_factor", upscale_factor)
     *lead, channels, h, w = x.shape
     _check_groups("pixel_shuffle_loop", x.shape, channels, r)
     y: Array = xp.empty((*lead, channels // (r * r), h * r, w * r), dtype=x.dtype)
@@ -130,7 +130,7 @@ def pixel_shuffle_reshape(x: Array, upscale_factor: int) -> Array:
     >>> pixel_shuffle_reshape(x, 2).tolist()
     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
     """
-    xp, x, r = _check("pixel_shuffle_reshape", x, "upscale_factor", upscale_factor)
+    xp, r = _check("pixel_shuffle_reshape", x, "upscale_factor", upscale_factor)
     *lead, channels, h, w = x.shape
     c = _check_groups("pixel_shuffle_reshape", x.shape, channels, r)
     parts = x.reshape(*lead, c, r, r, h, w)  # (*, C, i, j, H, W)
@@ -156,7 +156,7 @@ def pixel_shuffle_concat(x: Array, upscale_factor: int) -> Array:
     >>> pixel_shuffle_concat(x, 2).tolist()
     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
     """
-    xp, x, r = _check("pixel_shuffle_concat", x, "upscale_factor", upscale_factor)
+    xp, r = _check("pixel_shuffle_concat", x, "upscale_factor", upscale_factor)
     *lead, channels, h, w = x.shape
     c = _check_groups("pixel_shuffle_concat", x.shape, channels, r)
     if x.size == 0:  # nothing to cut
@@ -174,10 +174,10 @@ def _phase_shift(xp: Any, x: Array, r: int) -> Array:
     x = xp.moveaxis(x, -3, -1).reshape(*lead, h, w, r, r)  # (*, H, W, i, j)
     rows = xp.split(x, h, axis=-4)  # H of (*, 1, W, i, j)
     rows = [xp.squeeze(row, axis=-4) for row in rows]  # H of (*, W, i, j)
-    x = xp.concatenate(rows, axis=-2, dtype=x.dtype)  # (*, W, H*r, j)
+    x = xp.concatenate(rows, axis=-2)  # (*, W, H*r, j)
     columns = xp.split(x, w, axis=-3)  # W of (*, 1, H*r, j)
     columns = [xp.squeeze(column, axis=-3) for column in columns]  # W of (*, H*r, j)
-    y: Array = xp.concatenate(columns, axis=-1, dtype=x.dtype)  # (*, H*r, W*r)
+    y: Array = xp.concatenate(columns, axis=-1)  # (*, H*r, W*r)
     return y
 
 
@@ -248,7 +248,7 @@ def pixel_shuffle(
     [[[0, 2], [4, 6]], [[1, 3], [5, 7]]]
     """
     where = "pixel_shuffle"
-    xp, x, r = _check(where, x, "upscale_factor", upscale_factor)
+    xp, r = _check(where, x, "upscale_factor", upscale_factor)
     _check_choice(where, "method", method, METHODS)
     _check_choice(where, "order", order, ORDERS)
     _check_choice(where, "layout", layout, LAYOUTS)
@@ -300,7 +300,7 @@ def pixel_unshuffle(
     array([0, 4, 1, 5, 2, 6, 3, 7])
     """
     where = "pixel_unshuffle"
-    xp, x, r = _check(where, x, "downscale_factor", downscale_factor)
+    xp, r = _check(where, x, "downscale_factor", downscale_factor)
     _check_choice(where, "order", order, ORDERS)
     _check_choice(where, "layout", layout, LAYOUTS)
     axis = -3 if layout == "NCHW" else -1
@@ -322,8 +322,8 @@ def pixel_unshuffle(
     return xp.ascontiguousarray(xp.moveaxis(y, -3, axis))
 
 
-def _check(where: str, x: Array, name: str, factor: int) -> tuple[Any, Array, int]:
-    """Return the array's module, the array as that module's plain class, and r as an int."""
+def _check(where: str, x: Array, name: str, factor: int) -> tuple[Any, int]:
+    """Return the array's module, and r as an int."""
     try:
         xp = array_module(x)
     except TypeError:
@@ -331,7 +331,7 @@ def _check(where: str, x: Array, name: str, factor: int) -> tuple[Any, Array, in
         raise TypeError(message) from None
     if x.ndim < 3:
         raise ValueError(f"{where}: x must have at least 3 axes, got shape {x.shape}")
-    return xp, xp.asarray(x), _check_integer(where, name, factor, least=1)
+    return xp, _check_integer(where, name, factor, least=1)
 
 
 def _check_integer(where: str, name: str, value: int, least: int) -> int:

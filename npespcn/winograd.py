@@ -1,0 +1,154 @@
+"""Half of the multiplications: Winograd's F(4, 3) along the rows of a 3x3 convolution.
+
+Four outputs of a filter with three taps need twelve multiplications, or six: three taps g and six
+inputs d make y[p] = g[0]*d[p] + g[1]*d[p+1] + g[2]*d[p+2] for p = 0 to 3 also as::
+
+    y = BACK @ ((TAPS @ g) * (ROWS @ d))
+
+The filter is a polynomial with three coefficients; multiplying polynomials is multiplying their
+values at enough points, here 0, 1, -1, 2, -2 and infinity. TAPS and ROWS^T evaluate, BACK^T
+evaluates what four outputs make: that is why all three have powers of the points in them (Winograd
+1980; for networks, Lavin and Gray 2016).
+
+Here d are six rows of a picture and y four rows of the result, so that each "multiplication" is a
+1x3 convolution of a whole row: one matrix product by the views of `npespcn.rowconv`. ROWS and BACK
+are matrix products too, with a 6x6 and a 4x6 matrix, and cost a tenth of what they save. The sums
+have other terms than the definition's, so the rounding differs: in float32 by about 1e-6 of the
+largest output, where the direct sum has 3e-7.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npespcn.backend import Array, array_module
+from npespcn.convshape import Pads, blocks, common_dtype, out_size
+from npespcn.rowconv import channels_last
+
+TAPS = np.array(
+    [
+        [1 / 4, 0, 0],
+        [-1 / 6, -1 / 6, -1 / 6],
+        [-1 / 6, 1 / 6, -1 / 6],
+        [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6],
+        [0, 0, 1],
+    ]
+)
+ROWS = np.array(
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ]
+)
+BACK = np.array(
+    [
+        [1, 1, 1, 1, 1, 0],
+        [0, 1, -1, 2, -2, 0],
+        [0, 1, 1, 4, 4, 0],
+        [0, 1, -1, 8, -8, 1],
+    ]
+)
+K, POINTS, STEP = 3, 6, 4  # taps, points, and output rows made from 6 input rows
+
+
+def pays(in_channels: int, out_channels: int, k: int, dtype: np.dtype[np.generic]) -> bool:
+    """Whether the multiplications saved are worth the two transforms: they are few otherwise."""
+    return k == K and min(in_channels, out_channels) >= 16 and dtype in (np.float32, np.float64)
+
+
+def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
+    """Convolve at stride 1: what `npespcn.rowconv.forward` gives, for a 3x3 kernel."""
+    xp = array_module(x, weight)
+    out_channels, in_channels = weight.shape[:2]
+    out_h, out_w = out_size("conv2d_forward", x.shape[2:], K, 1, pads)
+    dtype = common_dtype(x, weight, bias)
+    by_row = weight.transpose(2, 3, 1, 0).reshape(K, -1)  # (3 rows, 3 columns * in * out)
+    taps = (xp.asarray(TAPS, dtype) @ by_row).reshape(POINTS, 1, K * in_channels, out_channels)
+    y = xp.empty((len(x), out_h, out_w, out_channels), dtype)
+    for images, rows in blocks(xp, len(x), out_h, out_w):
+        y_block = y[images, rows]
+        n, h, w, _ = y_block.shape
+        patches, grid = _at_points(x[images], rows, pads, dtype)
+        products = xp.empty((POINTS, patches.shape[2] * K, out_channels), dtype)
+        xp.matmul(patches, taps, out=_by_phase(products))
+        four_rows = xp.matmul(xp.asarray(BACK, dtype), _by_group(products, grid))
+        four_rows = four_rows.reshape(n, -1, grid[2], out_channels)[:, :h, :w]
+        if bias is None:
+            y_block[...] = four_rows
+        else:
+            xp.add(four_rows, bias, out=y_block)
+    return y.transpose(0, 3, 1, 2)  # (N, out_channels, out_h, out_w)
+
+
+def weight_gradient(dy: Array, x: Array, pads: Pads) -> Array:
+    """Return dweight (out_channels, in_channels, 3, 3): `forward` backwards, matrix by matrix."""
+    xp = array_module(dy, x)
+    out_channels, in_channels = dy.shape[1], x.shape[1]
+    dtype = xp.result_type(dy, x)
+    dtaps = xp.zeros((POINTS, K * in_channels, out_channels), dtype)
+    dy_last = dy.transpose(0, 2, 3, 1)  # (N, out_h, out_w, out_channels)
+    for images, rows in blocks(xp, *dy_last.shape[:3]):
+        dy_block = dy_last[images, rows]
+        n, h, w, _ = dy_block.shape
+        patches, grid = _at_points(x[images], rows, pads, dtype)
+        four_rows = xp.zeros((n, grid[1] * STEP, grid[2], out_channels), dtype)
+        four_rows[:, :h, :w] = dy_block
+        dproducts = xp.zeros((POINTS, patches.shape[2] * K, out_channels), dtype)
+        by_four = four_rows.reshape(n, grid[1], STEP, -1)
+        xp.matmul(xp.asarray(BACK.T, dtype), by_four, out=_by_group(dproducts, grid))
+        dtaps += xp.matmul(patches.swapaxes(2, 3), _by_phase(dproducts)).sum(axis=1)
+    by_row = xp.asarray(TAPS.T, dtype) @ dtaps.reshape(POINTS, -1)  # (3, 3*in*out)
+    return by_row.reshape(K, K, in_channels, out_channels).transpose(3, 2, 0, 1)
+
+
+def _at_points(
+    x: Array, rows: slice, pads: Pads, dtype: np.dtype[np.generic]
+) -> tuple[Array, tuple[int, int, int]]:
+    """Return ROWS @ (every six rows of x) as patches, and their grid.
+
+    The patches are (6, 3 phases, pixels/3, 3*C), a view as in `npespcn.rowconv`; the grid is
+    (images, groups of four output rows, pitch), and its product the number of pixels, before it is
+    rounded up to a multiple of three.
+    """
+    xp = array_module(x)
+    strided = xp.lib.stride_tricks.as_strided
+    n, c = x.shape[:2]
+    groups = -(-(rows.stop - rows.start) // STEP)
+    height = groups * STEP + K - 1
+    pixels, pitch = channels_last(x, rows.start, height, K, pads)
+    row, one = pitch * c * pixels.itemsize, pixels.itemsize
+    six_rows = strided(
+        pixels, shape=(n, groups, POINTS, pitch * c), strides=(height * row, STEP * row, row, one)
+    )
+    count = n * groups * pitch
+    rounded = -(-count // K) * K
+    flat = xp.empty((POINTS * rounded + K - 1, c), dtype)
+    flat[POINTS * rounded :] = 0  # the last patches reach so far
+    values = flat[: POINTS * rounded].reshape(POINTS, rounded, c)
+    values[:, count:] = 0
+    grid = (n, groups, pitch)
+    xp.matmul(xp.asarray(ROWS, dtype), six_rows, out=_by_group(values, grid))
+    step, one = flat.strides
+    patches = strided(
+        flat,
+        shape=(POINTS, K, rounded // K, K * c),
+        strides=(rounded * step, step, K * step, one),
+    )
+    return patches, grid
+
+
+def _by_group(values: Array, grid: tuple[int, int, int]) -> Array:
+    """View (6, pixels, C) as what the 6-row matrices meet: (n, groups, 6, pitch*C)."""
+    n, groups, pitch = grid
+    kept = values[:, : n * groups * pitch]
+    return kept.reshape(POINTS, n, groups, pitch * values.shape[2]).transpose(1, 2, 0, 3)
+
+
+def _by_phase(products: Array) -> Array:
+    """View (6, pixels, columns) by phases of pixels: (6, 3, pixels/3, columns)."""
+    return products.reshape(POINTS, -1, K, products.shape[2]).swapaxes(1, 2)
