@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LAST, BEST, HISTORY, LOCK = "last.npz", "best.npz", "history.csv", ".lock"
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.(npz|csv)")  # `atomic_write`'s, of a process that died
 
 
 class RunFolder:
@@ -50,11 +52,14 @@ class RunFolder:
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.path)
-        if self.has_checkpoint() and not resume:
+        if not resume and any((self.path / name).exists() for name in (LAST, BEST, HISTORY)):
             self._lock.close()
             raise FileExistsError(
                 f"{self.path} holds a run already: resume it, or choose another folder"
             )
+        for file in self.path.iterdir():  # nobody else writes here now
+            if _TEMPORARY.fullmatch(file.name):
+                file.unlink(missing_ok=True)
 
     def __enter__(self) -> RunFolder:
         return self
@@ -76,9 +81,10 @@ class RunFolder:
         model: Network,
         optimizer: Mapping[str, Array],
         progress: Mapping[str, Any],
+        settings: Mapping[str, Any],
         history: Mapping[str, Sequence[float]],
     ) -> None:
-        """Write the last checkpoint, and the history beside it.
+        """Write the history, and then the last checkpoint.
 
         Parameters
         ----------
@@ -87,13 +93,11 @@ class RunFolder:
             The optimiser's ``state_dict()``.
         progress : mapping
             All else that the run goes on from; anything that JSON takes.
+        settings : mapping
+            What a resumed run must have in common with this one; the same.
         history : mapping of str to sequence of float
             Columns of equal length.
         """
-        extra: dict[str, Any] = {f"optimizer/{key}": value for key, value in optimizer.items()}
-        extra["progress"] = json.dumps(progress)
-        extra |= {f"history/{key}": np.asarray(values) for key, values in history.items()}
-        model.save(self.path / LAST, extra)
         path = self.path / HISTORY
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
             table = csv.writer(file)
@@ -102,20 +106,25 @@ class RunFolder:
                 ["" if value != value else value for value in row]  # NaN: not measured
                 for row in zip(*history.values(), strict=True)
             )
+        extra: dict[str, Any] = {f"optimizer/{key}": value for key, value in optimizer.items()}
+        extra["progress"], extra["settings"] = json.dumps(progress), json.dumps(settings)
+        extra |= {f"history/{key}": np.asarray(values) for key, values in history.items()}
+        model.save(self.path / LAST, extra)
 
     def save_best(self, model: Network) -> None:
         """Write the network as the best so far."""
         model.save(self.path / BEST)
 
     def load(
-        self, model: Network
+        self, model: Network, settings: Mapping[str, Any]
     ) -> tuple[dict[str, Array], dict[str, Any], dict[str, list[float]]]:
-        """Read the last checkpoint into `model`; return what `save` was given besides.
+        """Read the last checkpoint into `model`; return its optimiser, progress and history.
 
         Raises
         ------
         ValueError
-            If it is damaged, or of a network with other options.
+            If it is damaged, or of a network with other options, or was saved with other settings;
+            the message names them, and `model` is as it was.
         """
         path = self.path / LAST
         saved = type(model).load(path)
@@ -124,22 +133,21 @@ class RunFolder:
             raise ValueError(f"{path} is of a network with other options: {differences}")
         arrays = read_npz(path)
         try:
-            progress = json.loads(str(arrays["progress"]))
-        except (KeyError, ValueError) as error:
+            progress, there = (
+                dict(json.loads(str(arrays[key]))) for key in ("progress", "settings")
+            )
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no checkpoint of a run: {error}") from error
+        here = json.loads(json.dumps(settings))  # which makes lists of tuples
+        if there != here:
+            raise ValueError(
+                f"{self.path} was trained with other settings: {_differences(there, here)}"
+            )
         model.load_state_dict(saved.state_dict())
         return (
             _below("optimizer/", arrays),
             progress,
             {name: column.tolist() for name, column in _below("history/", arrays).items()},
-        )
-
-
-def check_settings(folder: RunFolder, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise a ValueError that names the settings which a resumed run was not started with."""
-    if dict(saved) != dict(now):
-        raise ValueError(
-            f"{folder.path} was trained with other settings: {_differences(saved, now)}"
         )
 
 

@@ -133,7 +133,8 @@ class Network(Sequential):
         arrays |= {"about": np.array(json.dumps(about))}
         for name, value in (extra or {}).items():
             array = np.asarray(value)
-            if name in arrays or array.dtype.hasobject:  # NumPy would save objects as a pickle
+            taken = name in arrays or name in ("file", "allow_pickle")  # savez's own arguments
+            if taken or array.dtype.hasobject:  # NumPy would save objects as a pickle
                 raise ValueError(f"save: extra[{name!r}] has a name in use, or is no plain array")
             arrays[name] = array
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
@@ -229,6 +230,7 @@ class ESPCN(Network):
         c = whole_number("ESPCN: channels", channels, 1)
         _check_option("activation", activation, ACTIVATIONS)
         _check_option("output", output, (None, "sigmoid", "tanh"))
+        _check_option("tail", tail, (False, True))
         _check_option("padding", padding, PADDINGS)
         _check_option("init", init, INITIALIZERS)
         _check_option("dtype", str(dtype), ("float32", "float64"))
@@ -346,6 +348,6 @@ def _reach(layer: Layer) -> int:
 
 
 def _check_option(name: str, value: Any, allowed: Any) -> None:
-    if value not in allowed:
+    if value not in tuple(allowed):
         choices = ", ".join(repr(choice) for choice in allowed)
         raise ValueError(f"{name} must be one of {choices}, got {value!r}")

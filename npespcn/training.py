@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from npespcn.backend import Array, array_module, to_device, to_host
 from npespcn.centring import centred
-from npespcn.checkpoints import RunFolder, check_settings
+from npespcn.checkpoints import RunFolder
+from npespcn.convshape import whole_number
 from npespcn.images import upscale_bicubic
 from npespcn.losses import mse
 from npespcn.metrics import psnr
@@ -80,7 +81,8 @@ def fit(
     optimizer : Optimizer, optional
         Of this model. Without it, SOAP at its own rate.
     steps : int
-        The step to end at; a resumed run counts on from where it stopped.
+        The step to end at; a resumed run counts on from where it stopped. It may be another number
+        than before where that leaves the schedule as it was.
     batch_size, patch_size : int
         Patches in a batch, and their side in LR pixels.
     schedule : callable, optional
@@ -112,13 +114,16 @@ def fit(
     FileExistsError
         If `out` holds a run and `resume` is false, or is in use.
     ValueError
-        If the checkpoint in `out` was made with other settings.
+        If the checkpoint in `out` was made with other settings, or is damaged.
     DivergedError
         If the loss is no longer a number. The last good checkpoint stays.
     KeyboardInterrupt
         On Ctrl-C (or SIGTERM) while training into `out`: after the current step, and saved.
     """
-    if validate_every < 1 or validate_every % ROW_EVERY:
+    whole_number("fit: steps", steps, 1)
+    whole_number("fit: batch_size", batch_size, 1)
+    whole_number("fit: patch_size", patch_size, 1)
+    if whole_number("fit: validate_every", validate_every, 1) % ROW_EVERY:
         raise ValueError(
             f"fit: validate_every must be a multiple of {ROW_EVERY}, got {validate_every}"
         )
@@ -128,19 +133,24 @@ def fit(
         "batch_size": batch_size,
         "patch_size": patch_size,
         "seed": seed,
-        "optimizer": type(optimizer).__name__,
-        "learning_rate": optimizer.lr,
-        "loss": getattr(loss, "__name__", str(loss)),
+        "loss": _name(loss),
         "validate_every": validate_every,
         "centre": centre,
+        "data": _name(data),
+        "pictures": len(data) if isinstance(data, Sized) else None,
+        "validation pictures": len(validation),
+        "optimizer": _name(optimizer),
+        "schedule": "constant" if schedule is None else _name(schedule),
     }
+    settings |= _numbers(optimizer, "steps")
+    if isinstance(schedule, Plateau):
+        settings |= _numbers(schedule, *schedule.state_dict())
     with contextlib.ExitStack() as stack:
+        stack.callback(setattr, optimizer, "lr", optimizer.lr)
         folder = None if out is None else stack.enter_context(RunFolder(out, resume))
         stopped = threading.Event() if folder is None else stack.enter_context(_catch_signals())
         if folder is not None and resume and folder.has_checkpoint():
-            optimizer_state, saved, run.history = folder.load(model)
-            check_settings(folder, saved.pop("settings"), settings)
-            run.load(optimizer_state, saved)
+            run.load(*folder.load(model, settings))
         report = stack.enter_context(_Report(run, steps, batch_size, progress))
         saved_at = time.monotonic()
         while run.step < steps:
@@ -151,14 +161,13 @@ def fit(
                 if is_best and folder is not None:
                     folder.save_best(model)
             report.update()
+            stop = stopped.is_set()  # asked once: what comes after it must find this step saved
             late = time.monotonic() - saved_at >= SAVE_EVERY_SECONDS
-            due = late or last or stopped.is_set() or run.step % SAVE_EVERY_STEPS == 0
-            if folder is not None and due:
+            if folder is not None and (stop or late or last or run.step % SAVE_EVERY_STEPS == 0):
                 run.check_finite()
-                state = {**run.state(), "settings": settings}
-                folder.save(model, optimizer.state_dict(), state, run.history)
+                folder.save(model, optimizer.state_dict(), run.state(), settings, run.history)
                 saved_at = time.monotonic()
-            if stopped.is_set():
+            if stop:
                 raise KeyboardInterrupt
     return run.history
 
@@ -224,14 +233,20 @@ class _Run:
     def add_row(self, with_validation: bool) -> bool:
         """Add a row to the history; return whether its validation is the best so far."""
         mean = float(np.mean([float(value) for value in self.losses]))
-        self.losses = []
         if not math.isfinite(mean):
             raise DivergedError(
                 f"the loss is {mean} at step {self.step}: the learning rate is probably too high "
                 f"({self.base_lr:g}); try a tenth of it"
             )
-        if isinstance(self.schedule, Plateau):
-            self.schedule.observe(mean)
+        self.check_finite()
+        steps = self.history["step"]
+        if steps and steps[-1] % ROW_EVERY:  # a shorter run ended there, before its row was full
+            for column in self.history.values():
+                column.pop()
+        if self.step % ROW_EVERY == 0:
+            self.losses = []
+            if isinstance(self.schedule, Plateau):
+                self.schedule.observe(mean)
         measure = with_validation and self.validation
         score = validate(self.model, self.validation) if measure else math.nan
         row = (self.step, self.optimizer.lr, mean, score)
@@ -259,17 +274,37 @@ class _Run:
             "losses": [float(value) for value in self.losses],
             "rng": self.rng.bit_generator.state,
             "schedule": self.schedule.state_dict() if isinstance(self.schedule, Plateau) else None,
+            "factor": self.schedule(self.step),
         }
 
-    def load(self, optimizer_state: Mapping[str, Array], saved: Mapping[str, Any]) -> None:
+    def load(
+        self, optimizer_state: Mapping[str, Array], saved: Mapping[str, Any], history: History
+    ) -> None:
         """Take up what `state` gave."""
+        try:
+            self._load(optimizer_state, saved, history)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"this checkpoint is not one that this version wrote: {error!r}"
+            ) from error
+
+    def _load(
+        self, optimizer_state: Mapping[str, Array], saved: Mapping[str, Any], history: History
+    ) -> None:
+        self.history = {name: history[name] for name in COLUMNS}
         self.step, self.best = saved["step"], saved["best"]
         self.losses = [np.asarray(value) for value in saved["losses"]]
         self.rng.bit_generator.state = saved["rng"]
-        self.optimizer.load_state_dict(optimizer_state, self.step)
-        self.data.seek(self.step)
         if isinstance(self.schedule, Plateau):
             self.schedule.load_state_dict(saved["schedule"])
+        there, here = saved["factor"], self.schedule(self.step)
+        if not math.isclose(there, here, abs_tol=1e-12):
+            raise ValueError(
+                f"the schedule of the run so far stands at {there:.6g} after {self.step} steps, "
+                f"this one at {here:.6g}: go on with the same number of steps in all"
+            )
+        self.optimizer.load_state_dict(optimizer_state, self.step)
+        self.data.seek(self.step)
 
 
 class _Report:
@@ -284,7 +319,7 @@ class _Report:
             disable=not (wanted and sys.stderr.isatty()),
             dynamic_ncols=True,
         )
-        self.first_step, self.started = run.step, time.monotonic()
+        self.first_step, self.started = run.step, time.perf_counter()
         self.line_every = max(ROW_EVERY, steps // 20 // ROW_EVERY * ROW_EVERY)
 
     def __enter__(self) -> _Report:
@@ -305,7 +340,7 @@ class _Report:
             words += f", PSNR {measured[-1]:.2f} dB"
         self.bar.set_postfix_str(words, refresh=False)
         if self.bar.disable and (step % self.line_every == 0 or step == self.bar.total):
-            speed = (step - self.first_step) / (time.monotonic() - self.started)
+            speed = (step - self.first_step) / (time.perf_counter() - self.started)
             print(f"step {step}/{self.bar.total}: {words}, {speed:.1f} steps/s", file=sys.stderr)
 
 
@@ -316,7 +351,11 @@ def _catch_signals() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield event  # only the main thread may handle signals
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # nohup and "&" have them ignored, and that is meant; None is a handler that is not Python's.
+    before = {
+        n: handler for n, handler in handlers.items() if handler not in (signal.SIG_IGN, None)
+    }
 
     def stop(number: int, frame: object) -> None:
         event.set()
@@ -330,6 +369,20 @@ def _catch_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _name(thing: Any) -> str:
+    """Return what to call a function (``cosine``, for one that `cosine` made) or an object."""
+    name: str = getattr(thing, "__qualname__", type(thing).__name__)
+    return name.partition(".<locals>")[0]
+
+
+def _numbers(thing: Any, *but: str) -> dict[str, Any]:
+    """Return the attributes of an optimiser or a schedule that were given to it."""
+    kinds = (int, float, tuple, dict)
+    given = {k: v for k, v in vars(thing).items() if isinstance(v, kinds) and k not in but}
+    given.pop("state", None)  # arrays
+    return given
 
 
 def _like(model: Network, x: Array) -> Array:
