@@ -50,6 +50,8 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str], resume: bool = False) -> None:
         self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise NotADirectoryError(f"{self.path} is a file; a run needs a folder")
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.path)
         if not resume and any((self.path / name).exists() for name in (LAST, BEST, HISTORY)):

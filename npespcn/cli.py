@@ -15,6 +15,7 @@ from typing import Any
 
 from npespcn import __version__
 from npespcn.centring import centre_biases
+from npespcn.checkpoints import RunFolder
 from npespcn.convshape import whole_number
 from npespcn.data import (
     LeafStream,
@@ -28,26 +29,32 @@ from npespcn.losses import charbonnier, l1, mse
 from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
 from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, Schedule, cosine
 from npespcn.shuffle import ORDERS
-from npespcn.training import DivergedError, bicubic_score, fit
+from npespcn.training import ROW_EVERY, bicubic_score, fit, validate
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
 LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier}
 SCHEDULES = ("cosine", "plateau", "constant")
+LARGEST = (
+    384  # pixels of a picture whose channels are drawn, which takes memory; its middle will do
+)
 VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless it asks for this series
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    warnings.showwarning = _warn  # type: ignore[assignment]  # it ignores what it is not told
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)  # overflow: `fit` says what it means
+            warnings.showwarning = _warn  # type: ignore[assignment]  # ignores what it is not told
+            options.run(options)
     except KeyboardInterrupt:
         print(f"npespcn {options.command}: stopped", file=sys.stderr)
         return 130
-    except (OSError, ValueError, RuntimeError, DivergedError) as error:
-        print(f"npespcn {options.command}: {_one_line(error)}", file=sys.stderr)
+    except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
+        words = _one_line(error) or "not enough memory"  # MemoryError comes without words
+        print(f"npespcn {options.command}: {words}", file=sys.stderr)
         return 1
     return 0
 
@@ -58,16 +65,20 @@ def train(options: argparse.Namespace) -> None:
     centre_biases(model, 0.5)
     model.to(options.device)
     out = Path(options.out or f"runs/espcn_x{options.scale}")
+    # What is left of a picture without its border, and without what the network itself takes off.
+    side = (4 + 2 * model.halo * (options.padding == "valid")) * options.scale
     if options.val:
-        held_out = [picture for _, picture in load_pictures(options.val, 4 * options.scale)]
+        held_out = [picture for _, picture in load_pictures(options.val, side)]
     else:
-        held_out = dead_leaves_pictures(4, seed=VALIDATION_SEED)
+        held_out = dead_leaves_pictures(4, max(320, side), VALIDATION_SEED)
     validation = validation_pairs(held_out, options.scale, options.channels)
     least = options.patch_size * options.scale
     if options.data:
         pictures = [picture for _, picture in load_pictures(options.data, least)]
         data = PairedPatches(pictures, options.scale, options.channels)
-    else:
+    with RunFolder(out, options.resume) as folder:
+        pass  # it can be used: good to know before pictures are drawn
+    if not options.data:
         print(f"drawing {options.pictures} dead-leaves pictures", file=sys.stderr)
         data = _dead_leaves(options, max(320, least))
     try:
@@ -88,7 +99,9 @@ def train(options: argparse.Namespace) -> None:
             progress=True,
         )
     except KeyboardInterrupt:
-        print(f"saved in {out}; the same command with --resume goes on from there", file=sys.stderr)
+        if folder.has_checkpoint():
+            words = f"saved in {out}; the same command with --resume goes on from there"
+            print(words, file=sys.stderr)
         raise
     from npespcn.figures import learning_curve, save  # Matplotlib takes a while to import
 
@@ -96,6 +109,7 @@ def train(options: argparse.Namespace) -> None:
     curve = learning_curve(history, bicubic=bicubic, title=f"ESPCN ×{options.scale}")
     save(curve, out / "learning_curve.png")
     measured = [value for value in history["val_psnr"] if value == value]
+    measured = measured or [validate(model, validation)]  # stopped before the first one
     print(
         f"{out}: {len(data)} pictures, {options.steps} steps; on {len(held_out)} pictures held "
         f"out {max(measured):.2f} dB at best, {measured[-1]:.2f} dB at last (bicubic "
@@ -111,6 +125,8 @@ def explain(options: argparse.Namespace) -> None:
     if options.weights:
         model = ESPCN.load(options.weights)
         picture = read_image(options.image) if options.image else dead_leaves_pictures(1, 96)[0]
+        top, left = (max(0, side - LARGEST) // 2 for side in picture.shape[:2])
+        picture = picture[top : top + LARGEST, left : left + LARGEST]
         (lr, _), *_ = validation_pairs([picture], 1, model.options["channels"])
         features, image = model.subpixel_channels(lr)[0], model.predict(lr)[0]
         figures.save(figures.channel_maps(features, image), out)
@@ -183,7 +199,7 @@ def _add_train(commands: Any) -> None:
         help="train a network, on dead leaves or on a folder of pictures",
         description="Train an ESPCN. Without --data it learns from dead-leaves pictures that it "
         "draws itself: no data set, no download.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     add = parser.add_argument
     add("--data", metavar="DIR", help="train on the pictures in this folder")
@@ -201,7 +217,8 @@ def _add_train(commands: Any) -> None:
         help="factor on the last layer's rate; the paper has 0.1")  # fmt: skip
     add("--schedule", choices=SCHEDULES, default="cosine", help="how the rate falls")
     add("--loss", choices=LOSSES, default="mse", help="what to make small")
-    add("--validate-every", type=_from(10), default=250, metavar="N", help="a multiple of 10")
+    add("--validate-every", type=_tens, default=250, metavar="N",
+        help="steps between two validations, a multiple of 10")  # fmt: skip
     add("--out", metavar="DIR", help="the run's folder (default: runs/espcn_xR)")
     add("--resume", action="store_true", help="go on from the folder's last checkpoint, if any")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
@@ -224,16 +241,28 @@ def _add_explain(commands: Any) -> None:
         description="Draw how C*r*r channels become an image r times larger, as a PNG, or as a GIF "
         "that places one channel after the other. With --weights, draw what a trained network puts "
         "into its channels.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     add = parser.add_argument
     add("--scale", type=int, choices=(2, 3, 4), default=3, help="r, the upscale factor")
     add("--channels", type=int, choices=(1, 3), default=1, help="C, channels of the image")
     add("--order", choices=ORDERS, default="CRD", help="how the channels are counted")
     add("--weights", metavar="FILE", help="a trained network (.npz)")
-    add("--image", metavar="FILE", help="the picture that it enlarges (default: dead leaves)")
+    add(
+        "--image",
+        metavar="FILE",
+        help="the picture that it enlarges, or the middle of it (default: dead leaves)",
+    )
     add("-o", dest="out", type=_figure_file, metavar="FILE", help=".png or .gif")
     parser.set_defaults(run=explain)
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Say what the defaults are, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_one = action.default is not None and action.default is not False
+        return super()._get_help_string(action) if has_one else action.help
 
 
 def _from(least: int) -> Any:
@@ -245,6 +274,13 @@ def _from(least: int) -> Any:
                 f"{text!r} is not a whole number from {least}"
             ) from None
 
+    return number
+
+
+def _tens(text: str) -> int:
+    number: int = _from(1)(text)
+    if number % ROW_EVERY:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of {ROW_EVERY}")
     return number
 
 

@@ -164,7 +164,18 @@ def conv2d_backward(
     """Return (dx, dweight, dbias) of `conv2d_forward` for an upstream gradient, (N, O, H', W')."""
     dx = conv2d_input_gradient(dy, weight, x.shape, stride, padding)
     dweight = conv2d_weight_gradient(dy, x, weight.shape[2], stride, padding)
-    return dx, dweight, dy.sum(axis=(0, 2, 3))
+    return dx, dweight, conv2d_bias_gradient(dy)
+
+
+def conv2d_bias_gradient(dy: Array) -> Array:
+    """Return dbias (O,), the sum of dy (N, O, H', W') over all but the channels.
+
+    As a product with ones: a BLAS adds up rows of channels faster than NumPy's ``sum``.
+    """
+    xp = array_module(dy)
+    flat = dy.transpose(0, 2, 3, 1).reshape(-1, dy.shape[1])  # (pixels, O)
+    dbias: Array = xp.ones(len(flat), dy.dtype) @ flat
+    return dbias
 
 
 def conv2d_input_gradient(

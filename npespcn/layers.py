@@ -18,6 +18,7 @@ import numpy as np
 
 from npespcn.backend import Array, array_module, to_device, to_host
 from npespcn.conv import (
+    conv2d_bias_gradient,
     conv2d_forward,
     conv2d_input_gradient,
     conv2d_weight_gradient,
@@ -141,7 +142,7 @@ class Conv2d(Layer):
         x, k = self._recall(), self.params["weight"].shape[2]
         self.grads = {
             "weight": conv2d_weight_gradient(dy, x, k, self.stride, self.padding),
-            "bias": dy.sum(axis=(0, 2, 3)),
+            "bias": conv2d_bias_gradient(dy),
         }
 
 
@@ -210,7 +211,7 @@ class ConvTranspose2d(Layer):
         x, weight = self._recall(), self.params["weight"]
         self.grads = {
             "weight": conv2d_weight_gradient(x, dy, weight.shape[2], self.stride, self.padding),
-            "bias": dy.sum(axis=(0, 2, 3)),
+            "bias": conv2d_bias_gradient(dy),
         }
         return conv2d_forward(dy, weight, None, self.stride, self.padding)
 
@@ -435,10 +436,10 @@ class Sequential(Layer):
 
 
 def _chunks(x: Array) -> list[slice]:
-    """Cut a batch on the CPU into an even number of chunks of at most 2,048 pixels or one image."""
+    """Cut a batch on the CPU into an even number of chunks of about 3,000 pixels, or one image."""
     xp, n = array_module(x), len(x)
     pixels = x.size // max(1, x.shape[1]) if x.ndim > 1 else n
-    count = min(n, 2 * -(-pixels // 4096))
+    count = min(n, 2 * -(-pixels // 6144))
     if xp is not np or pixels <= 2048 or count <= 1:
         return [slice(0, n)]
     return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]

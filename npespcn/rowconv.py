@@ -14,13 +14,15 @@ An output pixel costs k*out_channels numbers written and read, against k*k*in_ch
 (96 against 576 in ESPCN's second layer), and the product has k times as many columns, which
 is the shape that a BLAS runs best.
 
-Positions where the kernel hangs over the right edge are computed too, and dropped.
+A batch of small images lies in memory as one tall picture, and each row follows the one before it;
+zeros between them serve as the padding of both neighbours. Positions where the kernel hangs from
+one image, or row, into the next are computed too, and dropped.
 """
 
 from __future__ import annotations
 
 from npespcn.backend import Array, array_module
-from npespcn.convshape import Pads, blocks, common_dtype, copy_rows, out_size
+from npespcn.convshape import Pads, blocks, common_dtype, out_size
 
 
 def moves_less(in_channels: int, out_channels: int, k: int) -> bool:
@@ -39,13 +41,11 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
     y = xp.empty((len(x), out_h, out_w, out_channels), dtype)
     for images, rows in blocks(xp, len(x), out_h, out_w):
         y_block = y[images, rows]  # (n, h, w, out_channels)
-        n, h, w, _ = y_block.shape
-        pixels, pitch = channels_last(x[images], rows.start, h + k - 1, k, pads)
-        products = xp.empty((len(pixels) - (k - 1), k * out_channels), dtype)
-        xp.matmul(phases(pixels, k), taps, out=by_phase(products, k))
-        products = products[: n * (h + k - 1) * pitch]
-        products = products.reshape(n, h + k - 1, pitch, k, out_channels)
-        terms = [products[:, i : i + h, :w, i] for i in range(k)]  # k of (n, h, w, out_channels)
+        tall = TallPicture(x[images], rows, out_w, k, pads)
+        products = xp.empty((len(tall.pixels) - (k - 1), k * out_channels), dtype)
+        xp.matmul(phases(tall.pixels, k), taps, out=by_phase(products, k))
+        products = products.reshape(-1, k, out_channels)  # (pixels, k rows, out_channels)
+        terms = [tall.of_images(products[:, i], rows_down=i) for i in range(k)]
         if bias is not None:
             terms.append(bias)
         add_up(terms, y_block)
@@ -64,34 +64,61 @@ def weight_gradient(dy: Array, x: Array, k: int, pads: Pads) -> Array:
     dtaps = xp.zeros((k * in_channels, k * out_channels), dtype)
     dy_last = dy.transpose(0, 2, 3, 1)  # (N, out_h, out_w, out_channels)
     for images, rows in blocks(xp, *dy_last.shape[:3]):
-        dy_block = dy_last[images, rows]
-        n, h, w, _ = dy_block.shape
-        pixels, pitch = channels_last(x[images], rows.start, h + k - 1, k, pads)
-        dproducts = xp.zeros((len(pixels) - (k - 1), k * out_channels), dtype)
-        by_row = dproducts[: n * (h + k - 1) * pitch]
-        by_row = by_row.reshape(n, h + k - 1, pitch, k, out_channels)  # a view
+        tall = TallPicture(x[images], rows, dy.shape[3], k, pads)
+        dproducts = xp.zeros((len(tall.pixels) - (k - 1), k, out_channels), dtype)
         for i in range(k):
-            by_row[:, i : i + h, :w, i] = dy_block
-        patches = phases(pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
+            tall.of_images(dproducts[:, i], rows_down=i)[...] = dy_last[images, rows]
+        dproducts = dproducts.reshape(-1, k * out_channels)  # (pixels, k*out_channels)
+        patches = phases(tall.pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
         dtaps += xp.matmul(patches, by_phase(dproducts, k)).sum(axis=0)
     return dtaps.reshape(k, in_channels, k, out_channels).transpose(3, 1, 2, 0)
 
 
-def channels_last(x: Array, first_row: int, height: int, k: int, pads: Pads) -> tuple[Array, int]:
-    """Copy `height` rows of the padded x to channels-last memory, flat: (pixels, C), pitch.
+class TallPicture:
+    """What output `rows` of the images x (n, C, H, W) need, channels last, as one tall picture.
 
-    The pitch is a row's length. After the pixels come zeros: up to a multiple of k of them, and
-    k - 1 more, so that every phase has equally many patches, and all of them whole.
+    Attributes
+    ----------
+    pixels : array, (pixels, C)
+        The rows one after the other, then zeros: up to a multiple of k of them, and k - 1 more, so
+        that every phase has equally many patches, and all of them whole.
+    height, pitch : int
+        Rows from one image to the next, and pixels from one row to the next. That is their size and
+        the larger one of the two pads: the zeros after one are those before the next.
     """
-    xp = array_module(x)
-    n, c, _, w = x.shape
-    (above, _), (left, right) = pads
-    pitch = left + w + right
-    count = n * height * pitch
-    pixels = xp.zeros((-(-count // k) * k + k - 1, c), x.dtype)
-    target = pixels[:count].reshape(n, height, pitch, c).transpose(0, 3, 1, 2)
-    copy_rows(target, x, first_row - above, left)  # target: (n, C, height, pitch)
-    return pixels, pitch
+
+    def __init__(
+        self, x: Array, rows: slice, out_w: int, k: int, pads: Pads, round_rows: int = 1
+    ) -> None:
+        xp = array_module(x)
+        n, c, h, w = x.shape
+        (above, below), (left, right) = pads
+        self.shape = (n, rows.stop - rows.start, out_w)
+        self.height = self.shape[1] if n == 1 else max(h + max(above, below), self.shape[1])
+        self.pitch = max(w + max(left, right), out_w)
+        self.rows = -(-n * self.height // round_rows) * round_rows  # output rows, all told
+        count = (self.rows + k - 1) * self.pitch
+        self.pixels: Array = xp.zeros((-(-count // k) * k + k - 1, c), x.dtype)
+        first = rows.start - above  # the row of x, or of the zeros above it, that comes first
+        start, stop = max(0, first), max(0, min(h, rows.stop - above + k - 1))
+        begin = (start - first) * self.pitch + left
+        step, one = self.pixels.strides
+        target = xp.lib.stride_tricks.as_strided(
+            self.pixels[begin:],
+            shape=(n, max(0, stop - start), w, c),
+            strides=(self.height * self.pitch * step, self.pitch * step, step, one),
+        )
+        target[...] = x[:, :, start:stop].transpose(0, 2, 3, 1)
+
+    def of_images(self, values: Array, rows_down: int = 0) -> Array:
+        """View (pixels, channels) as what belongs to the output's pixels: (n, h, w, channels).
+
+        Begins `rows_down` rows further down.
+        """
+        n, h, w = self.shape
+        begin, end = (row * self.pitch for row in (rows_down, rows_down + n * self.height))
+        by_image = values[begin:end].reshape(n, self.height, self.pitch, values.shape[1])
+        return by_image[:, :h, :w]
 
 
 def phases(pixels: Array, k: int) -> Array:

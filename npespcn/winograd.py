@@ -23,7 +23,7 @@ import numpy as np
 
 from npespcn.backend import Array, array_module
 from npespcn.convshape import Pads, blocks, common_dtype, out_size
-from npespcn.rowconv import channels_last
+from npespcn.rowconv import TallPicture, add_up
 
 TAPS = np.array(
     [
@@ -58,7 +58,7 @@ K, POINTS, STEP = 3, 6, 4  # taps, points, and output rows made from 6 input row
 
 def pays(in_channels: int, out_channels: int, k: int, dtype: np.dtype[np.generic]) -> bool:
     """Whether the multiplications saved are worth the two transforms: they are few otherwise."""
-    return k == K and min(in_channels, out_channels) >= 16 and dtype in (np.float32, np.float64)
+    return k == K and min(in_channels, out_channels) >= 4 and dtype in (np.float32, np.float64)
 
 
 def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
@@ -72,16 +72,15 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
     y = xp.empty((len(x), out_h, out_w, out_channels), dtype)
     for images, rows in blocks(xp, len(x), out_h, out_w):
         y_block = y[images, rows]
-        n, h, w, _ = y_block.shape
-        patches, grid = _at_points(x[images], rows, pads, dtype)
+        tall = TallPicture(x[images], rows, out_w, K, pads, STEP)
+        patches = _at_points(tall, dtype)
         products = xp.empty((POINTS, patches.shape[2] * K, out_channels), dtype)
         xp.matmul(patches, taps, out=_by_phase(products))
-        four_rows = xp.matmul(xp.asarray(BACK, dtype), _by_group(products, grid))
-        four_rows = four_rows.reshape(n, -1, grid[2], out_channels)[:, :h, :w]
-        if bias is None:
-            y_block[...] = four_rows
-        else:
-            xp.add(four_rows, bias, out=y_block)
+        four_rows = xp.matmul(xp.asarray(BACK, dtype), _by_group(products, tall))
+        terms = [tall.of_images(four_rows.reshape(-1, out_channels))]
+        if bias is not None:
+            terms.append(bias)
+        add_up(terms, y_block)
     return y.transpose(0, 3, 1, 2)  # (N, out_channels, out_h, out_w)
 
 
@@ -93,60 +92,52 @@ def weight_gradient(dy: Array, x: Array, pads: Pads) -> Array:
     dtaps = xp.zeros((POINTS, K * in_channels, out_channels), dtype)
     dy_last = dy.transpose(0, 2, 3, 1)  # (N, out_h, out_w, out_channels)
     for images, rows in blocks(xp, *dy_last.shape[:3]):
-        dy_block = dy_last[images, rows]
-        n, h, w, _ = dy_block.shape
-        patches, grid = _at_points(x[images], rows, pads, dtype)
-        four_rows = xp.zeros((n, grid[1] * STEP, grid[2], out_channels), dtype)
-        four_rows[:, :h, :w] = dy_block
+        tall = TallPicture(x[images], rows, dy.shape[3], K, pads, STEP)
+        patches = _at_points(tall, dtype)
+        four_rows = xp.zeros((tall.rows * tall.pitch, out_channels), dtype)
+        tall.of_images(four_rows)[...] = dy_last[images, rows]
+        four_rows = four_rows.reshape(tall.rows // STEP, STEP, -1)  # (groups, 4, pitch*out)
         dproducts = xp.zeros((POINTS, patches.shape[2] * K, out_channels), dtype)
-        by_four = four_rows.reshape(n, grid[1], STEP, -1)
-        xp.matmul(xp.asarray(BACK.T, dtype), by_four, out=_by_group(dproducts, grid))
+        xp.matmul(xp.asarray(BACK.T, dtype), four_rows, out=_by_group(dproducts, tall))
         dtaps += xp.matmul(patches.swapaxes(2, 3), _by_phase(dproducts)).sum(axis=1)
     by_row = xp.asarray(TAPS.T, dtype) @ dtaps.reshape(POINTS, -1)  # (3, 3*in*out)
     return by_row.reshape(K, K, in_channels, out_channels).transpose(3, 2, 0, 1)
 
 
-def _at_points(
-    x: Array, rows: slice, pads: Pads, dtype: np.dtype[np.generic]
-) -> tuple[Array, tuple[int, int, int]]:
-    """Return ROWS @ (every six rows of x) as patches, and their grid.
+def _at_points(tall: TallPicture, dtype: np.dtype[np.generic]) -> Array:
+    """Return ROWS @ (every six rows), as patches by phase: (6, 3, pixels/3, 3*C).
 
-    The patches are (6, 3 phases, pixels/3, 3*C), a view as in `npespcn.rowconv`; the grid is
-    (images, groups of four output rows, pitch), and its product the number of pixels, before it is
-    rounded up to a multiple of three.
+    Six rows from every fourth row on; pixels is a fourth of the picture's, rounded up to a multiple
+    of three. The patches are a view, as in `npespcn.rowconv`.
     """
-    xp = array_module(x)
+    xp = array_module(tall.pixels)
     strided = xp.lib.stride_tricks.as_strided
-    n, c = x.shape[:2]
-    groups = -(-(rows.stop - rows.start) // STEP)
-    height = groups * STEP + K - 1
-    pixels, pitch = channels_last(x, rows.start, height, K, pads)
-    row, one = pitch * c * pixels.itemsize, pixels.itemsize
-    six_rows = strided(
-        pixels, shape=(n, groups, POINTS, pitch * c), strides=(height * row, STEP * row, row, one)
+    c, one = tall.pixels.shape[1], tall.pixels.itemsize
+    row, groups = tall.pitch * c, tall.rows // STEP
+    six_rows = strided(  # (groups, 6, pitch*C)
+        tall.pixels, shape=(groups, POINTS, row), strides=(STEP * row * one, row * one, one)
     )
-    count = n * groups * pitch
+    count = groups * tall.pitch
     rounded = -(-count // K) * K
     flat = xp.empty((POINTS * rounded + K - 1, c), dtype)
-    flat[POINTS * rounded :] = 0  # the last patches reach so far
+    flat[POINTS * rounded :] = 0  # so far reach the last patches
     values = flat[: POINTS * rounded].reshape(POINTS, rounded, c)
     values[:, count:] = 0
-    grid = (n, groups, pitch)
-    xp.matmul(xp.asarray(ROWS, dtype), six_rows, out=_by_group(values, grid))
+    xp.matmul(xp.asarray(ROWS, dtype), six_rows, out=_by_group(values, tall))
     step, one = flat.strides
-    patches = strided(
+    patches: Array = strided(
         flat,
         shape=(POINTS, K, rounded // K, K * c),
         strides=(rounded * step, step, K * step, one),
     )
-    return patches, grid
+    return patches
 
 
-def _by_group(values: Array, grid: tuple[int, int, int]) -> Array:
-    """View (6, pixels, C) as what the 6-row matrices meet: (n, groups, 6, pitch*C)."""
-    n, groups, pitch = grid
-    kept = values[:, : n * groups * pitch]
-    return kept.reshape(POINTS, n, groups, pitch * values.shape[2]).transpose(1, 2, 0, 3)
+def _by_group(values: Array, tall: TallPicture) -> Array:
+    """View (6, pixels, C) as what the matrices meet: (groups of rows, 6, pitch*C)."""
+    groups = tall.rows // STEP
+    kept = values[:, : groups * tall.pitch]
+    return kept.reshape(POINTS, groups, tall.pitch * values.shape[2]).swapaxes(0, 1)
 
 
 def _by_phase(products: Array) -> Array:

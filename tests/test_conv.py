@@ -1,7 +1,8 @@
 """Convolution: the loops against the formula, the fast paths against the loops, all of it exactly.
 
 Most arrays here hold whole numbers from -2 to 2. Their sums of products are then exact in every
-dtype, so that "the same up to rounding" becomes "the same", and any misplaced number shows.
+dtype, so that "the same up to rounding" becomes "the same", and any misplaced number shows. Only
+Winograd's way, which divides by 24, has to be given room for rounding.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from helpers import adjoint_gap, relative_error, require_torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npespcn import convshape, rowconv
+from npespcn import convshape, rowconv, winograd
 from npespcn.backend import Array, to_host
 from npespcn.conv import (
     col2im,
@@ -33,21 +34,42 @@ from npespcn.conv import (
     im2col,
 )
 
-PATHS = ("columns", "rows")
+WAYS = ("columns", "rows", "winograd")
 MEMORY = ("C", "F", "strided", "reversed", "channels last", "read-only")
 DTYPES = ("f2", "f4", "f8", "i2", "i4", "i8")
 
 
 @contextlib.contextmanager
-def forced(path: str | None = None, block: int | None = None) -> Iterator[None]:
-    """Take one of the two ways (where the stride allows it), in blocks of `block` pixels."""
+def forced(way: str | None = None, block: int | None = None) -> Iterator[None]:
+    """Convolve in one of the three ways (where it can), in blocks of `block` pixels."""
     with pytest.MonkeyPatch.context() as patch:
-        if path is not None:
-            patch.setattr(rowconv, "moves_less", lambda *sizes: path == "rows")
+        if way is not None:
+            patch.setattr(rowconv, "moves_less", lambda *sizes: way != "columns")
+            patch.setattr(
+                winograd,
+                "pays",
+                lambda i, o, k, dtype: way == "winograd" and can_winograd(k, dtype),
+            )
         if block is not None:
             patch.setattr(convshape, "_BLOCK", block)
             patch.setattr(convshape, "_DEVICE_BLOCK", block)
         yield
+
+
+def can_winograd(k: int, dtype: Any) -> bool:
+    return k == 3 and dtype in (np.float32, np.float64)
+
+
+def check(actual: Array, expected: Array, way: str | None, case: Case) -> None:
+    """Compare bits, or numbers up to rounding where the way is Winograd's."""
+    dtype = np.result_type(case.x, case.weight, case.dy)
+    if way == "winograd" and case.stride == 1 and can_winograd(case.k, dtype):
+        assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
+        smallest = min(case.x.dtype, case.weight.dtype, case.dy.dtype, key=lambda d: d.itemsize)
+        tolerance = 1e-13 if smallest == np.float64 else 1e-5
+        assert relative_error(actual, expected) < tolerance
+    else:
+        assert_same(actual, expected)
 
 
 def four_pads(padding: Any, k: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -168,60 +190,77 @@ def test_the_loop_is_the_formula(case: Case) -> None:
 def test_forward_is_the_loop(case: Case, block: int) -> None:
     options = (case.bias, case.stride, case.padding)
     expected = conv2d_loop(case.x, case.weight, *options)
-    for path in PATHS:
-        with forced(path, block):
-            assert_same(conv2d_forward(case.x, case.weight, *options), expected)
+    for way in WAYS:
+        with forced(way, block):
+            check(conv2d_forward(case.x, case.weight, *options), expected, way, case)
 
 
 @settings(deadline=None, max_examples=250)
 @given(cases(), st.integers(1, 150))
-def test_both_ways_in_blocks_of_any_size_are_the_formula(case: Case, block: int) -> None:
+def test_every_way_in_blocks_of_any_size_are_the_formula(case: Case, block: int) -> None:
     before = [array.tobytes() for array in case.arrays]
     options = (case.stride, case.padding)
     y = by_formula(case.x, case.weight, case.bias, *options)
     gradients = gradients_by_formula(case.dy, case.x, case.weight, *options)
-    for path in PATHS:
-        with forced(path, block):
-            assert_same(conv2d_forward(case.x, case.weight, case.bias, *options), y)
+    for way in WAYS:
+        with forced(way, block):
+            check(conv2d_forward(case.x, case.weight, case.bias, *options), y, way, case)
             answer = conv2d_backward(case.dy, case.x, case.weight, *options)
             parts = (
                 conv2d_input_gradient(case.dy, case.weight, case.x.shape, *options),
                 conv2d_weight_gradient(case.dy, case.x, case.k, *options),
             )
         for actual, expected in zip((*answer, *parts), (*gradients, *gradients[:2]), strict=True):
-            assert_same(actual, expected)
+            check(actual, expected, way, case)
     assert [array.tobytes() for array in case.arrays] == before
 
 
-@pytest.mark.parametrize("path", [*PATHS, None])
+@pytest.mark.parametrize("way", [*WAYS, None])
 @pytest.mark.parametrize(
-    "shape", [(1, 2, 70, 90), (7, 2, 30, 41), (2, 1, 2, 5000), (3, 2, 5000, 1)]
+    "shape", [(1, 2, 70, 90), (7, 2, 30, 41), (2, 1, 2, 5000), (3, 2, 5000, 1), (50, 4, 9, 8)]
 )
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
-def test_blocks_of_the_real_size(path: str | None, shape: tuple[int, ...], k: int) -> None:
+def test_blocks_of_the_real_size(way: str | None, shape: tuple[int, ...], k: int) -> None:
     """Strips of a large image, several small images to a block, a row wider than a block."""
     rng = np.random.default_rng(1)
-    x, weight = small_numbers(rng, shape, "f4"), small_numbers(rng, (3, shape[1], k, k), "f4")
+    x, weight = small_numbers(rng, shape, "f8"), small_numbers(rng, (4, shape[1], k, k), "f8")
     padded = np.pad(x, ((0, 0), (0, 0), *four_pads("same", k)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), (2, 3))
-    expected = np.einsum("nchwij,ocij->nohw", windows, weight)
-    dy = small_numbers(rng, expected.shape, "f4")
-    with forced(path):
-        assert_same(conv2d_forward(x, weight, padding="same"), expected)
-        dx, dweight, dbias = conv2d_backward(dy, x, weight, padding="same")
-    assert_same(dweight, np.einsum("nohw,nchwij->ocij", dy, windows))
-    assert_same(dbias, dy.sum(axis=(0, 2, 3)))
+    y = np.einsum("nchwij,ocij->nohw", windows, weight)
+    dy = small_numbers(rng, y.shape, "f8")
     dpadded = np.zeros_like(padded)
     for i, j in np.ndindex(k, k):
         reached = dpadded[:, :, i : i + shape[2], j : j + shape[3]]
         reached += np.einsum("nohw,oc->nchw", dy, weight[:, :, i, j])
     (above, _), (left, _) = four_pads("same", k)
-    assert_same(dx, dpadded[:, :, above : above + shape[2], left : left + shape[3]])
+    expected = (
+        y,
+        dpadded[:, :, above : above + shape[2], left : left + shape[3]],
+        np.einsum("nohw,nchwij->ocij", dy, windows),
+        dy.sum(axis=(0, 2, 3)),
+    )
+    with forced(way):
+        answer = (
+            conv2d_forward(x, weight, padding="same"),
+            *conv2d_backward(dy, x, weight, padding="same"),
+        )
+    case = Case(x, weight, None, dy, 1, "same")
+    for actual, right in zip(answer, expected, strict=True):
+        check(actual, right, way or "winograd", case)
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(("dtype", "tolerance"), [("f4", 1e-6), ("f8", 1e-15)])
-def test_real_numbers_differ_by_rounding_only(path: str, dtype: str, tolerance: float) -> None:
+@pytest.mark.parametrize(
+    ("way", "dtype", "tolerance"),
+    [
+        ("columns", "f4", 1e-6),
+        ("columns", "f8", 1e-15),
+        ("rows", "f4", 1e-6),
+        ("rows", "f8", 1e-15),
+        ("winograd", "f4", 5e-6),
+        ("winograd", "f8", 1e-14),
+    ],
+)
+def test_real_numbers_differ_by_rounding_only(way: str, dtype: str, tolerance: float) -> None:
     rng = np.random.default_rng(2)
     x, weight = rng.standard_normal((2, 8, 20, 30)), rng.standard_normal((4, 8, 3, 3))
     dy = rng.standard_normal((2, 4, 20, 30))
@@ -231,7 +270,7 @@ def test_real_numbers_differ_by_rounding_only(path: str, dtype: str, tolerance: 
         by_formula(wide[1], wide[2], None, 1, "same"),
         *gradients_by_formula(*wide, 1, "same"),
     )
-    with forced(path, 100):
+    with forced(way, 100):
         y = conv2d_forward(x, weight, padding="same")
         answer = (y, *conv2d_backward(dy, x, weight, padding="same"))
     for actual, right in zip(answer, expected, strict=True):
@@ -254,37 +293,52 @@ def test_one_lit_pixel_shows_the_kernel_turned_around() -> None:
     x = np.zeros((1, 1, 5, 6))
     x[0, 0, 2, 3] = 1
     weight = np.arange(1.0, 10).reshape(1, 1, 3, 3)
-    for path in PATHS:
-        with forced(path):
+    for way in WAYS:
+        with forced(way):
             y = conv2d_forward(x, weight, padding="same")
-        assert_same(y[0, 0, 1:4, 2:5], weight[0, 0, ::-1, ::-1])
-        assert np.count_nonzero(y) == 9
+        np.testing.assert_allclose(y[0, 0, 1:4, 2:5], weight[0, 0, ::-1, ::-1], rtol=1e-14)
+        assert np.count_nonzero(np.abs(y) > 1e-13) == 9
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("way", ["columns", "rows"])
 @pytest.mark.parametrize("block", [12, 4096])
-def test_a_nan_spoils_only_the_outputs_that_see_it(path: str, block: int) -> None:
+def test_a_nan_spoils_only_the_outputs_that_see_it(way: str, block: int) -> None:
     """Also where the fast way computes positions that hang over the edge."""
     for row, column in itertools.product((0, 3, 6), (0, 4, 8)):
         x = np.ones((2, 3, 7, 9), np.float32)
         x[0, 1, row, column] = np.nan
-        with forced(path, block):
+        with forced(way, block):
             y = conv2d_forward(x, np.ones((2, 3, 3, 3), np.float32), padding="same")
         seen = np.zeros((2, 7, 9), bool)
         seen[0, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = True
         assert_same(np.isnan(y), np.stack([seen, seen], axis=1))
 
 
+def test_a_nan_spoils_no_column_and_no_image_that_does_not_see_it() -> None:
+    """Winograd's way mixes six rows, and no more than that."""
+    for row, column in itertools.product((0, 3, 6), (0, 4, 8)):
+        x = np.ones((3, 3, 7, 9), np.float32)
+        x[1, 1, row, column] = np.nan
+        with forced("winograd"):
+            y = conv2d_forward(x, np.ones((2, 3, 3, 3), np.float32), padding="same")
+        assert np.isnan(y[1, :, row, column]).all()
+        spoilt = np.isnan(y).any(axis=1)
+        assert spoilt[1].any(axis=1).sum() <= 8
+        assert not spoilt[1, :, : max(0, column - 1)].any()
+        assert not spoilt[1, :, column + 2 :].any()
+        assert not spoilt[[0, 2]].any()
+
+
 def test_the_channels_of_a_result_lie_last_in_memory() -> None:
-    for path in PATHS:
-        with forced(path):
+    for way in WAYS:
+        with forced(way):
             y = conv2d_forward(np.ones((2, 3, 4, 5)), np.ones((6, 3, 3, 3)), np.ones(6))
         assert y.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("stride", [1, 2])
-def test_the_whole_column_matrix_never_exists(path: str, stride: int) -> None:
+def test_the_whole_column_matrix_never_exists(way: str, stride: int) -> None:
     channels, k, side = 12, 5, 160 * stride
     x = np.ones((1, channels, side, side), np.float32)
     weight = np.ones((channels, channels, k, k), np.float32)
@@ -296,7 +350,7 @@ def test_the_whole_column_matrix_never_exists(path: str, stride: int) -> None:
         lambda: conv2d_weight_gradient(y, x, k, stride, 2),
     )
     for call in calls:
-        with forced(path, 1024):
+        with forced(way, 1024):
             tracemalloc.start()
             try:
                 call()
@@ -387,14 +441,14 @@ def test_like_pytorch(torch: Any, case: Case) -> None:
 # GPUs
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("block", [7, 1000])
 @pytest.mark.parametrize(
     ("k", "stride", "padding"),
     [(3, 1, "same"), (2, 1, "same"), (3, 2, 1), (4, 1, ((0, 5), (1, 0))), (1, 3, "valid")],
 )
 def test_every_array_module(
-    xp: Any, path: str, block: int, k: int, stride: int, padding: Any
+    xp: Any, way: str, block: int, k: int, stride: int, padding: Any
 ) -> None:
     rng = np.random.default_rng(4)
     x, weight, bias = (small_numbers(rng, s, "f8") for s in ((2, 3, 5, 7), (4, 3, k, k), (4,)))
@@ -402,7 +456,7 @@ def test_every_array_module(
     dy = small_numbers(rng, y.shape, "f8")
     there = {name: xp.asarray(a) for name, a in (("x", x), ("w", weight), ("b", bias), ("dy", dy))}
     options = (stride, padding)
-    with forced(path, block):
+    with forced(way, block):
         answer = [conv2d_forward(there["x"], there["w"], there["b"], *options)]
         answer += conv2d_backward(there["dy"], there["x"], there["w"], *options)
         columns = im2col(there["x"], k, *options)
@@ -412,7 +466,7 @@ def test_every_array_module(
     expected += [columns, col2im(columns, x.shape, k, *options)]
     for actual, right in zip(answer, expected, strict=True):
         assert isinstance(actual, xp.ndarray)
-        assert_same(to_host(actual), right)
+        check(to_host(actual), right, way, Case(x, weight, bias, dy, stride, padding))
 
 
 def test_the_loop_on_every_array_module(xp: Any) -> None:

@@ -301,7 +301,7 @@ def test_scattered_and_whole_numbered_pictures() -> None:
     y = model.predict(x[:, ::-1, :, ::-1])
     assert y.dtype == np.float32
     floats = np.ascontiguousarray(x[:, ::-1, :, ::-1]).astype("f4")
-    assert relative_error(y, model.forward(floats)) < 1e-6
+    assert relative_error(y, model.forward(floats)) < 1e-5
     assert x.tobytes() == before
 
 

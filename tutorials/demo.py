@@ -5,6 +5,7 @@ here, and the photograph comes with Matplotlib. What it makes lies in ``runs/dem
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from npespcn import figures
 from npespcn.centring import centre_biases
+from npespcn.checkpoints import BEST, HISTORY, LAST, RunFolder
 from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
 from npespcn.images import (
     downscale,
@@ -37,10 +39,11 @@ def main() -> None:
     """Train, enlarge, measure, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=3000, help="training steps (default: 3000)")
+    parser.add_argument("--pictures", type=int, default=200, help="to train on (default: 200)")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="where to write")
     options = parser.parse_args()
 
-    model = train(options.steps, options.out)
+    model = train(options.steps, options.pictures, options.out)
 
     photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     small = downscale(photograph, SCALE)
@@ -54,21 +57,22 @@ def main() -> None:
     draw(model, small, pictures, captions, options.out)
 
 
-def train(steps: int, out: Path) -> ESPCN:
-    """Train from nothing on 200 dead-leaves pictures; watch eight that are held out."""
-    started = time.monotonic()
-    print("drawing 208 dead-leaves pictures")
-    with tqdm(total=208, unit="picture", disable=None) as bar:  # None: only on a terminal
-        pictures = dead_leaves_pictures(208, workers=None, progress=lambda _: bar.update())
-    validation = validation_pairs(pictures[200:], SCALE)
+def train(steps: int, count: int, out: Path) -> ESPCN:
+    """Train from nothing on dead-leaves pictures; watch eight that are held out."""
+    with RunFolder(out, resume=True) as earlier:  # make room, unless it is still running
+        for name in (LAST, BEST, HISTORY):
+            (earlier.path / name).unlink(missing_ok=True)
+    started, total = time.monotonic(), count + 8
+    print(f"drawing {total} dead-leaves pictures")
+    with tqdm(total=total, unit="picture", disable=None) as bar:  # None: only on a terminal
+        pictures = dead_leaves_pictures(total, workers=None, progress=lambda _: bar.update())
+    validation = validation_pairs(pictures[count:], SCALE)
 
     model = ESPCN(SCALE, padding="edge")
     centre_biases(model, 0.5)
-    for old in out.glob("*.npz"):  # an earlier demo's
-        old.unlink()
     history = fit(
         model,
-        PairedPatches(pictures[:200], SCALE),
+        PairedPatches(pictures[:count], SCALE),
         SOAP(model, lr=3e-3),
         steps=steps,
         schedule=cosine(steps),
@@ -123,4 +127,7 @@ def draw(model: ESPCN, small, pictures: dict, captions: dict, out: Path) -> None
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
