@@ -61,7 +61,7 @@ def learning_curve(
 
     step, loss = _columns(history, "step", "loss")
     dots = "o" if len(loss) < 20 else ""
-    panels[0].plot(step, loss, color="#9ecae1", lw=0.8, marker=dots, label="each step")
+    panels[0].plot(step, loss, color="#9ecae1", lw=0.8, marker=dots, label="as recorded")
     window = max(1, len(loss) // 40)
     if window > 1:
         means = np.convolve(loss, np.full(window, 1 / window), mode="valid")
@@ -74,7 +74,7 @@ def learning_curve(
         rate.plot(*_columns(history, "step", "lr"), color="#555555", lw=1, ls="--", label="rate")
         rate.set(ylabel="learning rate (dashed)")
         rate.set_ylim(bottom=0)
-    panels[0].legend(loc="lower left")
+    panels[0].legend(loc="upper right")
 
     if len(psnr):
         panels[1].plot(val_step, psnr, color="#08519c", lw=2, marker="o", ms=3, label="network")
@@ -87,7 +87,7 @@ def learning_curve(
         if bicubic is not None:
             label = f"bicubic: {bicubic:.2f} dB"
             panels[1].axhline(bicubic, color="#d55e00", lw=2, ls="--", label=label)
-        panels[1].legend(loc="lower right")
+        panels[1].legend(loc="center right")
     for axes in panels:
         axes.grid(alpha=0.3)
     return figure

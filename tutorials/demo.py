@@ -32,7 +32,7 @@ from npespcn.optim import SOAP, cosine
 from npespcn.training import bicubic_score, fit
 
 SCALE = 3
-FACE = (162, 78, 342, 258)  # left, upper, right, lower: the piece of the photograph to zoom in on
+FACE = (180, 78, 360, 258)  # left, upper, right, lower: the piece of the photograph to zoom in on
 
 
 def main() -> None:
