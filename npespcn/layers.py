@@ -436,10 +436,10 @@ class Sequential(Layer):
 
 
 def _chunks(x: Array) -> list[slice]:
-    """Cut a batch on the CPU into an even number of chunks of about 3,000 pixels, or one image."""
+    """Cut a batch on the CPU into an even number of chunks of at most 8,192 pixels, or one image."""
     xp, n = array_module(x), len(x)
     pixels = x.size // max(1, x.shape[1]) if x.ndim > 1 else n
-    count = min(n, 2 * -(-pixels // 6144))
+    count = min(n, 2 * -(-pixels // 16384))
     if xp is not np or pixels <= 2048 or count <= 1:
         return [slice(0, n)]
     return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]

@@ -25,7 +25,7 @@ def mse(prediction: Array, target: Array) -> tuple[Array, Array]:
 def l1(prediction: Array, target: Array) -> tuple[Array, Array]:
     """Mean absolute error: mean |p - t|, gradient sign(p - t) / size, 0 where they are equal."""
     difference = _difference("l1", prediction, target)
-    xp = array_module(difference)
+    xp = array_module(prediction)
     return xp.abs(difference).mean(), xp.sign(difference) / difference.size
 
 
@@ -35,7 +35,7 @@ def charbonnier(prediction: Array, target: Array, epsilon: float = 1e-3) -> tupl
     Charbonnier et al. 1994; for super-resolution with ε = 0.001, Lai et al. 2017 (LapSRN).
     """
     difference = _difference("charbonnier", prediction, target)
-    root = array_module(difference).sqrt(difference * difference + epsilon**2)
+    root = array_module(prediction).sqrt(difference * difference + epsilon**2)
     return root.mean(), difference / root / difference.size
 
 

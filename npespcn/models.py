@@ -23,7 +23,7 @@ from npespcn.threads import parallel_map
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier, "he": he, "paper": paper, "icnr": xavier}
 PADDINGS = ("same", "valid", "edge")
-_BAND = 16384  # LR pixels that `predict` takes through the whole network at a time
+_BAND = 32768  # LR pixels that `predict` takes through the whole network at a time
 
 AnyNetwork = TypeVar("AnyNetwork", bound="Network")
 

@@ -183,8 +183,10 @@ class SOAP(Adam):
         W -= lr * Q_L D' Q_Rᵀ
 
     The eigenvectors change slowly: every `refresh` steps one step of orthogonal iteration, a
-    product and a QR decomposition, follows them. ESPCN's matrices are tiny (64×64 and 25×25, 32×32 and
-    576×576), so a step costs little more than Adam's. Biases, which have no second axis, get Adam.
+    product and a QR decomposition, follows them. ESPCN's matrices are tiny (64×64 and 25×25, 32×32
+    and 576×576), so a step costs little more than Adam's. Biases, with no second axis, get Adam.
+    The paper counts a gradient into L and R after the step that it causes; here that comes first,
+    so that the first step is not lost.
 
     Parameters
     ----------
@@ -215,9 +217,11 @@ class SOAP(Adam):
         _running_mean(state, "left", g @ g.T, self.covariance_beta)
         _running_mean(state, "right", g.T @ g, self.covariance_beta)
         if "left_basis" not in state:
-            linalg = array_module(g).linalg
-            state["left_basis"] = linalg.eigh(state["left"])[1][:, ::-1]  # largest first
-            state["right_basis"] = linalg.eigh(state["right"])[1][:, ::-1]
+            xp = array_module(g)
+            for side in ("left", "right"):
+                basis = xp.linalg.eigh(state[side])[1][:, ::-1]  # largest first
+                # Copied, as a checkpoint does: a product's last bits can depend on the layout.
+                state[f"{side}_basis"] = xp.ascontiguousarray(basis)
         elif self.steps % self.refresh == 0:
             self._follow_the_basis(state)
         left, right = state["left_basis"], state["right_basis"]

@@ -7,8 +7,10 @@ products as small as ours costs more than it gains; `one_blas_thread` tells it n
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +49,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> l
     """
     items = list(items)
     threads = min(thread_count(), len(items))
+    _keep_freed_memory()
     with one_blas_thread():
         if threads <= 1 or getattr(_here, "is_worker", False):
             return [function(item) for item in items]
@@ -63,6 +66,7 @@ def one_blas_thread() -> Iterator[None]:
     with _hold.lock:
         if _hold.count == 0:
             _hold.limit = _controller().limit(limits=1, user_api="blas")
+            _let_go()
         _hold.count += 1
     try:
         yield
@@ -71,6 +75,16 @@ def one_blas_thread() -> Iterator[None]:
             _hold.count -= 1
             if _hold.count == 0:
                 _hold.limit.restore_original_limits()
+                _let_go()
+
+
+def _let_go() -> None:
+    """Let any thread set the limit next.
+
+    Since threadpoolctl 3.8 only the thread that set it last may, until its ``with`` block ends.
+    """
+    with _controller().limit(limits=None):
+        pass
 
 
 class _Hold:
@@ -96,3 +110,22 @@ def _pool(pid: int, threads: int) -> ThreadPoolExecutor:  # a forked child needs
 
 def _mark_as_worker() -> None:
     _here.is_worker = True
+
+
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Ask the C library not to give up to 256 MB of freed memory back to the system.
+
+    Arrays of some 100 KB come and go by the thousand here. By default glibc returns such memory at
+    once, and the system then hands it out again page by page, cleared, at the first touch of each:
+    that takes a tenth of a training step, and more on two threads, since they queue for it. Other C
+    libraries are left as they are.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the largest that it takes
+            mallopt(_M_TRIM_THRESHOLD, 256 << 20)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h

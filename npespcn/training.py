@@ -225,20 +225,18 @@ class _Run:
         value, dy = self.loss(y, _inside(target, y.shape))
         self.model.backward_params(dy)
         self.optimizer.lr = self.base_lr * self.schedule(self.step)
-        with centred(self.model, self.centre):
-            self.optimizer.step()
+        try:
+            with centred(self.model, self.centre):
+                self.optimizer.step()
+        except np.linalg.LinAlgError as error:  # SOAP's, for a gradient that is no number
+            raise self._diverged("a gradient is not finite") from error
         self.losses.append(value)
         self.step += 1
 
     def add_row(self, with_validation: bool) -> bool:
         """Add a row to the history; return whether its validation is the best so far."""
-        mean = float(np.mean([float(value) for value in self.losses]))
-        if not math.isfinite(mean):
-            raise DivergedError(
-                f"the loss is {mean} at step {self.step}: the learning rate is probably too high "
-                f"({self.base_lr:g}); try a tenth of it"
-            )
         self.check_finite()
+        mean = float(np.mean([float(value) for value in self.losses]))
         steps = self.history["step"]
         if steps and steps[-1] % ROW_EVERY:  # a shorter run ended there, before its row was full
             for column in self.history.values():
@@ -258,13 +256,19 @@ class _Run:
         return False
 
     def check_finite(self) -> None:
-        """Raise if a weight is not a finite number: such a state must not replace a good one."""
+        """Raise if a loss or a weight is no finite number: such a state must not be kept."""
+        bad = [f"the loss is {value}" for value in self.losses if not math.isfinite(value)]
         for name, param in self.model.params.items():
             if not bool(array_module(param).isfinite(param).all()):
-                raise DivergedError(
-                    f"{name} is no longer finite at step {self.step}: the learning rate is "
-                    f"probably too high ({self.base_lr:g}); try a tenth of it"
-                )
+                bad.append(f"{name} holds numbers that are not finite")
+        if bad:
+            raise self._diverged(bad[0])
+
+    def _diverged(self, what: str) -> DivergedError:
+        return DivergedError(
+            f"{what} at step {self.step}: the learning rate is probably too high "
+            f"({self.base_lr:g}); try a tenth of it"
+        )
 
     def state(self) -> dict[str, Any]:
         """Return what a resumed run needs besides the weights and the optimiser's arrays."""
@@ -292,6 +296,8 @@ class _Run:
         self, optimizer_state: Mapping[str, Array], saved: Mapping[str, Any], history: History
     ) -> None:
         self.history = {name: history[name] for name in COLUMNS}
+        if len({len(column) for column in self.history.values()}) != 1:
+            raise ValueError("the history in this checkpoint has columns of different lengths")
         self.step, self.best = saved["step"], saved["best"]
         self.losses = [np.asarray(value) for value in saved["losses"]]
         self.rng.bit_generator.state = saved["rng"]

@@ -14,7 +14,8 @@ Here d are six rows of a picture and y four rows of the result, so that each "mu
 1x3 convolution of a whole row: one matrix product by the views of `npespcn.rowconv`. ROWS and BACK
 are matrix products too, with a 6x6 and a 4x6 matrix, and cost a tenth of what they save. The sums
 have other terms than the definition's, so the rounding differs: in float32 by about 1e-6 of the
-largest output, where the direct sum has 3e-7.
+largest output, where the direct sum has 3e-7. "Largest" means of the pixels that share six rows;
+where small images lie in one tall picture, those may be of two images.
 """
 
 from __future__ import annotations

@@ -632,12 +632,17 @@ def test_load_state_dict_takes_nothing_that_overflows() -> None:
 
 
 def test_load_state_dict_names_what_is_missing_and_what_is_unknown() -> None:
-    network = small_network()
+    network, extra = small_network(), {"conv2.bias": np.zeros(6)}
     arrays = network.state_dict()
-    arrays["conv2.bias"] = arrays.pop("conv1.bias")
-    message = "load_state_dict: missing ['conv1.bias'], unknown ['conv2.bias']"
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        network.load_state_dict(arrays)
+    less = {name: value for name, value in arrays.items() if name != "conv1.bias"}
+    for wrong, missing, unknown in (
+        ({**less, **extra}, ["conv1.bias"], ["conv2.bias"]),
+        (less, ["conv1.bias"], []),
+        ({**arrays, **extra}, [], ["conv2.bias"]),
+    ):
+        message = f"load_state_dict: missing {missing}, unknown {unknown}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            network.load_state_dict(wrong)
 
 
 def test_to_the_gpu_and_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,349 @@
+"""Time npespcn beside PyTorch, on the same processor, in alternating runs.
+
+``make bench`` runs this, ``make bench ARGS=--quick`` in under a minute. Each side is a process of
+its own with the same number of threads, and for every row the two take turns, so that what else
+the machine is doing falls on both, and one side's threads, which like to wait awake for a while,
+do not sit on the other's processor. Quoted are medians, and in brackets the fastest and the slowest
+run. PyTorch runs in its default memory format and in ``channels_last``, inference under
+``inference_mode``, and the better median counts.
+
+The limit is what the processor's own matrix product allows: the time of as many multiplications as
+``predict`` needs by the definition, at the rate of the best square product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npespcn import __version__
+from npespcn.easel import save
+from npespcn.losses import mse
+from npespcn.models import ESPCN
+from npespcn.optim import Adam
+from npespcn.shuffle import pixel_shuffle
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    torch = None
+
+SHUFFLES = [((1, 9, 360, 640), 3), ((16, 64, 64, 64), 2), ((1, 27, 360, 640), 3)]
+BATCHES = [(16, 17), (64, 17), (128, 17), (16, 32), (16, 64)]
+INPUTS = [(160, 180), (320, 360), (360, 640), (640, 720), (720, 1280), (1440, 2560)]
+AIMS = {"shuffle": 0.4, "predict tanh": 0.8, "predict relu": 1.0, "train": 0.8}
+PRODUCT = 1536  # the side of the square product
+PAUSE = 0.03  # seconds after each run, in which the threads that wait awake fall asleep
+Task = Callable[[], Any]
+
+
+def main() -> None:
+    """Measure at each thread count, then print, write and draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer runs, in under a minute")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="for JSON and PNG")
+    parser.add_argument("--serve", choices=SIDES, help=argparse.SUPPRESS)  # one side's process
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.serve)
+        return
+    if torch is None:
+        print("PyTorch is not installed: no ratios, only npespcn's own times\n")
+    results: dict[str, Any] = {"versions": versions(), "rows": []}
+    print(", ".join(f"{name} {value}" for name, value in results["versions"].items()), "\n")
+    for threads in options.threads:
+        rows = measure(threads, 5 if options.quick else 21)
+        results["rows"] += [{"threads": threads, **row} for row in rows]
+        print_times(threads, rows)
+    threads = max(options.threads)
+    results["sizes"] = measure_sizes(threads, 3 if options.quick else 9)
+    print_sizes(results["sizes"], threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
+    if torch is not None:
+        draw(results["rows"], options.out / "bench.png")
+    print(f"{options.out}/bench.json" + ("" if torch is None else f", {options.out}/bench.png"))
+
+
+def versions() -> dict[str, str]:
+    """Return what the figures depend on."""
+    found = {"npespcn": __version__, "Python": platform.python_version(), "NumPy": np.__version__}
+    if torch is not None:
+        found["PyTorch"] = torch.__version__
+    return {**found, "cores": str(os.cpu_count())}
+
+
+# --- what is timed: a side's process makes a task from its name and a few numbers -----------------
+
+
+def shuffle_task(side: str, shape: list[int], r: int) -> Task:
+    """Shuffle, or for comparison copy."""
+    x = np.random.default_rng(0).random(shape, np.float32)
+    if side == "npespcn":
+        return lambda: pixel_shuffle(x, r)
+    tensor = torch.tensor(x)
+    return lambda: nn.functional.pixel_shuffle(tensor, r)
+
+
+def copy_task(side: str, shape: list[int]) -> Task:
+    """Copy as many numbers."""
+    return np.random.default_rng(0).random(shape, np.float32).copy
+
+
+def product_task(side: str) -> Task:
+    """Multiply two square matrices, on as many threads of the BLAS."""
+    x = np.random.default_rng(0).random((PRODUCT, PRODUCT), np.float32)
+    product = np.empty_like(x)
+    return lambda: np.matmul(x, x, out=product)
+
+
+def predict_task(side: str, activation: str, height: int, width: int) -> Task:
+    """Enlarge one plane of luma three times."""
+    x = np.random.default_rng(0).random((1, 1, height, width), np.float32)
+    if side == "npespcn":
+        model = ESPCN(3, activation=activation)
+        return lambda: model.predict(x)
+    network, tensor = torch_twin(side, activation, x)
+
+    def infer() -> None:
+        with torch.inference_mode():
+            network(tensor)
+
+    return infer
+
+
+def train_task(side: str, n: int, size: int) -> Task:
+    """Take a training step: forward, mean squared error, backward, Adam."""
+    rng = np.random.default_rng(0)
+    x = rng.random((n, 1, size, size), np.float32)
+    target = rng.random((n, 1, 3 * size, 3 * size), np.float32)
+    if side == "npespcn":
+        model = ESPCN(3)
+        adam = Adam(model)
+
+        def step() -> None:
+            _, dy = mse(model.forward(x), target)
+            model.backward_params(dy)
+            adam.step()
+
+        return step
+    network, tensor = torch_twin(side, "tanh", x)
+    goal, optimizer = torch.tensor(target), torch.optim.Adam(network.parameters())
+
+    def torch_step() -> None:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(network(tensor), goal).backward()
+        optimizer.step()
+
+    return torch_step
+
+
+def torch_twin(side: str, activation: str, x: Any) -> tuple[Any, Any]:
+    """Return the same network and input in PyTorch, in the memory format that `side` names."""
+    layout = torch.channels_last if side == "torch channels_last" else torch.contiguous_format
+    between = {"tanh": nn.Tanh, "relu": nn.ReLU}[activation]
+    network = nn.Sequential(
+        nn.Conv2d(1, 64, 5, padding=2),
+        between(),
+        nn.Conv2d(64, 32, 3, padding=1),
+        between(),
+        nn.Conv2d(32, 9, 3, padding=1),
+        nn.PixelShuffle(3),
+    )
+    return network.to(memory_format=layout), torch.tensor(x).to(memory_format=layout)
+
+
+MAKERS: dict[str, Callable[..., Task]] = {
+    "shuffle": shuffle_task,
+    "copy": copy_task,
+    "product": product_task,
+    "predict": predict_task,
+    "train": train_task,
+}
+SIDES = ("npespcn", "torch", "torch channels_last")
+
+
+# --- the processes --------------------------------------------------------------------------------
+
+
+def serve(side: str) -> None:
+    """Time the tasks that come in on stdin, one line of JSON each; answer in milliseconds."""
+    if side != "npespcn":
+        torch.set_num_threads(int(os.environ["NPESPCN_THREADS"]))
+    tasks: dict[str, Task] = {}
+    for line in sys.stdin:
+        name, *numbers = json.loads(line)
+        if line not in tasks:
+            tasks = {line: MAKERS[name](side, *numbers)}
+        start = time.perf_counter()
+        tasks[line]()
+        elapsed = (time.perf_counter() - start) * 1e3
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux: in KB
+        print(json.dumps([elapsed, peak]), flush=True)
+
+
+class Side:
+    """One side's process, to be asked for one run at a time."""
+
+    def __init__(self, side: str, threads: int) -> None:
+        count = str(threads)
+        counts = {"NPESPCN_THREADS": count, "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
+        self.process = subprocess.Popen(  # noqa: S603  # this script itself
+            [sys.executable, __file__, "--serve", side],
+            env={**os.environ, **counts},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Side:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()  # the end of its input ends it
+
+    def run(self, task: list[Any]) -> tuple[float, float]:
+        """Return the time of one run in ms, and the process's peak memory in MB."""
+        print(json.dumps(task), file=self.process.stdin, flush=True)
+        elapsed, peak = json.loads(self.process.stdout.readline())
+        time.sleep(PAUSE)
+        return elapsed, peak
+
+
+def alternate(tasks: list[tuple[Side, list[Any]]], runs: int) -> list[list[float]]:
+    """Run the tasks in turn; return for each its median, fastest and slowest time in ms."""
+    times: list[list[float]] = [[] for _ in tasks]
+    for run in range(runs + 2):
+        for (side, task), own in zip(tasks, times, strict=True):
+            elapsed, _ = side.run(task)
+            if run >= 2:  # the first two warm up
+                own.append(elapsed)
+    return [[float(f(own)) for f in (np.median, min, max)] for own in times]
+
+
+def measure(threads: int, runs: int) -> list[dict[str, Any]]:
+    """Time every row with `threads` threads on both sides."""
+    with contextlib.ExitStack() as stack:
+        names = SIDES if torch is not None else SIDES[:1]
+        ours, *theirs = (stack.enter_context(Side(name, threads)) for name in names)
+
+        def row(name: str, kind: str, task: list[Any], beside: list[Any]) -> dict[str, Any]:
+            tasks = [(ours, task), *((side, task) for side in theirs)]
+            times = alternate(tasks, runs)
+            result: dict[str, Any] = {"name": name, "kind": kind, "npespcn": times[0]}
+            if theirs:
+                result["torch"] = min(times[1:])
+                result["ratio"] = times[0][0] / result["torch"][0]
+            if beside:
+                own, other = alternate([(ours, task), (ours, beside)], runs)
+                result[f"over_{beside[0]}"] = own[0] / (
+                    other[0] if beside[0] == "copy" else other[1]
+                )
+            return result
+
+        rows = []
+        for shape, r in SHUFFLES:
+            name = f"shuffle {shape} r={r}"
+            rows.append(row(name, "shuffle", ["shuffle", shape, r], ["copy", shape]))
+        multiplications = 22_624 * 360 * 640  # ESPCN's weights at ×3, at every LR pixel
+        for activation in ("tanh", "relu"):
+            name = f"predict 360×640 to 1080×1920, {activation}"
+            task = ["predict", activation, 360, 640]
+            rows.append(row(name, f"predict {activation}", task, ["product"]))
+            rows[-1]["over_product"] *= PRODUCT**3 / multiplications
+        for n, size in BATCHES:
+            rows.append(row(f"train {n}×{size}²", "train", ["train", n, size], []))
+    return rows
+
+
+def measure_sizes(threads: int, runs: int) -> list[dict[str, float]]:
+    """Time `predict` per output megapixel and weigh its memory, from small pictures to large."""
+    rows = []
+    for height, width in INPUTS:
+        with Side("npespcn", threads) as ours:
+            _, before = ours.run(["copy", [height, 9 * width]])  # the interpreter and the picture
+            task = ["predict", "tanh", height, width]
+            ((median, *_),) = alternate([(ours, task)], runs)
+            _, peak = ours.run(task)
+        megapixels = 9 * height * width / 1e6
+        rows.append(
+            {
+                "output_megapixels": megapixels,
+                "ms_per_megapixel": median / megapixels,
+                "memory_mb": peak - before,
+            }
+        )
+    return rows
+
+
+# --- the report -----------------------------------------------------------------------------------
+
+
+def print_times(threads: int, rows: list[dict[str, Any]]) -> None:
+    """Print one thread count's table."""
+    print(f"{threads} thread{'s' * (threads > 1)}, ms: median [fastest, slowest]")
+    print(f"{'':40}{'npespcn':>24}{'PyTorch':>24}{'ratio':>7}{'aim':>5}  other")
+    for r in rows:
+        theirs = "{:.2f} [{:.2f}, {:.2f}]".format(*r["torch"]) if "torch" in r else "-"
+        other = f"{r['over_copy']:.2f} × a copy (aim 3)" if "over_copy" in r else ""
+        if "over_product" in r:
+            other = f"{r['over_product']:.2f} × the best product (aim 1.5)"
+        ours = "{:.2f} [{:.2f}, {:.2f}]".format(*r["npespcn"])
+        ratio = f"{r['ratio']:.2f}" if "ratio" in r else "-"
+        print(f"{r['name']:40}{ours:>24}{theirs:>24}{ratio:>7}{AIMS[r['kind']]:>5}  {other}")
+    print()
+
+
+def print_sizes(rows: list[dict[str, float]], threads: int) -> None:
+    """Print how time and memory grow with the picture."""
+    print(f"predict, {threads} threads: output, time, peak memory above interpreter and output")
+    for r in rows:
+        print(
+            f"{r['output_megapixels']:8.2f} megapixels {r['ms_per_megapixel']:8.1f} ms each "
+            f"{r['memory_mb']:8.0f} MB"
+        )
+    print()
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw the ratios as bars, with PyTorch's time as the line at 1."""
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(r["name"] for r in rows))
+    counts = sorted({r["threads"] for r in rows})
+    figure = Figure(figsize=(10, 0.5 * len(names) + 1.4), layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    height = 0.8 / len(counts)
+    colours = ["#08519c", "#9ecae1", "#d55e00", "#e6ab02"]
+    for i, threads in enumerate(counts):
+        ratios = [r["ratio"] for r in rows if r["threads"] == threads]
+        places = np.arange(len(names)) + i * height
+        bars = axes.barh(
+            places, ratios, height, color=colours[i % 4], label=f"{threads} thread{'s' * (i > 0)}"
+        )
+        axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+    axes.axvline(1, color="black", lw=1.5)
+    axes.set_yticks(np.arange(len(names)) + height * (len(counts) - 1) / 2, names)
+    axes.invert_yaxis()
+    axes.set(title="npespcn's time over PyTorch's on the same processor: less is better")
+    axes.set_xlim(0, max(1.1, 1.1 * max(r["ratio"] for r in rows)))
+    axes.legend()
+    save(figure, path)
+
+
+if __name__ == "__main__":
+    main()
