@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint bench bench-steps clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/installed
 DEV_INSTALLED := $(VENV)/dev-installed
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, draw it (3 minutes)
 	$(BIN)/python tutorials/demo.py
@@ -20,6 +20,12 @@ lint: $(DEV_INSTALLED) ## check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(INSTALLED) ## time it beside PyTorch, if that is installed in .venv (ARGS=--quick for less)
+	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-steps: $(INSTALLED) ## time every step from the loops to the final form
+	$(BIN)/python benchmarks/steps.py
 
 clean: ## remove what make and the tools made, the virtual environment too
 	rm -rf $(VENV) build dist *.egg-info runs/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

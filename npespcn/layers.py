@@ -436,7 +436,7 @@ class Sequential(Layer):
 
 
 def _chunks(x: Array) -> list[slice]:
-    """Cut a batch on the CPU into an even number of chunks of at most 8,192 pixels, or one image."""
+    """Cut a batch on the CPU into an even number of chunks of up to 8,192 pixels, or one image."""
     xp, n = array_module(x), len(x)
     pixels = x.size // max(1, x.shape[1]) if x.ndim > 1 else n
     count = min(n, 2 * -(-pixels // 16384))
