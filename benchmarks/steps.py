@@ -59,8 +59,8 @@ def main() -> None:
             ),
             "layer by layer, rows": lambda: without((winograd,), lambda: in_layers(model, luma)),
             "layer by layer, Winograd": lambda: in_layers(model, luma),
-            "in bands": lambda: with_threads(1, lambda: model.predict(luma)),
-            "in bands, two threads": lambda: with_threads(2, lambda: model.predict(luma)),
+            "in tiles": lambda: with_threads(1, lambda: model.predict(luma)),
+            "in tiles, two threads": lambda: with_threads(2, lambda: model.predict(luma)),
         },
         luma.size,
     )

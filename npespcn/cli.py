@@ -34,9 +34,7 @@ from npespcn.training import ROW_EVERY, bicubic_score, fit, validate
 OPTIMIZERS: dict[str, type[Optimizer]] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
 LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier}
 SCHEDULES = ("cosine", "plateau", "constant")
-LARGEST = (
-    384  # pixels of a picture whose channels are drawn, which takes memory; its middle will do
-)
+LARGEST = 384  # pixels of a picture whose channels are drawn: its middle will do
 VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless it asks for this series
 
 

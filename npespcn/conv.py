@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from npespcn import rowconv, winograd
-from npespcn.backend import Array, array_module
+from npespcn.backend import Array, array_module, strided_view
 from npespcn.convshape import (
     Padding,
     Pads,
@@ -276,9 +276,10 @@ def _check_upstream(
 
 def _windows(padded: Array, k: int, stride: int) -> Array:
     """View (N, C, H, W) as what each kernel entry meets: (C, k, k, N, H', W')."""
-    view = array_module(padded).lib.stride_tricks.sliding_window_view
-    windows: Array = view(padded, (k, k), axis=(2, 3))  # (N, C, H-k+1, W-k+1, k, k)
-    return windows[:, :, ::stride, ::stride].transpose(1, 4, 5, 0, 2, 3)
+    n, c, h, w = padded.shape
+    shape = (c, k, k, n, (h - k) // stride + 1, (w - k) // stride + 1)
+    image, plane, row, one = padded.strides
+    return strided_view(padded, shape, (plane, row, one, image, row * stride, one * stride))
 
 
 def _add_windows(padded: Array, windows: Array, stride: int) -> None:

@@ -11,9 +11,11 @@ import operator
 import os
 import re
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -119,9 +121,15 @@ def dead_leaves_pictures(
     if workers < 2:
         return _collect(map(picture, numbers), progress)
     with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+        workers, multiprocessing.get_context("spawn"), initializer=_begin_worker
     ) as pool:
-        return _collect(pool.map(picture, numbers, chunksize=4), progress)
+        try:
+            with _interrupts_held():
+                made = pool.map(picture, numbers, chunksize=4)
+            return _collect(made, progress)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # else all would be made, for nobody
+            raise
 
 
 _WORTH_A_PROCESS = 16  # pictures; starting one takes about as long as making ten
@@ -142,9 +150,30 @@ def _collect(pictures: Iterator[Array], progress: Callable[[int], object] | None
     return done
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent, which stops the workers; they would each print a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back until the end of the block; processes that it starts never get one."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, which stops its workers; and never outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # they would each print a traceback
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # a parent that is killed cannot stop its workers
+        os._exit(1)
 
 
 # --- pairs of low and high resolution ------------------------------------------------------------

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from npespcn import __version__
 from npespcn.backend import Array, array_module
 from npespcn.conv import conv2d_forward
-from npespcn.convshape import check_picture, whole_number
+from npespcn.convshape import Pads, check_picture, whole_number
 from npespcn.files import atomic_write
 from npespcn.initializers import Initializer, he, icnr, paper, xavier
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
@@ -23,13 +25,14 @@ from npespcn.threads import parallel_map
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier, "he": he, "paper": paper, "icnr": xavier}
 PADDINGS = ("same", "valid", "edge")
-_BAND = 32768  # LR pixels that `predict` takes through the whole network at a time
+_TILE = (96, 160)  # LR rows and columns that `predict` takes through the network at a time
 
+Span: TypeAlias = tuple[int, int]
 AnyNetwork = TypeVar("AnyNetwork", bound="Network")
 
 
 class Network(Sequential):
-    """A stack of layers with one scale and one padding, that can be saved, loaded and run in bands.
+    """A stack of layers with one scale and one padding, that can be saved, loaded and run in tiles.
 
     Parameters
     ----------
@@ -49,9 +52,9 @@ class Network(Sequential):
     def predict(self, x: Array) -> Array:
         """Return what `forward` returns, in little memory and on all cores: (N, C, H, W) -> larger.
 
-        The picture goes through all layers in bands of rows, each on a thread of its own. A band
-        begins with the `halo` rows above and below that its pixels depend on, so the bands fit
-        together without a seam, and no feature map of the whole picture ever exists. A network with
+        The picture goes through all layers in tiles, each on a thread of its own. A tile begins
+        with the `halo` of pixels around it that its output depends on, so the tiles fit together
+        without a seam, and no feature map of the whole picture ever exists. A network with
         ``padding="edge"`` repeats the picture's edge here, so that the output is `scale` times the
         input (its `forward` does not pad).
 
@@ -66,57 +69,70 @@ class Network(Sequential):
         if x.shape[1] != channels:
             raise ValueError(f"{name}.predict: x must have {channels} channels, got {x.shape}")
         xp, lost = array_module(x), 0 if self.padding == "same" else 2 * self.halo
-        if self.padding == "edge" and min(x.shape[2:]) > 0:
-            x = xp.pad(x, ((0, 0), (0, 0), (self.halo,) * 2, (self.halo,) * 2), mode="edge")
+        x = self._with_edge(x)
         n, _, h, w = x.shape
         if min(h, w) <= lost:
             raise ValueError(f"{name}.predict: x must be larger than {lost}x{lost}, got {x.shape}")
-        s, height = self.scale, h - lost
-        dtype = xp.result_type(x, *self.params.values())
-        y: Array = xp.empty((n, channels, height * s, (w - lost) * s), dtype)
-
-        def run(band: tuple[int, int, int]) -> None:
-            i, start, stop = band
-            y[i : i + 1, :, start * s : stop * s] = self._predict_band(x[i : i + 1], start, stop)
-
-        rows = max(1, _BAND // w) if xp is np else height
-        parallel_map(
-            run, [(i, a, min(a + rows, height)) for i in range(n) for a in range(0, height, rows)]
+        s, out = self.scale, (h - lost, w - lost)
+        y: Array = xp.empty(
+            (n, channels, out[0] * s, out[1] * s), xp.result_type(x, *self.params.values())
         )
+
+        def run(tile: tuple[int, Span, Span]) -> None:
+            i, (top, bottom), (left, right) = tile
+            y_tile = self._predict_tile(x[i : i + 1], tile[1:])
+            y[i : i + 1, :, top * s : bottom * s, left * s : right * s] = y_tile
+
+        rows, columns = (
+            _cut(length, most if xp is np else length)
+            for length, most in zip(out, _TILE, strict=True)
+        )
+        parallel_map(run, itertools.product(range(n), rows, columns))
         return y
 
     def _with_edge(self, x: Array) -> Array:
         """Repeat the edge of x by the halo, if that is this network's padding."""
-        if self.padding != "edge" or x.size == 0:
+        if self.padding != "edge" or min(x.shape[2:]) == 0:
             return x
         halo = (self.halo, self.halo)
         padded: Array = array_module(x).pad(x, ((0, 0), (0, 0), halo, halo), mode="edge")
         return padded
 
-    def _predict_band(self, x: Array, start: int, stop: int) -> Array:
-        """Return the output for LR rows `start` to `stop` of x (1, C, H, W).
+    def _predict_tile(self, x: Array, tile: tuple[Span, Span]) -> Array:
+        """Return the output for the LR rows and columns `tile` of x (1, C, H, W).
 
-        [top, bottom) are the picture's rows in hand. Every convolution makes them fewer by its
+        The spans are the rows and the columns in hand. Every convolution makes them shorter by its
         reach, except where the picture itself ends and zeros are what it should see.
         """
-        height = x.shape[2]
-        if self.padding == "same":
-            top, bottom = max(0, start - self.halo), min(height, stop + self.halo)
-        else:
-            top, bottom = start, stop + 2 * self.halo
-        band = x[:, :, top:bottom]
+        same, sizes = self.padding == "same", x.shape[2:]
+        spans = [(start, stop + 2 * self.halo) for start, stop in tile]
+        if same:
+            halo = self.halo
+            spans = [
+                (max(0, start - halo), min(size, stop + halo))
+                for (start, stop), size in zip(tile, sizes, strict=True)
+            ]
+        part = x[:, :, slice(*spans[0]), slice(*spans[1])]
         for layer in self.layers.values():
             if not isinstance(layer, Conv2d):
-                band = layer.predict(band)
+                part = layer.predict(part)
                 continue
-            reach, zeros = _reach(layer), ((0, 0), (0, 0))
-            if self.padding == "same":
-                above, below = reach * (top == 0), reach * (bottom == height)
-                zeros = ((above, below), (reach, reach))
-                top, bottom = top + reach - above, bottom - reach + below
-            band = conv2d_forward(band, layer.params["weight"], layer.params["bias"], 1, zeros)
-        first = (start - top) * self.scale if self.padding == "same" else 0
-        return band[:, :, first : first + (stop - start) * self.scale]
+            pads: Pads = ((0, 0), (0, 0))
+            if same:
+                reach = _reach(layer)
+                ends = [(a == 0, b == size) for (a, b), size in zip(spans, sizes, strict=True)]
+                above_below, left_right = ((reach * a, reach * b) for a, b in ends)
+                pads = (above_below, left_right)
+                spans = [
+                    (a + reach - before, b - reach + after)
+                    for (a, b), (before, after) in zip(spans, pads, strict=True)
+                ]
+            part = conv2d_forward(part, layer.params["weight"], layer.params["bias"], 1, pads)
+        if same:  # at the picture's end, more was kept than the tile
+            (top, left) = ((t[0] - a) * self.scale for t, (a, _) in zip(tile, spans, strict=True))
+            height, width = ((stop - start) * self.scale for start, stop in tile)
+            part = part[:, :, top : top + height, left : left + width]
+        return part
 
     def save(self, path: str | os.PathLike[str], extra: Mapping[str, Array] | None = None) -> None:
         """Write the weights and the options to an ``.npz`` file, whole or not at all.
@@ -137,8 +153,10 @@ class Network(Sequential):
             if taken or array.dtype.hasobject:  # NumPy would save objects as a pickle
                 raise ValueError(f"save: extra[{name!r}] has a name in use, or is no plain array")
             arrays[name] = array
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy fears for allow_pickle
+        file = io.BytesIO()  # a ZipFile on a full disk would complain once more when it is deleted
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy fears for allow_pickle
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(file.getbuffer())
 
     @classmethod
     def load(cls: type[AnyNetwork], path: str | os.PathLike[str]) -> AnyNetwork:
@@ -345,6 +363,12 @@ def _conv(
 def _reach(layer: Layer) -> int:
     """Pixels that an output pixel sees on each side of its own."""
     return layer.params["weight"].shape[2] // 2 if isinstance(layer, Conv2d) else 0
+
+
+def _cut(length: int, most: int) -> list[Span]:
+    """Cut `length` into spans of about equal length, at most `most`."""
+    count = max(1, -(-length // most))
+    return [(length * i // count, length * (i + 1) // count) for i in range(count)]
 
 
 def _check_option(name: str, value: Any, allowed: Any) -> None:

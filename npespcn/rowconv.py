@@ -21,7 +21,7 @@ one image, or row, into the next are computed too, and dropped.
 
 from __future__ import annotations
 
-from npespcn.backend import Array, array_module
+from npespcn.backend import Array, array_module, strided_view
 from npespcn.convshape import Pads, blocks, common_dtype, out_size
 
 
@@ -103,10 +103,10 @@ class TallPicture:
         start, stop = max(0, first), max(0, min(h, rows.stop - above + k - 1))
         begin = (start - first) * self.pitch + left
         step, one = self.pixels.strides
-        target = xp.lib.stride_tricks.as_strided(
+        target = strided_view(
             self.pixels[begin:],
-            shape=(n, max(0, stop - start), w, c),
-            strides=(self.height * self.pitch * step, self.pitch * step, step, one),
+            (n, max(0, stop - start), w, c),
+            (self.height * self.pitch * step, self.pitch * step, step, one),
         )
         target[...] = x[:, :, start:stop].transpose(0, 2, 3, 1)
 
@@ -123,11 +123,9 @@ class TallPicture:
 
 def phases(pixels: Array, k: int) -> Array:
     """View (pixels + k - 1, C) as its k phases of patches along a row: (k, pixels/k, k*C)."""
-    strided = array_module(pixels).lib.stride_tricks.as_strided
     step, one = pixels.strides
     shape = (k, len(pixels) // k, k * pixels.shape[1])
-    view: Array = strided(pixels, shape=shape, strides=(step, k * step, one))
-    return view
+    return strided_view(pixels, shape, (step, k * step, one))
 
 
 def by_phase(products: Array, k: int) -> Array:

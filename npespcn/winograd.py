@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npespcn.backend import Array, array_module
+from npespcn.backend import Array, array_module, strided_view
 from npespcn.convshape import Pads, blocks, common_dtype, out_size
 from npespcn.rowconv import TallPicture, add_up
 
@@ -74,9 +74,17 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
     for images, rows in blocks(xp, len(x), out_h, out_w):
         y_block = y[images, rows]
         tall = TallPicture(x[images], rows, out_w, K, pads, STEP)
-        patches = _at_points(tall, dtype)
-        products = xp.empty((POINTS, patches.shape[2] * K, out_channels), dtype)
-        xp.matmul(patches, taps, out=_by_phase(products))
+        flat = _at_points(tall, dtype)
+        pixels = len(flat) // POINTS
+        products = xp.empty((POINTS, pixels, out_channels), dtype)
+        step, one = flat.strides
+        patches = strided_view(  # by phase, as in `npespcn.rowconv`
+            flat,
+            (POINTS, K, pixels // K, K * in_channels),
+            (pixels * step, step, K * step, one),
+        )
+        by_phase = products.reshape(POINTS, pixels // K, K, out_channels).swapaxes(1, 2)
+        xp.matmul(patches, taps, out=by_phase)
         four_rows = xp.matmul(xp.asarray(BACK, dtype), _by_group(products, tall))
         terms = [tall.of_images(four_rows.reshape(-1, out_channels))]
         if bias is not None:
@@ -90,48 +98,46 @@ def weight_gradient(dy: Array, x: Array, pads: Pads) -> Array:
     xp = array_module(dy, x)
     out_channels, in_channels = dy.shape[1], x.shape[1]
     dtype = xp.result_type(dy, x)
-    dtaps = xp.zeros((POINTS, K * in_channels, out_channels), dtype)
+    dtaps = xp.zeros((POINTS, K, in_channels, out_channels), dtype)
     dy_last = dy.transpose(0, 2, 3, 1)  # (N, out_h, out_w, out_channels)
     for images, rows in blocks(xp, *dy_last.shape[:3]):
         tall = TallPicture(x[images], rows, dy.shape[3], K, pads, STEP)
-        patches = _at_points(tall, dtype)
+        flat = _at_points(tall, dtype)
+        pixels = len(flat) // POINTS
         four_rows = xp.zeros((tall.rows * tall.pitch, out_channels), dtype)
         tall.of_images(four_rows)[...] = dy_last[images, rows]
         four_rows = four_rows.reshape(tall.rows // STEP, STEP, -1)  # (groups, 4, pitch*out)
-        dproducts = xp.zeros((POINTS, patches.shape[2] * K, out_channels), dtype)
+        dproducts = xp.empty((POINTS, pixels, out_channels), dtype)
+        dproducts[:, tall.rows // STEP * tall.pitch :] = 0
         xp.matmul(xp.asarray(BACK.T, dtype), four_rows, out=_by_group(dproducts, tall))
-        dtaps += xp.matmul(patches.swapaxes(2, 3), _by_phase(dproducts)).sum(axis=1)
+        step, one = flat.strides
+        columns = strided_view(  # what each of the kernel's columns meets: (6, 3, C, pixels)
+            flat, (POINTS, K, in_channels, pixels), (pixels * step, step, one, step)
+        )
+        dtaps += xp.matmul(columns, dproducts[:, None])
     by_row = xp.asarray(TAPS.T, dtype) @ dtaps.reshape(POINTS, -1)  # (3, 3*in*out)
     return by_row.reshape(K, K, in_channels, out_channels).transpose(3, 2, 0, 1)
 
 
 def _at_points(tall: TallPicture, dtype: np.dtype[np.generic]) -> Array:
-    """Return ROWS @ (every six rows), as patches by phase: (6, 3, pixels/3, 3*C).
+    """Return ROWS @ (every six rows): flat memory of (6 * pixels + 2, C), two zeros at the end.
 
     Six rows from every fourth row on; pixels is a fourth of the picture's, rounded up to a multiple
-    of three. The patches are a view, as in `npespcn.rowconv`.
+    of three.
     """
     xp = array_module(tall.pixels)
-    strided = xp.lib.stride_tricks.as_strided
     c, one = tall.pixels.shape[1], tall.pixels.itemsize
     row, groups = tall.pitch * c, tall.rows // STEP
-    six_rows = strided(  # (groups, 6, pitch*C)
-        tall.pixels, shape=(groups, POINTS, row), strides=(STEP * row * one, row * one, one)
-    )
+    strides = (STEP * row * one, row * one, one)
+    six_rows = strided_view(tall.pixels, (groups, POINTS, row), strides)  # (groups, 6, pitch*C)
     count = groups * tall.pitch
     rounded = -(-count // K) * K
-    flat = xp.empty((POINTS * rounded + K - 1, c), dtype)
+    flat: Array = xp.empty((POINTS * rounded + K - 1, c), dtype)
     flat[POINTS * rounded :] = 0  # so far reach the last patches
     values = flat[: POINTS * rounded].reshape(POINTS, rounded, c)
     values[:, count:] = 0
     xp.matmul(xp.asarray(ROWS, dtype), six_rows, out=_by_group(values, tall))
-    step, one = flat.strides
-    patches: Array = strided(
-        flat,
-        shape=(POINTS, K, rounded // K, K * c),
-        strides=(rounded * step, step, K * step, one),
-    )
-    return patches
+    return flat
 
 
 def _by_group(values: Array, tall: TallPicture) -> Array:
@@ -139,8 +145,3 @@ def _by_group(values: Array, tall: TallPicture) -> Array:
     groups = tall.rows // STEP
     kept = values[:, : groups * tall.pitch]
     return kept.reshape(POINTS, groups, tall.pitch * values.shape[2]).swapaxes(0, 1)
-
-
-def _by_phase(products: Array) -> Array:
-    """View (6, pixels, columns) by phases of pixels: (6, 3, pixels/3, columns)."""
-    return products.reshape(POINTS, -1, K, products.shape[2]).swapaxes(1, 2)

@@ -88,8 +88,15 @@ def assert_same_run(one, two):
                 np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
 
+# A process that is started in the background may ignore Ctrl-C, and so would its children.
+AS_A_SHELL_STARTS_IT = (
+    "import signal, sys; from npespcn.cli import main; "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
+)
+
+
 def python(*arguments):
-    """Start Python on this checkout, with the signals that a shell would give it."""
+    """Start Python on this checkout."""
     root = str(Path(__file__).parents[1])
     return subprocess.Popen(  # noqa: S603
         [sys.executable, *map(str, arguments)],
@@ -268,6 +275,14 @@ def test_every_flag_reaches_the_training(train, blank_curves, tmp_path, flags):
     assert not np.array_equal(model.params["conv2.weight"], untrained)
 
 
+def test_training_begins_with_biases_that_keep_a_flat_picture(train, monkeypatch):
+    models = []
+    monkeypatch.setattr(cli, "fit", lambda model, *_, **__: models.append(model) or 1 / 0)
+    assert train() == 1
+    flat = np.full((1, 1, 9, 9), 0.5, np.float32)
+    np.testing.assert_allclose(models[0].predict(flat), 0.5, atol=1e-6)
+
+
 def test_leaves_can_be_renewed(blank_curves, tmp_path, held_out):
     flags = "--pictures 2 --renew 1 --scale 2 --steps 2 --batch-size 1 --patch-size 9"
     out = tmp_path / "run"
@@ -333,13 +348,9 @@ def test_a_signal_stops_a_process_that_says_how_to_go_on(
     flags = ["--schedule", "constant"]
     few = f"{FEW} --optimizer adam --steps 10000000".split()
     words = ["train", *few, *flags, "--data", photos, "--val", held_out, "--out", out]
-    code = (
-        "import signal, sys; from npespcn.cli import main; "
-        "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
-    )
-    process = python("-c", code, *words)
+    process = python("-c", AS_A_SHELL_STARTS_IT, *words)
     try:
-        wait_for(out / "last.npz", process)
+        wait_until((out / "last.npz").exists)
         process.send_signal(number)
         words, log = process.communicate(timeout=60)
     finally:
@@ -359,13 +370,33 @@ def test_a_signal_stops_a_process_that_says_how_to_go_on(
         np.testing.assert_array_equal(one[name], two[name])
 
 
-def wait_for(path, process):
+def wait_until(condition):
     for _ in range(6000):
-        if path.exists():
+        if condition():
             return
-        assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    pytest.fail(f"no {path.name} after a minute")
+    pytest.fail("waited for a minute")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_process_stopped_while_drawing_leaves_no_worker_behind(tmp_path, monkeypatch, number):
+    monkeypatch.setenv("NPESPCN_THREADS", "2")
+    words = ["--pictures", 1000, "--out", tmp_path / "run"]
+    process = python("-c", AS_A_SHELL_STARTS_IT, "train", *words)
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_until(lambda: len(children.read_text().split()) == 3)  # and what tracks the workers
+        started = [Path("/proc", pid) for pid in children.read_text().split()]
+        process.send_signal(number)
+        wait_until(lambda: not any(path.exists() for path in started))
+    finally:
+        process.kill()
+        _, log = process.communicate()
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    if number == signal.SIGINT:
+        assert log.splitlines()[-1] == "npespcn train: stopped"
+        assert "Traceback" not in log
 
 
 def test_ctrl_c_before_the_first_step_saved_nothing(capsys, train, monkeypatch):
@@ -376,7 +407,9 @@ def test_ctrl_c_before_the_first_step_saved_nothing(capsys, train, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(cli, name, interrupt)
             assert train() == 130
-        assert last_line(capsys) == "stopped"
+        log = capsys.readouterr().err
+        assert log.splitlines()[-1] == "npespcn train: stopped"
+        assert "saved" not in log
 
 
 def test_a_folder_in_use_is_refused_before_pictures_are_drawn(

@@ -250,10 +250,10 @@ def test_srcnn_has_no_shuffle_for_icnr() -> None:
     padding=st.sampled_from(models.PADDINGS),
     scale=st.integers(1, 3),
     sizes=st.tuples(st.integers(1, 2), st.integers(1, 23), st.integers(1, 17)),
-    band=st.integers(1, 80),
+    tile=st.tuples(st.integers(1, 12), st.integers(1, 9)),
 )
-def test_predict_is_forward_whatever_the_bands(
-    padding: str, scale: int, sizes: tuple[int, int, int], band: int
+def test_predict_is_forward_whatever_the_tiles(
+    padding: str, scale: int, sizes: tuple[int, int, int], tile: tuple[int, int]
 ) -> None:
     model = formula_network("ESPCN", {"scale": scale, "channels": 2, "padding": padding})
     n, h, w = sizes
@@ -261,7 +261,7 @@ def test_predict_is_forward_whatever_the_bands(
     x = picture(n, 2, h, w)
     x.flags.writeable = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "_BAND", band)
+        patch.setattr(models, "_TILE", tile)
         y = model.predict(x)
     grow = ((0, 0), (0, 0), (4, 4), (4, 4))
     expected = model.forward(np.pad(x, grow, mode="edge") if padding == "edge" else x)
@@ -272,10 +272,10 @@ def test_predict_is_forward_whatever_the_bands(
 
 @pytest.mark.parametrize("padding", models.PADDINGS)
 @pytest.mark.parametrize("size", [(13, 14), (29, 15)])
-def test_srcnn_in_bands(monkeypatch: pytest.MonkeyPatch, padding: str, size: Any) -> None:
+def test_srcnn_in_tiles(monkeypatch: pytest.MonkeyPatch, padding: str, size: Any) -> None:
     model = formula_network("SRCNN", {"padding": padding})
     x = picture(2, 1, *size)
-    monkeypatch.setattr(models, "_BAND", 50)
+    monkeypatch.setattr(models, "_TILE", (4, 7))
     y = model.predict(x)
     if padding == "edge":
         x = np.pad(x, ((0, 0), (0, 0), (6, 6), (6, 6)), mode="edge")
@@ -285,7 +285,7 @@ def test_srcnn_in_bands(monkeypatch: pytest.MonkeyPatch, padding: str, size: Any
 def test_predict_gives_the_same_bits_on_any_number_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(models, "_BAND", 300)
+    monkeypatch.setattr(models, "_TILE", (9, 20))
     model, x = ESPCN(3, padding="edge"), picture(2, 1, 50, 40).astype("f4")
     answers = []
     for threads in ("1", "2", "7"):
@@ -320,7 +320,7 @@ def test_the_memory_of_predict_grows_with_the_picture_alone(
     monkeypatch: pytest.MonkeyPatch, padding: str
 ) -> None:
     """No feature map of the whole picture: one of them would be 64 numbers a pixel."""
-    monkeypatch.setattr(models, "_BAND", 1024)
+    monkeypatch.setattr(models, "_TILE", (16, 64))
     monkeypatch.setenv("NPESPCN_THREADS", "1")  # on more, the peak depends on who runs when
     model = ESPCN(2, padding=padding)
 
