@@ -128,7 +128,7 @@ def dead_leaves_pictures(
                 made = pool.map(picture, numbers, chunksize=4)
             return _collect(made, progress)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # else all would be made, for nobody
+            pool.shutdown(cancel_futures=True)  # else all would be made, for nobody
             raise
 
 
@@ -152,20 +152,30 @@ def _collect(pictures: Iterator[Array], progress: Callable[[int], object] | None
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back until the end of the block; processes that it starts never get one."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
+    """Hold Ctrl-C back until the end of the block; processes that it starts never get one.
+
+    Half-started, they would each print a traceback.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where no Ctrl-C arrives, and none can be held
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    pressed: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    mask = getattr(signal, "pthread_sigmask", None)  # inherited by processes; missing on Windows
+    before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if mask:
+            mask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _begin_worker() -> None:
     """Leave Ctrl-C to the parent, which stops its workers; and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # they would each print a traceback
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 

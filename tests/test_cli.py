@@ -382,7 +382,7 @@ def wait_until(condition):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_process_stopped_while_drawing_leaves_no_worker_behind(tmp_path, monkeypatch, number):
     monkeypatch.setenv("NPESPCN_THREADS", "2")
-    words = ["--pictures", 1000, "--out", tmp_path / "run"]
+    words = ["--pictures", 10_000, "--out", tmp_path / "run"]
     process = python("-c", AS_A_SHELL_STARTS_IT, "train", *words)
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -501,9 +501,9 @@ def test_a_gpu_that_is_not_there_is_one_line(capsys, train, tmp_path, monkeypatc
     assert not (tmp_path / "run").exists()
 
 
-def test_too_large_a_batch_is_one_line(capsys, train):
+def test_too_large_a_batch_is_one_line(capsys, train, tmp_path):
     for size in (10**12, 10**30):
-        assert train("--batch-size", size, "--out", f"{size}") == 1
+        assert train("--batch-size", size, "--out", tmp_path / f"{size}") == 1
         assert last_line(capsys)
 
 
