@@ -46,7 +46,7 @@ BATCHES = [(16, 17), (64, 17), (128, 17), (16, 32), (16, 64)]
 INPUTS = [(160, 180), (320, 360), (360, 640), (640, 720), (720, 1280), (1440, 2560)]
 AIMS = {"shuffle": 0.4, "predict tanh": 0.8, "predict relu": 1.0, "train": 0.8}
 PRODUCT = 1536  # the side of the square product
-PAUSE = 0.03  # seconds after each run, in which the threads that wait awake fall asleep
+PAUSE = 0.01  # seconds after each run, in which the threads that wait awake fall asleep
 Task = Callable[[], Any]
 
 

@@ -137,7 +137,7 @@ def conv2d_forward(
 ) -> Array:
     """Convolve fast, in blocks: what `conv2d_loop` gives, up to the rounding of the sums.
 
-    Never holds the columns of more than one block (about 1,500 pixels).
+    Never holds the columns of more than one block (about 3,000 pixels).
     """
     check_conv("conv2d_forward", x, weight, bias)
     xp = array_module(x, weight)

@@ -12,8 +12,9 @@ import functools
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_here = threading.local()  # .is_worker: whether this thread belongs to the pool
+_here = threading.local()  # .is_busy: whether this thread is in a `parallel_map` right now
 
 
 def thread_count() -> int:
@@ -44,16 +45,44 @@ def thread_count() -> int:
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Return ``[function(item) for item in items]``, computed by `thread_count` threads.
 
-    Which thread does what changes nothing in the results: they come back in order. A call from
-    inside a worker, and one with a single item, runs where it is.
+    The caller is one of them: to wake a thread takes about as long as a small item. Which thread
+    does what changes nothing in the results: they come back in order. A call from inside another,
+    and one with a single item, stays on its thread. After an error no further item is begun.
     """
     items = list(items)
     threads = min(thread_count(), len(items))
     _keep_freed_memory()
     with one_blas_thread():
-        if threads <= 1 or getattr(_here, "is_worker", False):
+        if threads <= 1 or getattr(_here, "is_busy", False):
             return [function(item) for item in items]
-        return list(_pool(os.getpid(), thread_count()).map(function, items))
+        todo = deque(enumerate(items))
+        results: dict[int, Result] = {}
+        errors: dict[int, BaseException] = {}
+
+        def work() -> None:
+            _here.is_busy = True
+            try:
+                while True:
+                    i, item = todo.popleft()
+                    try:
+                        results[i] = function(item)
+                    except BaseException as error:
+                        errors[i] = error
+                        todo.clear()
+            except IndexError:  # nothing left to do
+                pass
+            finally:
+                _here.is_busy = False
+
+        pool = _pool(os.getpid(), thread_count() - 1)
+        helpers = [pool.submit(work) for _ in range(threads - 1)]
+        try:
+            work()
+        finally:
+            wait([helper for helper in helpers if not helper.cancel()])
+        if errors:
+            raise errors[min(errors)]  # the first in order, whoever met it
+        return [results[i] for i in range(len(items))]
 
 
 @contextmanager
@@ -105,11 +134,7 @@ def _controller() -> ThreadpoolController:
 
 @functools.lru_cache(maxsize=1)
 def _pool(pid: int, threads: int) -> ThreadPoolExecutor:  # a forked child needs a pool of its own
-    return ThreadPoolExecutor(threads, "npespcn", initializer=_mark_as_worker)
-
-
-def _mark_as_worker() -> None:
-    _here.is_worker = True
+    return ThreadPoolExecutor(threads, "npespcn")
 
 
 @functools.cache
