@@ -1,11 +1,11 @@
 """Time npespcn beside PyTorch, on the same processor, in alternating runs.
 
 ``make bench`` runs this, ``make bench ARGS=--quick`` in under a minute. Each side is a process of
-its own with the same number of threads, and for every row the two take turns, so that what else
-the machine is doing falls on both, and one side's threads, which like to wait awake for a while,
-do not sit on the other's processor. Quoted are medians, and in brackets the fastest and the slowest
-run. PyTorch runs in its default memory format and in ``channels_last``, inference under
-``inference_mode``, and the better median counts.
+its own with the same number of threads, and for every row the two take turns, a few runs in a row
+each, so that what else the machine is doing falls on both, and one side's threads, which like to
+wait awake for a while, do not sit on the other's processor. Quoted are medians, and in brackets the
+fastest and the slowest turn. PyTorch runs in its default memory format and in ``channels_last``,
+inference under ``inference_mode``, and the better median counts.
 
 The limit is what the processor's own matrix product allows: the time of as many multiplications as
 ``predict`` needs by the definition, at the rate of the best square product.
@@ -46,7 +46,8 @@ BATCHES = [(16, 17), (64, 17), (128, 17), (16, 32), (16, 64)]
 INPUTS = [(160, 180), (320, 360), (360, 640), (640, 720), (720, 1280), (1440, 2560)]
 AIMS = {"shuffle": 0.4, "predict tanh": 0.8, "predict relu": 1.0, "train": 0.8}
 PRODUCT = 1536  # the side of the square product
-PAUSE = 0.01  # seconds after each run, in which the threads that wait awake fall asleep
+BURST = 0.05  # seconds of runs in a row, of which the mean counts as one
+PAUSE = 0.01  # seconds after them, in which the threads that wait awake fall asleep
 Task = Callable[[], Any]
 
 
@@ -66,11 +67,11 @@ def main() -> None:
     results: dict[str, Any] = {"versions": versions(), "rows": []}
     print(", ".join(f"{name} {value}" for name, value in results["versions"].items()), "\n")
     for threads in options.threads:
-        rows = measure(threads, 5 if options.quick else 21)
+        rows = measure(threads, 3 if options.quick else 21)
         results["rows"] += [{"threads": threads, **row} for row in rows]
         print_times(threads, rows)
     threads = max(options.threads)
-    results["sizes"] = measure_sizes(threads, 3 if options.quick else 9)
+    results["sizes"] = measure_sizes(threads, 2 if options.quick else 9)
     print_sizes(results["sizes"], threads)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -189,9 +190,12 @@ def serve(side: str) -> None:
         name, *numbers = json.loads(line)
         if line not in tasks:
             tasks = {line: MAKERS[name](side, *numbers)}
-        start = time.perf_counter()
-        tasks[line]()
-        elapsed = (time.perf_counter() - start) * 1e3
+        tasks[line]()  # to warm up: a run is as long as it is in a row of them
+        start, count = time.perf_counter(), 0
+        while count == 0 or time.perf_counter() - start < BURST:
+            tasks[line]()
+            count += 1
+        elapsed = (time.perf_counter() - start) / count * 1e3
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux: in KB
         print(json.dumps([elapsed, peak]), flush=True)
 
@@ -217,7 +221,7 @@ class Side:
         self.process.communicate()  # the end of its input ends it
 
     def run(self, task: list[Any]) -> tuple[float, float]:
-        """Return the time of one run in ms, and the process's peak memory in MB."""
+        """Return the time of a run in ms, and the process's peak memory in MB."""
         print(json.dumps(task), file=self.process.stdin, flush=True)
         elapsed, peak = json.loads(self.process.stdout.readline())
         time.sleep(PAUSE)
@@ -227,10 +231,10 @@ class Side:
 def alternate(tasks: list[tuple[Side, list[Any]]], runs: int) -> list[list[float]]:
     """Run the tasks in turn; return for each its median, fastest and slowest time in ms."""
     times: list[list[float]] = [[] for _ in tasks]
-    for run in range(runs + 2):
+    for run in range(runs + 1):
         for (side, task), own in zip(tasks, times, strict=True):
             elapsed, _ = side.run(task)
-            if run >= 2:  # the first two warm up
+            if run:  # the first warms up
                 own.append(elapsed)
     return [[float(f(own)) for f in (np.median, min, max)] for own in times]
 
@@ -275,16 +279,17 @@ def measure_sizes(threads: int, runs: int) -> list[dict[str, float]]:
     rows = []
     for height, width in INPUTS:
         with Side("npespcn", threads) as ours:
-            _, before = ours.run(["copy", [height, 9 * width]])  # the interpreter and the picture
+            _, interpreter = ours.run(["copy", [1]])
             task = ["predict", "tanh", height, width]
             ((median, *_),) = alternate([(ours, task)], runs)
             _, peak = ours.run(task)
         megapixels = 9 * height * width / 1e6
+        pictures = 4 * (megapixels + megapixels / 9)  # float32, output and input
         rows.append(
             {
                 "output_megapixels": megapixels,
                 "ms_per_megapixel": median / megapixels,
-                "memory_mb": peak - before,
+                "memory_mb": peak - interpreter - pictures,
             }
         )
     return rows
@@ -310,7 +315,7 @@ def print_times(threads: int, rows: list[dict[str, Any]]) -> None:
 
 def print_sizes(rows: list[dict[str, float]], threads: int) -> None:
     """Print how time and memory grow with the picture."""
-    print(f"predict, {threads} threads: output, time, peak memory above interpreter and output")
+    print(f"predict, {threads} threads: output, time, peak memory above interpreter and pictures")
     for r in rows:
         print(
             f"{r['output_megapixels']:8.2f} megapixels {r['ms_per_megapixel']:8.1f} ms each "

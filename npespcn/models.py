@@ -84,8 +84,8 @@ class Network(Sequential):
             y[i : i + 1, :, top * s : bottom * s, left * s : right * s] = y_tile
 
         rows, columns = (
-            _cut(length, most if xp is np else length)
-            for length, most in zip(out, _TILE, strict=True)
+            _cut(length, about if xp is np else length)
+            for length, about in zip(out, _TILE, strict=True)
         )
         parallel_map(run, itertools.product(range(n), rows, columns))
         return y
@@ -365,9 +365,9 @@ def _reach(layer: Layer) -> int:
     return layer.params["weight"].shape[2] // 2 if isinstance(layer, Conv2d) else 0
 
 
-def _cut(length: int, most: int) -> list[Span]:
-    """Cut `length` into spans of about equal length, at most `most`."""
-    count = max(1, -(-length // most))
+def _cut(length: int, about: int) -> list[Span]:
+    """Cut `length` into spans of equal length, as near to `about` as that goes."""
+    count = max(1, round(length / about))
     return [(length * i // count, length * (i + 1) // count) for i in range(count)]
 
 

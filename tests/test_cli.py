@@ -370,6 +370,10 @@ def test_a_signal_stops_a_process_that_says_how_to_go_on(
         np.testing.assert_array_equal(one[name], two[name])
 
 
+def is_alive(pid):
+    return Path("/proc", pid).exists()
+
+
 def wait_until(condition):
     for _ in range(6000):
         if condition():
@@ -383,15 +387,17 @@ def wait_until(condition):
 def test_a_process_stopped_while_drawing_leaves_no_worker_behind(tmp_path, monkeypatch, number):
     monkeypatch.setenv("NPESPCN_THREADS", "2")
     words = ["--pictures", 10_000, "--out", tmp_path / "run"]
-    process = python("-c", AS_A_SHELL_STARTS_IT, "train", *words)
+    process, started = python("-c", AS_A_SHELL_STARTS_IT, "train", *words), []
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         wait_until(lambda: len(children.read_text().split()) == 3)  # and what tracks the workers
-        started = [Path("/proc", pid) for pid in children.read_text().split()]
+        started = children.read_text().split()
         process.send_signal(number)
-        wait_until(lambda: not any(path.exists() for path in started))
+        wait_until(lambda: not any(is_alive(pid) for pid in started))
     finally:
         process.kill()
+        for pid in filter(is_alive, started):  # they would keep the pipes open
+            os.kill(int(pid), signal.SIGKILL)
         _, log = process.communicate()
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     if number == signal.SIGINT:
