@@ -26,7 +26,8 @@ def centre_biases(model: Network, mean: float) -> None:
     """Set the biases of an untrained network so that a flat picture of value `mean` stays so.
 
     The first layer's, to give 0 there; and the last layer's, to give `mean`, unless an activation
-    follows it. In place.
+    follows it. In place. (Sigmoid between the layers, which is not 0 at 0, and the border under
+    "same" are off by a little; training mends that.)
     """
     layers = [layer for layer in model.layers.values() if layer.params]
     layers[0].params["bias"] -= mean * _tap_sums(layers[0])

@@ -342,6 +342,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as error:  # zipfile and NumPy raise a dozen kinds over a damaged file
             reason = str(error).partition("\n")[0]
+            if "pickle" in reason:  # NumPy's words then go on to say how to run it
+                reason = "it holds something else than plain arrays"
             raise ValueError(f"{os.fspath(path)}: not a readable .npz file: {reason}") from error
 
 
