@@ -108,7 +108,7 @@ class Conv2d(Layer):
         out_channels: int,
         kernel_size: int,
         stride: int = 1,
-        padding: Padding = "same",
+        padding: Padding = 0,
         rng: np.random.Generator | None = None,
         dtype: str = "float32",
     ) -> None:

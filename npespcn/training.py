@@ -340,10 +340,13 @@ class _Report:
         self.bar.update(1)
         if not self.wanted or not (step % ROW_EVERY == 0 or step == self.bar.total):
             return
-        words = f"loss {self.run.history['loss'][-1]:.2e}"
+        loss = self.run.history["loss"][-1]
+        words = f"loss {loss:.2e}"
         measured = [value for value in self.run.history["val_psnr"] if value == value]
         if measured:
             words += f", PSNR {measured[-1]:.2f} dB"
+        elif self.run.loss is mse and loss > 0:  # until the first validation
+            words += f", PSNR {-10 * math.log10(loss):.2f} dB on patches"
         self.bar.set_postfix_str(words, refresh=False)
         if self.bar.disable and (step % self.line_every == 0 or step == self.bar.total):
             speed = (step - self.first_step) / (time.perf_counter() - self.started)

@@ -21,7 +21,7 @@ def numbers(*shape: int) -> Array:
 
 
 def conv() -> Conv2d:
-    return Conv2d(2, 3, 3, dtype="float64")
+    return Conv2d(2, 3, 3, padding="same", dtype="float64")
 
 
 class Ones:
@@ -124,7 +124,7 @@ def test_planted_mistakes_are_found(what: str) -> None:
 
 def test_right_layers_pass(xp: Any) -> None:
     network = Sequential(
-        conv(), Tanh(), Conv2d(3, 4, 2, dtype="float64"), PixelShuffle(2), Sigmoid()
+        conv(), Tanh(), Conv2d(3, 4, 2, padding="same", dtype="float64"), PixelShuffle(2), Sigmoid()
     )
     network.params = {name: xp.asarray(value) for name, value in network.params.items()}
     error = gradcheck(network, xp.asarray(numbers(2, 2, 3, 4)))
@@ -163,7 +163,7 @@ def test_float32_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^gradcheck: x must be float64, got float32$"):
         gradcheck(Tanh(), numbers(2, 3).astype("f4"))
     with pytest.raises(TypeError, match=r"^gradcheck: weight must be float64, got float32$"):
-        gradcheck(Conv2d(2, 3, 3), numbers(1, 2, 3, 4))
+        gradcheck(Conv2d(2, 3, 3, padding="same"), numbers(1, 2, 3, 4))
     with pytest.raises(TypeError, match=r"^gradcheck: x must be float64, got int64$"):
         gradcheck(Tanh(), np.arange(3))
 

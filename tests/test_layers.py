@@ -327,7 +327,7 @@ def test_messages_about_sizes(
     ("call", "error", "message"),
     [
         (
-            lambda: Conv2d(1, 1, 3, stride=2),
+            lambda: Conv2d(1, 1, 3, stride=2, padding="same"),
             ValueError,
             "padding='same' needs stride 1, got stride=2",
         ),
@@ -390,7 +390,7 @@ def test_a_transposed_convolution_with_nothing_left_is_refused(
 
 
 def test_a_failed_forward_leaves_the_last_one_standing() -> None:
-    layer = Conv2d(2, 1, 3, dtype="float64")
+    layer = Conv2d(2, 1, 3, padding="same", dtype="float64")
     y = layer.forward(np.ones((1, 2, 4, 4)))
     dx = layer.backward(y)
     with pytest.raises(ValueError, match="channels"):
@@ -420,7 +420,7 @@ class Probe(Layer):
 def small_network(dtype: str = "float64") -> Sequential:
     rng = np.random.default_rng(4)
     return Sequential(
-        conv1=Conv2d(3, 6, 3, rng=rng, dtype=dtype),
+        conv1=Conv2d(3, 6, 3, padding="same", rng=rng, dtype=dtype),
         tanh1=Tanh(),
         inner=Sequential(Conv2d(6, 8, 2, padding="valid", rng=rng, dtype=dtype), ReLU()),
         shuffle=PixelShuffle(2),
@@ -562,7 +562,7 @@ def test_an_error_in_a_chunk_reaches_the_caller() -> None:
 
 @pytest.mark.parametrize("images", [3, 12])
 def test_an_upstream_gradient_of_another_batch_is_refused(images: int) -> None:
-    network = Sequential(Conv2d(1, 1, 3), Tanh())
+    network = Sequential(Conv2d(1, 1, 3, padding="same"), Tanh())
     network.forward(np.zeros((9, 1, 30, 30)))
     message = rf"^Sequential.backward: forward saw 9 images, dy has shape \({images}, 1, 30, 30\)$"
     for call in (network.backward, network.backward_params):
@@ -668,7 +668,9 @@ def test_pytorch_takes_a_state_dict_and_gives_one(torch: Any) -> None:
     theirs.add_module("tanh", torch.nn.Tanh())
     theirs.add_module("deconv", torch.nn.ConvTranspose2d(4, 2, 4, stride=2, padding=1))
     ours = Sequential(
-        conv=Conv2d(3, 4, 3), tanh=Tanh(), deconv=ConvTranspose2d(4, 2, 4, stride=2, padding=1)
+        conv=Conv2d(3, 4, 3, padding="same"),
+        tanh=Tanh(),
+        deconv=ConvTranspose2d(4, 2, 4, stride=2, padding=1),
     )
     x = np.random.default_rng(10).standard_normal((2, 3, 5, 7)).astype("f4")
     ours.load_state_dict(theirs.state_dict())

@@ -50,9 +50,9 @@ def follow(kind: Any, start: Array, gradients: Array, xp: Any = np, **options: A
 def small_network(dtype: str = "float32") -> Sequential:
     rng = np.random.default_rng(1)
     return Sequential(
-        conv1=Conv2d(1, 6, 3, rng=rng, dtype=dtype),
+        conv1=Conv2d(1, 6, 3, padding="same", rng=rng, dtype=dtype),
         tanh=Tanh(),
-        inner=Sequential(conv2=Conv2d(6, 4, 3, rng=rng, dtype=dtype)),
+        inner=Sequential(conv2=Conv2d(6, 4, 3, padding="same", rng=rng, dtype=dtype)),
         shuffle=PixelShuffle(2),
     )
 
