@@ -11,10 +11,12 @@ arguments, and its channels lie last in memory (the shape hides it, and the next
 
 `conv2d_loop` is that formula. `im2col` lays the C*k*k numbers under each position of the kernel out
 as a column, which makes the sum one matrix product. `conv2d_forward` and its gradients do that a
-block of pixels at a time, in one of two ways, whichever moves fewer numbers:
+block of pixels at a time, in one of three ways:
 
 - *expand the input*, here: columns of C*k*k numbers, at any stride;
-- *expand the output*, in `npespcn.rowconv`: no columns, k*out_channels numbers, stride 1 only.
+- *expand the output*, in `npespcn.rowconv`, where that moves fewer numbers: no columns,
+  k*out_channels numbers, stride 1 only;
+- the same *with half of the multiplications*, in `npespcn.winograd`: 3x3 kernels of floats only.
 """
 
 from __future__ import annotations
