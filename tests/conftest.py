@@ -1,8 +1,10 @@
-"""The fixture that runs a test of the maths on NumPy, on the stand-in and on a GPU."""
+"""The array-module fixture, and signals as a test expects them."""
 
 from __future__ import annotations
 
 import importlib
+import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,3 +21,16 @@ def xp(request: pytest.FixtureRequest) -> Any:
     Make arrays on the host, hand them over with ``xp.asarray(x)``, read results with ``to_host``.
     """
     return require_gpu() if request.param == "cupy" else importlib.import_module(request.param)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heed_signals() -> Iterator[None]:
+    """Heed Ctrl-C and SIGTERM, here and in processes that tests start.
+
+    A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited.
+    """
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
