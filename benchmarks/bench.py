@@ -1,6 +1,6 @@
 """Time npespcn beside PyTorch, on the same processor, in alternating runs.
 
-``make bench`` runs this, ``make bench ARGS=--quick`` in under a minute. Each side is a process of
+``make bench`` runs this, ``make bench ARGS=--quick`` in about a minute. Each side is a process of
 its own with the same number of threads, and for every row the two take turns, a few runs in a row
 each, so that what else the machine is doing falls on both, and one side's threads, which like to
 wait awake for a while, do not sit on the other's processor. Quoted are medians, and in brackets the
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -35,18 +37,17 @@ from npespcn.models import ESPCN
 from npespcn.optim import Adam
 from npespcn.shuffle import pixel_shuffle
 
-try:
+if "--serve" in sys.argv and "npespcn" not in sys.argv:  # the other side's process alone needs it
     import torch
     from torch import nn
-except ImportError:
-    torch = None
 
+HAS_TORCH = importlib.util.find_spec("torch") is not None
 SHUFFLES = [((1, 9, 360, 640), 3), ((16, 64, 64, 64), 2), ((1, 27, 360, 640), 3)]
 BATCHES = [(16, 17), (64, 17), (128, 17), (16, 32), (16, 64)]
 INPUTS = [(160, 180), (320, 360), (360, 640), (640, 720), (720, 1280), (1440, 2560)]
 AIMS = {"shuffle": 0.4, "predict tanh": 0.8, "predict relu": 1.0, "train": 0.8}
 PRODUCT = 1536  # the side of the square product
-BURST = 0.05  # seconds of runs in a row, of which the mean counts as one
+BURST = 0.02  # seconds of runs in a row, of which the mean counts as one
 PAUSE = 0.01  # seconds after them, in which the threads that wait awake fall asleep
 Task = Callable[[], Any]
 
@@ -54,7 +55,7 @@ Task = Callable[[], Any]
 def main() -> None:
     """Measure at each thread count, then print, write and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer runs, in under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer runs, in about a minute")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="for JSON and PNG")
     parser.add_argument("--serve", choices=SIDES, help=argparse.SUPPRESS)  # one side's process
@@ -62,12 +63,12 @@ def main() -> None:
     if options.serve:
         serve(options.serve)
         return
-    if torch is None:
+    if not HAS_TORCH:
         print("PyTorch is not installed: no ratios, only npespcn's own times\n")
     results: dict[str, Any] = {"versions": versions(), "rows": []}
     print(", ".join(f"{name} {value}" for name, value in results["versions"].items()), "\n")
     for threads in options.threads:
-        rows = measure(threads, 3 if options.quick else 21)
+        rows = measure(threads, 2 if options.quick else 21)
         results["rows"] += [{"threads": threads, **row} for row in rows]
         print_times(threads, rows)
     threads = max(options.threads)
@@ -75,16 +76,16 @@ def main() -> None:
     print_sizes(results["sizes"], threads)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
-    if torch is not None:
+    if HAS_TORCH:
         draw(results["rows"], options.out / "bench.png")
-    print(f"{options.out}/bench.json" + ("" if torch is None else f", {options.out}/bench.png"))
+    print(f"{options.out}/bench.json" + ("" if not HAS_TORCH else f", {options.out}/bench.png"))
 
 
 def versions() -> dict[str, str]:
     """Return what the figures depend on."""
     found = {"npespcn": __version__, "Python": platform.python_version(), "NumPy": np.__version__}
-    if torch is not None:
-        found["PyTorch"] = torch.__version__
+    if HAS_TORCH:
+        found["PyTorch"] = importlib.metadata.version("torch")
     return {**found, "cores": str(os.cpu_count())}
 
 
@@ -242,7 +243,7 @@ def alternate(tasks: list[tuple[Side, list[Any]]], runs: int) -> list[list[float
 def measure(threads: int, runs: int) -> list[dict[str, Any]]:
     """Time every row with `threads` threads on both sides."""
     with contextlib.ExitStack() as stack:
-        names = SIDES if torch is not None else SIDES[:1]
+        names = SIDES if HAS_TORCH else SIDES[:1]
         ours, *theirs = (stack.enter_context(Side(name, threads)) for name in names)
 
         def row(name: str, kind: str, task: list[Any], beside: list[Any]) -> dict[str, Any]:
