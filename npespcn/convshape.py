@@ -112,7 +112,8 @@ def blocks(xp: Any, n: int, height: int, width: int) -> Iterator[tuple[slice, sl
 
     Small images go several to a block; a large one goes in strips of whole rows. Either way a block
     of channels-last output is one contiguous piece of memory. The cut depends on the shape alone,
-    never on the number of threads, so that sums are the same to the bit on any of them.
+    never on the number of threads, so that sums are the same to the bit on any of them. Strips go
+    in fours of rows, as `npespcn.winograd` makes them.
     """
     pixels = _BLOCK if xp is np else _DEVICE_BLOCK
     images = max(1, pixels // max(1, height * width))

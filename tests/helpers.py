@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,16 @@ def adjoint_gap(
     assert dx.shape == x.shape, f"backward gives {dx.shape}, the input is {x.shape}"
     gap = _inner(y, g) - _inner(x, dx)
     return abs(gap) / np.sqrt(_inner(y, y) * _inner(g, g))
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    """Assert that two runs' folders hold the same history, and checkpoints of the same bits."""
+    assert (one / "history.csv").read_bytes() == (two / "history.csv").read_bytes()
+    for name in ("best.npz", "last.npz"):
+        with np.load(one / name) as a, np.load(two / name) as b:
+            assert sorted(a.files) == sorted(b.files)
+            for key in a.files:
+                np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
 
 def _inner(a: Array, b: Array) -> float:

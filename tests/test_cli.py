@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import assert_same_run
 from PIL import Image
 
 from npespcn import __version__, cli, figures
@@ -77,15 +78,6 @@ def last_line(capsys, command="train"):
 def saved(out, key):
     with np.load(out / "last.npz") as arrays:
         return json.loads(str(arrays[key]))
-
-
-def assert_same_run(one, two):
-    assert (one / "history.csv").read_bytes() == (two / "history.csv").read_bytes()
-    for name in ("best.npz", "last.npz"):
-        with np.load(one / name) as a, np.load(two / name) as b:
-            assert sorted(a.files) == sorted(b.files)
-            for key in a.files:
-                np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
 
 # A process that is started in the background may ignore Ctrl-C, and so would its children.

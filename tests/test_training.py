@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from helpers import relative_error, require_gpu
+from helpers import assert_same_run, relative_error, require_gpu
 
 from npespcn import training
 from npespcn.centring import centre_biases
@@ -140,12 +140,7 @@ def assert_same_bits(one: Trained, two: Trained) -> None:
 
 
 def assert_same_files(one: Path, two: Path) -> None:
-    assert (one / "history.csv").read_bytes() == (two / "history.csv").read_bytes()
-    for name in ("best.npz", "last.npz"):
-        with np.load(one / name) as a, np.load(two / name) as b:
-            assert sorted(a.files) == sorted(b.files)
-            for key in a.files:
-                np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+    assert_same_run(one, two)
     assert sorted(os.listdir(one)) == sorted(os.listdir(two)) == FILES
 
 
