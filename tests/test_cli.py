@@ -17,6 +17,7 @@ from PIL import Image
 
 from npespcn import __version__, cli, figures
 from npespcn.checkpoints import RunFolder
+from npespcn.commands import train as train_command
 from npespcn.data import PairedPatches, dead_leaves_pictures
 from npespcn.images import write_image
 from npespcn.models import ESPCN
@@ -269,7 +270,7 @@ def test_every_flag_reaches_the_training(train, blank_curves, tmp_path, flags):
 
 def test_training_begins_with_biases_that_keep_a_flat_picture(train, monkeypatch):
     models = []
-    monkeypatch.setattr(cli, "fit", lambda model, *_, **__: models.append(model) or 1 / 0)
+    monkeypatch.setattr(train_command, "fit", lambda model, *_, **__: models.append(model) or 1 / 0)
     assert train() == 1
     flat = np.full((1, 1, 9, 9), 0.5, np.float32)
     np.testing.assert_allclose(models[0].predict(flat), 0.5, atol=1e-6)
@@ -403,7 +404,7 @@ def test_ctrl_c_before_the_first_step_saved_nothing(capsys, train, monkeypatch):
 
     for name in ("load_pictures", "fit"):
         with monkeypatch.context() as patch:
-            patch.setattr(cli, name, interrupt)
+            patch.setattr(train_command, name, interrupt)
             assert train() == 130
         log = capsys.readouterr().err
         assert log.splitlines()[-1] == "npespcn train: stopped"
@@ -417,7 +418,7 @@ def test_a_folder_in_use_is_refused_before_pictures_are_drawn(
     out = tmp_path / "run"
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     capsys.readouterr()
-    monkeypatch.setattr(cli, "_dead_leaves", None)
+    monkeypatch.setattr(train_command, "_data", None)
     assert cli.main(["train", "--out", str(out)]) == 1
     assert last_line(capsys) == f"{out} holds a run already: resume it, or choose another folder"
     with RunFolder(out, resume=True):

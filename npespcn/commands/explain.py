@@ -1,0 +1,65 @@
+"""``npespcn explain``: draw how channels become sub-pixels."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from npespcn.commands import HelpFormatter
+from npespcn.data import dead_leaves_pictures, validation_pairs
+from npespcn.images import read_image
+from npespcn.models import ESPCN
+from npespcn.shuffle import ORDERS
+
+LARGEST = 384  # pixels of a picture whose channels are drawn: its middle will do
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "explain",
+        help="draw how channels become sub-pixels",
+        description="Draw how C*r*r channels become an image r times larger, as a PNG, or as a GIF "
+        "that places one channel after the other. With --weights, draw what a trained network puts "
+        "into its channels.",
+        formatter_class=HelpFormatter,
+    )
+    add = parser.add_argument
+    add("--scale", type=int, choices=(2, 3, 4), default=3, help="r, the upscale factor")
+    add("--channels", type=int, choices=(1, 3), default=1, help="C, channels of the image")
+    add("--order", choices=ORDERS, default="CRD", help="how the channels are counted")
+    add("--weights", metavar="FILE", help="a trained network (.npz)")
+    add(
+        "--image",
+        metavar="FILE",
+        help="the picture that it enlarges, or the middle of it (default: dead leaves)",
+    )
+    add("-o", dest="out", type=_figure_file, metavar="FILE", help=".png or .gif")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Draw how channels become sub-pixels: in principle, or those of a trained network."""
+    from npespcn import figures
+
+    out = Path(options.out or ("channels.png" if options.weights else "explain.png"))
+    if options.weights:
+        model = ESPCN.load(options.weights)
+        picture = read_image(options.image) if options.image else dead_leaves_pictures(1, 96)[0]
+        top, left = (max(0, side - LARGEST) // 2 for side in picture.shape[:2])
+        picture = picture[top : top + LARGEST, left : left + LARGEST]
+        (lr, _), *_ = validation_pairs([picture], 1, model.options["channels"])
+        features, image = model.subpixel_channels(lr)[0], model.predict(lr)[0]
+        figures.save(figures.channel_maps(features, image), out)
+    elif out.suffix.lower() == ".gif":
+        figures.explain_gif(out, options.scale, options.channels, options.order)
+    else:
+        figures.save(figures.explain_figure(options.scale, options.channels, options.order), out)
+    print(out)
+
+
+def _figure_file(text: str) -> str:
+    if Path(text).suffix.lower() not in (".png", ".gif"):
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .png or .gif")
+    return text

@@ -1,0 +1,224 @@
+"""``npespcn train``: train a network, on dead leaves or on folders of pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from npespcn.backend import Array
+from npespcn.centring import centre_biases
+from npespcn.checkpoints import RunFolder
+from npespcn.commands import HelpFormatter, from_
+from npespcn.data import (
+    LeafStream,
+    PairedPatches,
+    dead_leaves_pictures,
+    load_pictures,
+    validation_pairs,
+)
+from npespcn.losses import charbonnier, l1, mse
+from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
+from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, Schedule, cosine
+from npespcn.training import ROW_EVERY, bicubic_score, fit, validate
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
+LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier}
+SCHEDULES = ("cosine", "plateau", "constant")
+VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless it asks for this series
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "train",
+        help="train a network, on dead leaves or on a folder of pictures",
+        description="Train an ESPCN. Without --data it learns from dead-leaves pictures that it "
+        "draws itself: no data set, no download.",
+        formatter_class=HelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", nargs="+", metavar="DIR", help="train on the pictures in these folders")
+    add("--pictures", type=from_(1), metavar="N",
+        help="dead-leaves pictures to draw (default: 200, or with --data none)")  # fmt: skip
+    add("--renew", type=from_(0), default=0, metavar="N",
+        help="without --data: replace a picture after every N steps; 0: keep them")  # fmt: skip
+    validation = parser.add_mutually_exclusive_group()
+    validation.add_argument("--val", metavar="DIR", help="validate on the pictures in this folder")
+    validation.add_argument("--hold-out", type=from_(2), metavar="K",
+        help="validate on every K-th picture of --data, and do not train on it")  # fmt: skip
+    add("--start", metavar="FILE",
+        help="begin with those weights of this network (.npz) that fit, of any scale")  # fmt: skip
+    add("--scale", type=from_(1), default=3, metavar="R", help="how many times larger")
+    add("--steps", type=from_(1), default=6000, metavar="N", help="training steps in all")
+    add("--batch-size", type=from_(1), default=16, metavar="N", help="patches in a step")
+    add("--patch-size", type=from_(9), default=32, metavar="P", help="a patch's side in LR pixels")
+    add("--optimizer", choices=OPTIMIZERS, default="soap", help="how to step")
+    add("--lr", type=_rate, metavar="RATE", help="learning rate, or else the optimiser's own")
+    add("--last-layer", type=_rate, default=1.0, metavar="FACTOR",
+        help="factor on the last layer's rate; the paper has 0.1")  # fmt: skip
+    add("--schedule", choices=SCHEDULES, default="cosine", help="how the rate falls")
+    add("--loss", choices=LOSSES, default="mse", help="what to make small")
+    add("--validate-every", type=_tens, default=250, metavar="N",
+        help="steps between two validations, a multiple of 10")  # fmt: skip
+    add("--out", metavar="DIR", help="the run's folder (default: runs/espcn_xR)")
+    add("--resume", action="store_true", help="go on from the folder's last checkpoint, if any")
+    add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
+    add("--seed", type=from_(0), default=0, metavar="N", help="of weights, pictures and batches")
+    add("--channels", type=int, choices=(1, 3), default=1, help="1: luma, 3: RGB")
+    add("--activation", choices=ACTIVATIONS, default="tanh", help="between the convolutions")
+    add("--output", choices=("none", "sigmoid", "tanh"), default="none", help="applied last")
+    add("--tail", action="store_true", help="add a 1x1 convolution after the shuffle")
+    add("--padding", choices=PADDINGS, default="edge",
+        help="same: zeros, as published; edge: real pixels in training, the edge repeated in use; "
+        "valid: none")  # fmt: skip
+    add("--init", choices=INITIALIZERS, default="xavier", help="initial weights")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Train an ESPCN into a folder, and draw its learning curve."""
+    if options.data is None and options.hold_out:
+        raise ValueError("--hold-out takes pictures from --data")
+    if options.data is not None and options.renew:
+        raise ValueError("--renew is for dead leaves alone, without --data")
+    count = options.pictures or (0 if options.data else 200)
+    model = _untrained(options)
+    centre_biases(model, 0.5)
+    if options.start:
+        _start_from(model, options.start)
+    model.to(options.device)
+    out = Path(options.out or f"runs/espcn_x{options.scale}")
+    least = options.patch_size * options.scale
+    # What is left of a picture without its border, and without what the network itself takes off.
+    side = (4 + 2 * model.halo * (options.padding == "valid")) * options.scale
+    pictures = _photographs(options.data or [], max(least, side) if options.hold_out else least)
+    if options.val:
+        held_out = _photographs([options.val], side)
+    elif options.hold_out:
+        held_out = pictures[:: options.hold_out]
+        del pictures[:: options.hold_out]
+    else:
+        held_out = dead_leaves_pictures(4, max(320, side), VALIDATION_SEED)
+    validation = validation_pairs(held_out, options.scale, options.channels)
+    with RunFolder(out, options.resume) as run_folder:
+        pass  # it can be used: good to know before pictures are drawn
+    data = _data(options, pictures, count, max(320, least))
+    try:
+        history = fit(
+            model,
+            data,
+            _optimizer(options, model),
+            steps=options.steps,
+            batch_size=options.batch_size,
+            patch_size=options.patch_size,
+            schedule=_schedule(options),
+            loss=LOSSES[options.loss],
+            validation=validation,
+            validate_every=options.validate_every,
+            seed=options.seed,
+            out=out,
+            resume=options.resume,
+            progress=True,
+        )
+    except KeyboardInterrupt:
+        if run_folder.has_checkpoint():
+            words = f"saved in {out}; the same command with --resume goes on from there"
+            print(words, file=sys.stderr)
+        raise
+    from npespcn.figures import learning_curve, save  # Matplotlib takes a while to import
+
+    bicubic = bicubic_score(validation)
+    curve = learning_curve(history, bicubic=bicubic, title=f"ESPCN ×{options.scale}")
+    save(curve, out / "learning_curve.png")
+    measured = [value for value in history["val_psnr"] if value == value]
+    measured = measured or [validate(model, validation)]  # stopped before the first one
+    print(
+        f"{out}: {len(data)} pictures, {options.steps} steps; on {len(held_out)} pictures held "
+        f"out {max(measured):.2f} dB at best, {measured[-1]:.2f} dB at last (bicubic "
+        f"{bicubic:.2f} dB)\n{out}/best.npz and last.npz, history.csv, learning_curve.png"
+    )
+
+
+def _untrained(options: argparse.Namespace) -> ESPCN:
+    return ESPCN(
+        options.scale,
+        options.channels,
+        options.activation,
+        None if options.output == "none" else options.output,
+        options.tail,
+        options.padding,
+        options.init,
+        options.seed,
+    )
+
+
+def _start_from(model: ESPCN, path: str) -> None:
+    """Take those of a saved network's weights whose name and shape are right: its first layers."""
+    saved, own = ESPCN.load(path).state_dict(), model.state_dict()
+    fitting = {
+        name: array
+        for name, array in saved.items()
+        if name in own and own[name].shape == array.shape
+    }
+    if "conv1.weight" not in fitting:
+        raise ValueError(f"{path} has no first layer that fits this network")
+    model.load_state_dict(own | fitting)
+
+
+def _photographs(folders: list[str], smallest_side: int) -> list[Array]:
+    return [picture for folder in folders for _, picture in load_pictures(folder, smallest_side)]
+
+
+def _data(
+    options: argparse.Namespace, pictures: list[Array], count: int, size: int
+) -> PairedPatches:
+    """Return the photographs and `count` dead-leaves pictures of `size` to train on."""
+    if count:
+        print(f"drawing {count} dead-leaves pictures", file=sys.stderr)
+    if options.renew:
+        return LeafStream(
+            options.scale,
+            options.channels,
+            count=count,
+            every=options.renew,
+            size=size,
+            seed=options.seed,
+            workers=None,
+        )
+    leaves = dead_leaves_pictures(count, size, options.seed, workers=None)
+    return PairedPatches(pictures + leaves, options.scale, options.channels)
+
+
+def _optimizer(options: argparse.Namespace, model: ESPCN) -> Optimizer:
+    make: Any = OPTIMIZERS[options.optimizer]
+    factors = {"conv3": options.last_layer}
+    return (
+        make(model, lr_factors=factors)
+        if options.lr is None
+        else make(model, lr=options.lr, lr_factors=factors)
+    )
+
+
+def _schedule(options: argparse.Namespace) -> Schedule | None:
+    if options.schedule == "plateau":
+        return Plateau()
+    return cosine(options.steps) if options.schedule == "cosine" else None
+
+
+def _tens(text: str) -> int:
+    number: int = from_(1)(text)
+    if number % ROW_EVERY:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of {ROW_EVERY}")
+    return number
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
