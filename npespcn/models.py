@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -68,26 +67,36 @@ class Network(Sequential):
         check_picture(f"{name}.predict", "x", x)
         if x.shape[1] != channels:
             raise ValueError(f"{name}.predict: x must have {channels} channels, got {x.shape}")
-        xp, lost = array_module(x), 0 if self.padding == "same" else 2 * self.halo
-        x = self._with_edge(x)
+        xp, lost = array_module(x), self.halo if self.padding == "valid" else 0  # on each side
         n, _, h, w = x.shape
-        if min(h, w) <= lost:
-            raise ValueError(f"{name}.predict: x must be larger than {lost}x{lost}, got {x.shape}")
-        s, out = self.scale, (h - lost, w - lost)
+        if min(h, w) <= 2 * lost:
+            least = f"{2 * lost}x{2 * lost}"
+            raise ValueError(f"{name}.predict: x must be larger than {least}, got {x.shape}")
+        s = self.scale
         y: Array = xp.empty(
-            (n, channels, out[0] * s, out[1] * s), xp.result_type(x, *self.params.values())
+            (n, channels, (h - 2 * lost) * s, (w - 2 * lost) * s),
+            xp.result_type(x, *self.params.values()),
         )
 
         def run(tile: tuple[int, Span, Span]) -> None:
             i, (top, bottom), (left, right) = tile
-            y_tile = self._predict_tile(x[i : i + 1], tile[1:])
-            y[i : i + 1, :, top * s : bottom * s, left * s : right * s] = y_tile
+            rows, missing_rows = with_halo(top, bottom, h, self.halo)
+            columns, missing_columns = with_halo(left, right, w, self.halo)
+            part = x[i : i + 1, :, rows, columns]
+            y_tile = self.predict_tile(part, (missing_rows, missing_columns))
+            top, bottom, left, right = (s * (edge - lost) for edge in (top, bottom, left, right))
+            y[i : i + 1, :, top:bottom, left:right] = y_tile
 
-        rows, columns = (
-            _cut(length, about if xp is np else length)
-            for length, about in zip(out, _TILE, strict=True)
+        about = _TILE if xp is np else (h, w)
+        parallel_map(
+            run,
+            [
+                (i, rows, columns)
+                for i in range(n)
+                for rows in cut(lost, h - lost, about[0])
+                for columns in cut(lost, w - lost, about[1])
+            ],
         )
-        parallel_map(run, itertools.product(range(n), rows, columns))
         return y
 
     def _with_edge(self, x: Array) -> Array:
@@ -98,40 +107,37 @@ class Network(Sequential):
         padded: Array = array_module(x).pad(x, ((0, 0), (0, 0), halo, halo), mode="edge")
         return padded
 
-    def _predict_tile(self, x: Array, tile: tuple[Span, Span]) -> Array:
-        """Return the output for the LR rows and columns `tile` of x (1, C, H, W).
+    def predict_tile(self, part: Array, missing: Pads = ((0, 0), (0, 0))) -> Array:
+        """Return the output for the middle of `part`: for all but the `halo` around it.
 
-        The spans are the rows and the columns in hand. Every convolution makes them shorter by its
-        reach, except where the picture itself ends and zeros are what it should see.
+        That is what `predict` returns for those pixels of the whole picture, to float rounding: a
+        wider halo changes nothing, a narrower one would. It does not use several threads.
+
+        Parameters
+        ----------
+        part : (N, C, H, W)
+            A piece of a picture.
+        missing : pair of pairs of int
+            How many rows (above, below) and columns (left, right) of the halo it lacks, because
+            the picture ends there. What the network's padding puts in their place is put there
+            (and under "valid" what "edge" does).
         """
-        same, sizes = self.padding == "same", x.shape[2:]
-        spans = [(start, stop + 2 * self.halo) for start, stop in tile]
-        if same:
-            halo = self.halo
-            spans = [
-                (max(0, start - halo), min(size, stop + halo))
-                for (start, stop), size in zip(tile, sizes, strict=True)
-            ]
-        part = x[:, :, slice(*spans[0]), slice(*spans[1])]
+        zeros = self.padding == "same"
+        if not zeros and missing != ((0, 0), (0, 0)):
+            part = array_module(part).pad(part, ((0, 0), (0, 0), *missing), mode="edge")
         for layer in self.layers.values():
-            if not isinstance(layer, Conv2d):
+            if isinstance(layer, Conv2d):
+                reach = _reach(layer) if zeros else 0
+                above_below, left_right = ((reach * (a > 0), reach * (b > 0)) for a, b in missing)
+                weight, bias = layer.params["weight"], layer.params["bias"]
+                part = conv2d_forward(part, weight, bias, 1, (above_below, left_right))
+            else:
                 part = layer.predict(part)
-                continue
-            pads: Pads = ((0, 0), (0, 0))
-            if same:
-                reach = _reach(layer)
-                ends = [(a == 0, b == size) for (a, b), size in zip(spans, sizes, strict=True)]
-                above_below, left_right = ((reach * a, reach * b) for a, b in ends)
-                pads = (above_below, left_right)
-                spans = [
-                    (a + reach - before, b - reach + after)
-                    for (a, b), (before, after) in zip(spans, pads, strict=True)
-                ]
-            part = conv2d_forward(part, layer.params["weight"], layer.params["bias"], 1, pads)
-        if same:  # at the picture's end, more was kept than the tile
-            (top, left) = ((t[0] - a) * self.scale for t, (a, _) in zip(tile, spans, strict=True))
-            height, width = ((stop - start) * self.scale for start, stop in tile)
-            part = part[:, :, top : top + height, left : left + width]
+        if zeros:  # a side with zeros has lost nothing: what there was of the halo is still on it
+            on = [[self.scale * (self.halo - m if m else 0) for m in pair] for pair in missing]
+            (top, bottom), (left, right) = on
+            height, width = part.shape[2:]
+            part = part[:, :, top : height - bottom, left : width - right]
         return part
 
     def save(self, path: str | os.PathLike[str], extra: Mapping[str, Array] | None = None) -> None:
@@ -367,10 +373,17 @@ def _reach(layer: Layer) -> int:
     return layer.params["weight"].shape[2] // 2 if isinstance(layer, Conv2d) else 0
 
 
-def _cut(length: int, about: int) -> list[Span]:
-    """Cut `length` into spans of equal length, as near to `about` as that goes."""
+def cut(start: int, stop: int, about: int) -> list[Span]:
+    """Cut start..stop into spans of equal length, as near to `about` as that goes."""
+    length = stop - start
     count = max(1, round(length / about))
-    return [(length * i // count, length * (i + 1) // count) for i in range(count)]
+    return [(start + length * i // count, start + length * (i + 1) // count) for i in range(count)]
+
+
+def with_halo(start: int, stop: int, size: int, halo: int) -> tuple[slice, Span]:
+    """Return start..stop with a halo, as far as 0..size goes, and what of the halo is missing."""
+    missing = (max(0, halo - start), max(0, stop + halo - size))
+    return slice(max(0, start - halo), min(size, stop + halo)), missing
 
 
 def _check_option(name: str, value: Any, allowed: Any) -> None:
