@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from npespcn import __version__
-from npespcn.commands import explain, train
+from npespcn.commands import evaluate, explain, one_line, train, upscale
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"npespcn {options.command}: stopped", file=sys.stderr)
         return 130
     except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
-        words = _one_line(error) or "not enough memory"  # MemoryError comes without words
+        words = one_line(error) or "not enough memory"  # MemoryError comes without words
         print(f"npespcn {options.command}: {words}", file=sys.stderr)
         return 1
     return 1 if failed else 0
@@ -44,14 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"npespcn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    upscale.add_to(commands)
     train.add_to(commands)
+    evaluate.add_to(commands)
     explain.add_to(commands)
     return parser
 
 
 def _warn(message: Warning | str, *_: Any) -> None:
-    print(f"npespcn: {_one_line(message)}", file=sys.stderr)
-
-
-def _one_line(message: Any) -> str:
-    return " ".join(str(message).split())
+    print(f"npespcn: {one_line(message)}", file=sys.stderr)

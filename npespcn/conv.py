@@ -82,7 +82,7 @@ def conv2d_loop(
 
 
 def im2col(x: Array, kernel_size: int, stride: int = 1, padding: Padding = 0) -> Array:
-    """Lay the pixels under each position of the kernel out as columns: (N, C*k*k, H'*W').
+    """Lay the pixels under each position of the kernel out as columns: ``(N, C*k*k, H'*W')``.
 
     Row c*k*k + i*k + j holds, for every position, what weight[:, c, i, j] meets, so that a
     convolution is ``weight.reshape(O, -1) @ im2col(x, k)``. The same as ``torch.nn.Unfold``.
@@ -112,7 +112,7 @@ def col2im(
     stride: int = 1,
     padding: Padding = 0,
 ) -> Array:
-    """Add columns back to the pixels they came from: (N, C*k*k, H'*W') -> `shape`, (N, C, H, W).
+    """Add columns back to their pixels: ``(N, C*k*k, H'*W')`` -> `shape`, (N, C, H, W).
 
     The adjoint of `im2col`, ⟨im2col(x), columns⟩ = ⟨x, col2im(columns)⟩, and not its inverse: a
     pixel under several positions gets the *sum* of what they hold. ``torch.nn.Fold``.

@@ -51,7 +51,7 @@ def load_pictures(
     """
     names = [entry.name for entry in os.scandir(folder) if not entry.is_dir()]
     pictures = []
-    for name in sorted(names, key=_natural_key):
+    for name in sorted(names, key=natural_key):
         if name.startswith("."):
             continue
         try:
@@ -73,8 +73,11 @@ def load_pictures(
     return pictures
 
 
-def _natural_key(name: str) -> tuple[list[str | int], str]:
-    """Compare runs of digits as numbers; the name itself settles 1.png against 01.png."""
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Return what to sort names by so that 2.png comes before 10.png.
+
+    Runs of digits are compared as numbers; the name itself settles 1.png against 01.png.
+    """
     parts = re.split(r"([0-9]+)", name.casefold())
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from npespcn.backend import Array, to_host
 from npespcn.easel import MARGIN, WIDTH, Sheet, channel_colours, check_box, outline, save
@@ -24,7 +25,10 @@ __all__ = [
     "explain_gif",
     "learning_curve",
     "save",
+    "where_they_differ",
 ]
+
+_MOST_DRAWN = 1500  # pixels of a whole picture's longer side
 
 
 def learning_curve(
@@ -144,6 +148,7 @@ def before_after(
         box = (w * 2 // 5, h * 2 // 5, -(-w * 3 // 5), -(-h * 3 // 5))
     left, upper, right, lower = box
     check_box("before_after", box, h, w)
+    step = -(-max(h, w) // _MOST_DRAWN)  # a camera's picture has more pixels than a sheet
 
     gap = 0.1
     width = (WIDTH - 2 * MARGIN - (len(arrays) - 1) * gap) / len(arrays)
@@ -155,12 +160,30 @@ def before_after(
         if captions:
             y += 0.22
             sheet.heading(x, y, captions.get(name, ""), weight="normal")
-        axes, y = sheet.picture((x, y + 0.28, width), array, name, scale=(0, 255))
-        outline(axes, left, upper, right - left, lower - upper)
+        whole = np.asarray(Image.fromarray(array).reduce(step))
+        axes, y = sheet.picture((x, y + 0.28, width), whole, name, scale=(0, 255))
+        outline(axes, *(n / step for n in (left, upper, right - left, lower - upper)))
         piece, label = array[upper:lower, left:right], f"{name}, enlarged"
         at = (x, y + gap, width)
         sheet.picture(at, piece, label, scale=(0, 255), interpolation="nearest")
     return sheet.finish()
+
+
+def where_they_differ(a: Array, b: Array) -> tuple[int, int, int, int]:
+    """Return the piece where two pictures differ most: left, upper, right, lower, as in Pillow.
+
+    Parameters
+    ----------
+    a, b : uint8 array, (H, W) or (H, W, 3)
+        Of one size.
+    """
+    h, w = a.shape[:2]
+    side = min(h, w, max(64, min(h, w) // 8))
+    gap = np.abs(a.astype(np.int16) - b).reshape(h, w, -1).max(axis=2)  # (H, W)
+    rows, columns = h // side, w // side
+    cells = gap[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    row, column = divmod(int(cells.mean(axis=(1, 3)).argmax()), columns)
+    return column * side, row * side, (column + 1) * side, (row + 1) * side
 
 
 def _columns(history: Mapping[str, Sequence[float | None]], x: str, y: str) -> tuple[Array, Array]:

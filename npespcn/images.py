@@ -273,7 +273,9 @@ def downscale(picture: Array, scale: int) -> Array:
     return np.ascontiguousarray(small[margin:-margin, margin:-margin])  # (h, w) or (h, w, 3)
 
 
-def upscale_bicubic(picture: Array, scale: int) -> Array:
+def upscale_bicubic(
+    picture: Array, scale: int, box: tuple[int, int, int, int] | None = None
+) -> Array:
     """Enlarge a picture with Pillow's bicubic: (H, W) -> (H * scale, W * scale).
 
     This is the bicubic of the usual comparisons: 33.64, 30.39 and 28.42 dB on Set5 at 2, 3 and 4.
@@ -284,11 +286,13 @@ def upscale_bicubic(picture: Array, scale: int) -> Array:
         uint8 is rounded and clipped. A float32 plane is neither, and may have any range.
     scale
         By how much to enlarge, from 1.
+    box : (left, upper, right, lower), optional
+        Return this part of the larger picture alone, given in pixels of the smaller one.
 
     Raises
     ------
     TypeError, ValueError
-        If the dtype, the shape or the scale is not as above.
+        If the dtype, the shape, the scale or the box is not as above.
     """
     picture = np.asarray(picture)
     scale = _check_scale("upscale_bicubic", scale)
@@ -299,12 +303,15 @@ def upscale_bicubic(picture: Array, scale: int) -> Array:
             f"upscale_bicubic: a float32 picture must be one plane (H, W), got {picture.shape}"
         )
     _check_picture("upscale_bicubic", picture)
-    return _pillow_bicubic(picture, picture.shape[1] * scale, picture.shape[0] * scale)
+    left, upper, right, lower = box or (0, 0, picture.shape[1], picture.shape[0])
+    return _pillow_bicubic(picture, (right - left) * scale, (lower - upper) * scale, box)
 
 
-def _pillow_bicubic(picture: Array, width: int, height: int) -> Array:
+def _pillow_bicubic(
+    picture: Array, width: int, height: int, box: tuple[int, int, int, int] | None = None
+) -> Array:
     image = Image.fromarray(np.ascontiguousarray(picture))
-    return np.array(image.resize((width, height), Image.Resampling.BICUBIC))
+    return np.array(image.resize((width, height), Image.Resampling.BICUBIC, box))
 
 
 def _check_picture(function: str, picture: Array) -> None:

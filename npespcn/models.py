@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from npespcn import __version__
-from npespcn.backend import Array, array_module
+from npespcn.backend import Array, array_module, to_device
 from npespcn.conv import conv2d_forward
 from npespcn.convshape import Pads, check_picture, whole_number
 from npespcn.files import atomic_write
@@ -24,6 +24,7 @@ from npespcn.threads import parallel_map
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier, "he": he, "paper": paper, "icnr": xavier}
 PADDINGS = ("same", "valid", "edge")
+PRETRAINED = (2, 3, 4)
 _TILE = (96, 160)  # LR rows and columns that `predict` takes through the network at a time
 
 Span: TypeAlias = tuple[int, int]
@@ -278,6 +279,22 @@ class ESPCN(Network):
             layers["output"] = ACTIVATIONS[output]()
         super().__init__(options, r, layers)
 
+    @classmethod
+    def pretrained(cls, scale: int) -> ESPCN:
+        """Return the network for luma that comes with the package, for scale 2, 3 or 4.
+
+        How it was trained stands beside its file in ``npespcn/weights``.
+
+        Raises
+        ------
+        ValueError
+            For another scale.
+        """
+        if whole_number("ESPCN.pretrained: scale", scale, 1) not in PRETRAINED:
+            scales = ", ".join(map(str, PRETRAINED))
+            raise ValueError(f"ESPCN.pretrained: there are networks for {scales}, not for {scale}")
+        return cls.load(Path(__file__).with_name("weights") / f"espcn_x{scale}.npz")
+
     def subpixel_channels(self, x: Array) -> Array:
         """Return what goes into the pixel shuffle: (N, C, H, W) -> (N, C*r*r, H', W').
 
@@ -327,6 +344,13 @@ class SRCNN(Network):
             "conv3": conv(32, c, 5),
         }
         super().__init__(options, 1, layers)
+
+
+def as_input(model: Network, x: Array) -> Array:
+    """Return x where the model's parameters are, in their dtype."""
+    param = next(iter(model.params.values()))
+    x = x.astype(param.dtype, copy=False)
+    return to_device(x, "cpu" if array_module(param) is np else "gpu")
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:

@@ -38,7 +38,7 @@ class LeafStatistics:
     Lengths are in pixels, or shares of the side where it says so; grey levels are 0 to 255.
     """
 
-    leaves: tuple[int, int] = (600, 2500)
+    leaves: tuple[int, int] = (100, 800)
     """How many on 320 x 320 pixels; as many to a pixel at other sizes. More is more clutter."""
 
     ground: int = 300
@@ -53,10 +53,10 @@ class LeafStatistics:
     radius_exponent: float = 3.0
     """Radii have density r^-exponent, not 1; 3 is the one that looks the same at every size."""
 
-    polygons: float = 0.45
+    polygons: float = 0.55
     """This share of the leaves has corners and straight sides, as buildings and letters do."""
 
-    strokes: float = 0.1
+    strokes: float = 0.15
     """This share is thin and long, as hair, twigs and writing are. The rest are ellipses."""
 
     contrast: float = 1.5

@@ -15,14 +15,15 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from tqdm import tqdm
 
-from npespcn.backend import Array, array_module, to_device, to_host
+from npespcn.backend import Array, array_module, to_host
 from npespcn.centring import centred
 from npespcn.checkpoints import RunFolder
 from npespcn.convshape import whole_number
+from npespcn.evaluation import inside, to_8_bits
 from npespcn.images import upscale_bicubic
 from npespcn.losses import mse
 from npespcn.metrics import psnr
-from npespcn.models import Network
+from npespcn.models import Network, as_input
 from npespcn.optim import SOAP, Optimizer, Plateau, Schedule
 
 History: TypeAlias = dict[str, list[float]]
@@ -180,8 +181,8 @@ def validate(model: Network, pairs: Sequence[tuple[Array, Array]]) -> float:
     """
     scores = []
     for lr, hr in pairs:
-        y = to_host(model.predict(_like(model, lr)))
-        scores.append(_score(y, _inside(hr, y.shape), model.scale))
+        y = to_host(model.predict(as_input(model, lr)))
+        scores.append(_score(y, inside(hr, y.shape), model.scale))
     return float(np.mean(scores))
 
 
@@ -190,7 +191,7 @@ def bicubic_score(pairs: Sequence[tuple[Array, Array]]) -> float:
     scores = []
     for lr, hr in pairs:
         scale = hr.shape[2] // lr.shape[2]
-        planes = [upscale_bicubic(_to_8_bits(plane), scale) for plane in lr[0]]
+        planes = [upscale_bicubic(to_8_bits(plane), scale) for plane in lr[0]]
         scores.append(_score(np.stack(planes)[None] / 255, hr, scale))
     return float(np.mean(scores))
 
@@ -220,9 +221,9 @@ class _Run:
     def one_step(self, batch_size: int, patch_size: int) -> None:
         """Do the heart of it: batch, forward, loss, backward, step."""
         lr_patch, hr_patch = self.data.batch(self.rng, batch_size, patch_size)
-        x, target = _like(self.model, lr_patch), _like(self.model, hr_patch)
+        x, target = as_input(self.model, lr_patch), as_input(self.model, hr_patch)
         y = self.model.forward(x)
-        value, dy = self.loss(y, _inside(target, y.shape))
+        value, dy = self.loss(y, inside(target, y.shape))
         self.model.backward_params(dy)
         self.optimizer.lr = self.base_lr * self.schedule(self.step)
         try:
@@ -394,24 +395,7 @@ def _numbers(thing: Any, *but: str) -> dict[str, Any]:
     return given
 
 
-def _like(model: Network, x: Array) -> Array:
-    """Return x where the model's parameters are, in their dtype."""
-    param = next(iter(model.params.values()))
-    x = x.astype(param.dtype, copy=False)
-    return to_device(x, "cpu" if array_module(param) is np else "gpu")
-
-
-def _inside(target: Array, shape: tuple[int, ...]) -> Array:
-    """Return the middle of `target`, of the height and width in `shape`."""
-    top, left = ((a - b) // 2 for a, b in zip(target.shape[2:], shape[2:], strict=True))
-    return target[:, :, top : top + shape[2], left : left + shape[3]]
-
-
 def _score(y: Array, target: Array, border: int) -> float:
     """Return the PSNR of y against `target`, both (1, C, H, W) and 1.0 for 255."""
-    a, b = (_to_8_bits(array[0]).transpose(1, 2, 0) for array in (y, target))  # (H, W, C)
+    a, b = (to_8_bits(array[0]).transpose(1, 2, 0) for array in (y, target))  # (H, W, C)
     return psnr(a, b, border=border)
-
-
-def _to_8_bits(x: Array) -> Array:
-    return np.clip(np.rint(x * 255), 0, 255).astype(np.uint8)

@@ -15,7 +15,7 @@ import pytest
 from helpers import assert_same_run
 from PIL import Image
 
-from npespcn import __version__, cli, figures
+from npespcn import __version__, cli, explorer, figures
 from npespcn.checkpoints import RunFolder
 from npespcn.commands import train as train_command
 from npespcn.data import PairedPatches, dead_leaves_pictures
@@ -573,6 +573,15 @@ def test_explain_writes_pictures(tmp_path, name):
     assert os.listdir(tmp_path) == [name]
 
 
+@pytest.mark.parametrize("name", ["page.html", "page.HTML"])
+def test_explain_writes_a_page_to_explore(tmp_path, capsys, name):
+    path = tmp_path / name
+    flags = ["--scale", "4", "--channels", "3", "--order", "paper"]
+    assert cli.main(["explain", *flags, "-o", str(path)]) == 0
+    assert path.read_text("utf-8") == explorer.page(4, 3, "paper")
+    assert capsys.readouterr().out == f"{path}\n"
+
+
 def test_explain_has_names_of_its_own(tmp_path, monkeypatch, blank_curves):
     monkeypatch.chdir(tmp_path)
     ESPCN(2).save("network.npz")
@@ -649,6 +658,8 @@ def test_explain_fails_in_one_line(capsys, tmp_path, monkeypatch):
         "-o absent/picture.png": "No such file or directory: 'absent/picture.png'",
         "-o absent/picture.gif": "No such file or directory: 'absent/picture.gif'",
         "--weights good.npz -o notes.txt/picture.png": "Not a directory",
+        "-o absent/page.html": "No such file or directory: 'absent/page.html'",
+        "--weights good.npz -o page.html": "--weights draws a picture",
     }.items():
         assert cli.main(["explain", *words.split()]) == 1
         assert expected in last_line(capsys, "explain"), words

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npespcn.backend import Array, to_host
-from npespcn.losses import charbonnier, l1, mse
+from npespcn.losses import charbonnier, l1, log_mse, mse
 
-LOSSES = (mse, l1, charbonnier)
+LOSSES = (mse, l1, charbonnier, log_mse)
 FORMULA = {
     mse: lambda d: d * d,
     l1: abs,
@@ -29,7 +29,7 @@ def pair(*shape: int) -> tuple[Array, Array]:
     return prediction, target
 
 
-@every_loss
+@pytest.mark.parametrize("loss", FORMULA)
 def test_the_value_is_the_mean_over_all_elements(xp: Any, loss: Any) -> None:
     prediction, target = pair(2, 3, 4, 5)
     value, dprediction = loss(xp.asarray(prediction), xp.asarray(target))
@@ -78,7 +78,8 @@ def test_like_pytorch(loss: Any, name: str) -> None:
 @every_loss
 def test_where_prediction_and_target_are_equal(loss: Any) -> None:
     value, dprediction = loss(np.ones((2, 3)), np.ones((2, 3)))
-    assert float(value) == (pytest.approx(1e-3) if loss is charbonnier else 0)
+    expected = {charbonnier: 1e-3, log_mse: math.log(1e-4)}
+    assert float(value) == pytest.approx(expected.get(loss, 0))
     assert not dprediction.any()
 
 
@@ -89,6 +90,26 @@ def test_charbonnier_is_l1_far_out_and_a_parabola_near_zero() -> None:
     near, dnear = charbonnier(np.array([1e-3, 0.0]), target, epsilon=1.0)
     assert float(near) == pytest.approx(1 + 1e-6 / 4)
     assert dnear.tolist() == [pytest.approx(1e-3 / 2, rel=1e-5), 0]
+
+
+def test_log_mse_averages_the_images_psnr(xp: Any) -> None:
+    prediction, target = pair(3, 2, 4, 5)
+    prediction[1] *= 10  # one is much worse than the others
+    errors = ((prediction - target) ** 2).mean(axis=(1, 2, 3))
+    value, dprediction = log_mse(xp.asarray(prediction), xp.asarray(target), epsilon=0)
+    psnr = -10 * np.log10(errors)
+    assert -10 / math.log(10) * float(value) == pytest.approx(psnr.mean(), rel=1e-14)
+    # Scaling an image's error by 1 + e adds 2 e to its logarithm, however large it is.
+    slopes = (to_host(dprediction) * (prediction - target)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(slopes, [2 / 3] * 3, rtol=1e-13)
+
+
+def test_log_mse_takes_no_notice_of_errors_far_below_epsilon() -> None:
+    rng = np.random.default_rng(0)
+    tiny, large = 1e-5 * rng.standard_normal(100), 0.1 * rng.standard_normal(100)
+    value, dprediction = log_mse(np.stack([tiny, large]), np.zeros((2, 100)))
+    assert float(value) == pytest.approx((math.log(1e-4) + math.log((large**2).mean())) / 2, 1e-2)
+    np.testing.assert_allclose(dprediction[0], tiny / 100 / 1e-4, rtol=1e-5)
 
 
 @every_loss
@@ -113,7 +134,7 @@ def test_no_argument_is_changed_and_scattered_read_only_ones_will_do(loss: Any) 
     prediction.flags.writeable = target.flags.writeable = False
     value, dprediction = loss(prediction, target)
     assert float(value) == pytest.approx(float(expected[0]), rel=1e-15)
-    np.testing.assert_array_equal(dprediction, expected[1])
+    np.testing.assert_allclose(dprediction, expected[1], rtol=1e-14)
     assert (prediction.tobytes(), target.tobytes()) == before
     assert not np.shares_memory(dprediction, prediction)
 

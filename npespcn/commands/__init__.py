@@ -28,3 +28,8 @@ def from_(least: int) -> Any:
             ) from None
 
     return number
+
+
+def one_line(message: Any) -> str:
+    """Return a message without line breaks."""
+    return " ".join(str(message).split())

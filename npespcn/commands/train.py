@@ -18,13 +18,13 @@ from npespcn.data import (
     load_pictures,
     validation_pairs,
 )
-from npespcn.losses import charbonnier, l1, mse
+from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
 from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, Schedule, cosine
 from npespcn.training import ROW_EVERY, bicubic_score, fit, validate
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
-LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier}
+LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier, "log_mse": log_mse}
 SCHEDULES = ("cosine", "plateau", "constant")
 VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless it asks for this series
 

@@ -1,0 +1,159 @@
+"""``npespcn evaluate``: PSNR and SSIM on test pictures, as the literature measures them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import unicodedata
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from npespcn.commands import HelpFormatter, from_
+from npespcn.evaluation import PictureScore, Score, evaluate, mean_score, protocol
+from npespcn.models import ESPCN
+from npespcn.testsets import find_pictures
+
+MOST_WORDS = 5  # failures that are spelled out where nothing succeeded
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a network on test pictures",
+        description="Measure bicubic interpolation and a network on a folder of test pictures: "
+        "PSNR and SSIM of luma, by the protocol of the literature. The folder holds HR pictures, "
+        "or pairs of HR and LR in one of the usual layouts (HR and LR, LR_bicubic/X3, DIV2K, "
+        "GTmod12 and LRbicx3, image_SRF_3).",
+        formatter_class=HelpFormatter,
+    )
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="the test pictures")
+    add("--scale", type=from_(1), metavar="R",
+        help="how many times larger (default: the network's, or that of the LR pictures, "
+        "or 3)")  # fmt: skip
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--weights", metavar="FILE",
+        help="a trained network, .npz (default: the one that comes with npespcn)")  # fmt: skip
+    what.add_argument("--bicubic", action="store_true", help="bicubic interpolation alone")
+    add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
+    add("--json", action="store_true", help="print a JSON object instead of a table")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> bool:
+    """Score the pictures and print a table, or a JSON object; return whether any failed."""
+    model = ESPCN.load(options.weights) if options.weights else None
+    pictures = find_pictures(options.folder, options.scale or (model.scale if model else None))
+    if model is None and not options.bicubic:
+        model = ESPCN.pretrained(pictures.scale)
+    if model is not None:
+        model.to(options.device)
+    scores: list[PictureScore] = []
+    failures: list[str] = []
+    with tqdm(
+        total=len(pictures.pairs) + len(pictures.unpaired),
+        unit="picture",
+        disable=not sys.stderr.isatty(),
+        leave=False,
+    ) as bar:
+
+        def failed(words: str) -> None:
+            failures.append(words)
+            bar.update(1)
+
+        for score in evaluate(pictures, model, failed=failed):
+            scores.append(score)
+            bar.update(1)
+    if not scores:
+        more = f"; and {len(failures) - MOST_WORDS} more" if len(failures) > MOST_WORDS else ""
+        words = "; ".join(failures[:MOST_WORDS]) + more
+        raise ValueError(f"no picture could be measured: {_printable(words, sys.stderr)}")
+    for words in failures:
+        print(f"npespcn evaluate: {_printable(words, sys.stderr)}", file=sys.stderr)
+    weights = None if model is None else options.weights or "pretrained"
+    report = _report(scores, weights, pictures.scale, protocol(pictures, model))
+    if options.json:
+        print(json.dumps(report, allow_nan=False))
+    else:
+        _print_table(scores, report)
+    return bool(failures)
+
+
+def _report(
+    scores: list[PictureScore], weights: str | None, scale: int, rules: dict[str, str]
+) -> dict[str, Any]:
+    """Return what JSON can hold: no infinite number, no name that is not Unicode."""
+    pictures = [
+        {"name": _unicode(one.name), "size": one.size, **_both(one.bicubic, one.network)}
+        for one in scores
+    ]
+    return {
+        "protocol": {name: _unicode(words) for name, words in rules.items()},
+        "scale": scale,
+        "weights": weights and _unicode(weights),
+        "pictures": pictures,
+        "mean": _both(*_means(scores)),
+    }
+
+
+def _both(bicubic: Score, network: Score | None) -> dict[str, Any]:
+    return {"bicubic": _finite(bicubic), "network": network and _finite(network)}
+
+
+def _finite(score: Score) -> dict[str, float | None]:
+    return {
+        name: value if math.isfinite(value) else None for name, value in score._asdict().items()
+    }
+
+
+def _unicode(text: str) -> str:
+    """Escape what stands for bytes of a file's name that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _means(scores: list[PictureScore]) -> tuple[Score, Score | None]:
+    networks = [one.network for one in scores if one.network is not None]
+    return mean_score(one.bicubic for one in scores), mean_score(networks) if networks else None
+
+
+def _print_table(scores: list[PictureScore], report: dict[str, Any]) -> None:
+    """Print a line for each picture, their mean, and how it was measured."""
+    bicubic, network = _means(scores)
+    rows = [["picture", "HR size", "bicubic PSNR", "SSIM"]]
+    rows[0] += ["network PSNR", "SSIM"] if network else []
+    rows += [
+        [one.name, "{} x {}".format(*one.size), *_cells(one.bicubic), *_cells(one.network)]
+        for one in scores
+    ]
+    rows.append([f"mean of {len(scores)}", "", *_cells(bicubic), *_cells(network)])
+    rows = [[_printable(cell, sys.stdout) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        numbers = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        print("  ".join([name + " " * (widths[0] - _width(name)), *numbers]))
+    print(f"\nscale: x{report['scale']}")
+    weights = {None: "none", "pretrained": "those that come with npespcn"}
+    rules = {**report["protocol"], "weights": weights.get(report["weights"], report["weights"])}
+    for name, words in rules.items():
+        print(f"{name}: {_printable(words, sys.stdout)}")
+
+
+def _cells(score: Score | None) -> list[str]:
+    return [f"{score.psnr:.2f}", f"{score.ssim:.4f}"] if score else []
+
+
+def _printable(text: str, stream: TextIO) -> str:
+    """Escape what would break a line, and what the stream cannot encode."""
+    visible = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    encoding = stream.encoding or "utf-8"
+    return "".join(visible).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a printable text takes."""
+    marks = sum(unicodedata.combining(c) > 0 for c in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)

@@ -1,0 +1,245 @@
+"""``npespcn upscale``: make pictures and videos larger."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from npespcn.commands import HelpFormatter, from_, one_line
+from npespcn.models import ESPCN, PRETRAINED
+from npespcn.naming import Found, Source, find_sources, identity, name_targets
+from npespcn.photos import (
+    check_writable,
+    frame_count,
+    is_photo,
+    is_whole,
+    loops,
+    open_photo,
+    plain_frames,
+    upright_size,
+    write_photo,
+)
+from npespcn.plainmodes import on_white
+from npespcn.upscaling import upscale
+from npespcn.video import WRITABLE, is_video, upscale_video, video_size
+
+LINE_EVERY = 30.0  # seconds between two lines about a video, where there is no terminal
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "upscale",
+        help="make pictures and videos larger",
+        description="Enlarge pictures, animations and videos. photo.jpg becomes photo_x2.png "
+        "beside it. No input is overwritten, unless --force allows it.",
+        formatter_class=HelpFormatter,
+    )
+    add = parser.add_argument
+    add("names", nargs="+", metavar="IN", help="pictures, videos, folders or globs")
+    add("-o", dest="out", metavar="OUT",
+        help="the file to write, whose suffix chooses the format, or a folder")  # fmt: skip
+    add("--scale", type=int, choices=PRETRAINED, help="how many times larger (default: 2)")
+    add("--weights", metavar="FILE", help="a network of your own (.npz), with a scale of its own")
+    add("--tile", type=from_(1), metavar="N", help="side of the pieces to work in, in pixels")
+    add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
+    add("--recursive", action="store_true", help="go into the folders' folders, too")
+    add("--resume", action="store_true", help="skip what is already done and whole")
+    add("--force", action="store_true", help="overwrite inputs and earlier results in folders")
+    add("--compare", action="store_true",
+        help="also draw bicubic and network side by side (NAME_x2_compare.png)")  # fmt: skip
+    add("--jobs", type=from_(1), default=1, metavar="N", help="pictures in hand at a time")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> bool:
+    """Enlarge everything; return whether anything failed."""
+    model = ESPCN.load(options.weights) if options.weights else ESPCN.pretrained(options.scale or 2)
+    if options.scale not in (None, model.scale):
+        raise ValueError(f"{options.weights} is for scale {model.scale}, not {options.scale}")
+    model.to(options.device)
+    found = find_sources(options.names, _is_picture, options.recursive, options.out)
+    for line in found.problems:
+        _complain(line)
+    if found.others:
+        names = ", ".join(path.name for path in found.others[:3])
+        more = f" and {len(found.others) - 3} more" if len(found.others) > 3 else ""
+        print(f"passed over, by their names: {one_line(names)}{more}", file=sys.stderr)
+    work = _Work(options, model, found)
+    with ThreadPoolExecutor(options.jobs) as pool, work.files:
+        try:
+            done = list(pool.map(work.do, work.items))
+        except BaseException:  # Ctrl-C, in this thread: the others end at their next tile
+            work.stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return bool(found.problems) or not all(done)
+
+
+class _Work:
+    """What is to be done to each file, and how far that has come."""
+
+    def __init__(self, options: argparse.Namespace, model: ESPCN, found: Found) -> None:
+        self.options, self.model = options, model
+        paths = [source.path for source in found.sources]
+        self.inputs = {identity(path) for path in paths}
+        self.earlier = {identity(path) for path in found.others}
+        self.items = list(zip(paths, self.targets(found.sources), strict=True))
+        self.stopped, self.drawing = threading.Event(), threading.Lock()
+        self.files = self.bar(len(self.items), "file", len(self.items) > 1)
+
+    def targets(self, sources: list[Source]) -> list[Path]:
+        """Return where each source goes."""
+        ending, out = f"_x{self.model.scale}", self.options.out
+        if out is None:
+            return name_targets(sources, None, ending, _new_suffix)
+        if Path(out).is_dir() or not Path(out).suffix or out.endswith(("/", os.sep)):
+            return name_targets(sources, Path(out), ending, _new_suffix)
+        if len(sources) > 1:
+            raise ValueError(f"-o {out} is one file, for {len(sources)} inputs; give a folder")
+        if sources and not is_video(sources[0].path):
+            check_writable(out)  # before the work, not after it
+        return [Path(out) for _ in sources]
+
+    def bar(self, total: int | None, unit: str, wanted: bool) -> Any:
+        """Return a progress bar, on a terminal."""
+        wanted = wanted and sys.stderr.isatty()
+        return tqdm(total=total, unit=unit, disable=not wanted, dynamic_ncols=True)
+
+    def do(self, item: tuple[Path, Path]) -> bool:
+        """Enlarge one file; return whether that went well."""
+        source, target = item
+        try:
+            if not (self.options.resume and self.is_done(source, target)):
+                self.check_free(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (self.do_video if is_video(source) else self.do_picture)(source, target)
+                _say(target)
+        except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
+            words = str(error) or "not enough memory"
+            _complain(f"{source}: {words.removeprefix(f'{source}: ')}")
+            return False
+        finally:
+            self.files.update()
+        return True
+
+    def check_free(self, target: Path) -> None:
+        """Refuse to write over an input, or an earlier result that was found beside one."""
+        there = identity(target)
+        if there is None or self.options.force:
+            return
+        if there in self.inputs:
+            raise ValueError(f"{target} is an input: --force overwrites it, -o writes elsewhere")
+        if there in self.earlier and not self.options.resume:
+            raise ValueError(
+                f"{target} is an earlier result: --resume keeps it if it is whole, --force "
+                "overwrites it, -o writes elsewhere"
+            )
+
+    def is_done(self, source: Path, target: Path) -> bool:
+        """Whether the target is there, whole, and of the size that it should have."""
+        video = is_video(source)
+        try:
+            width, height = video_size(source) if video else upright_size(source)
+            size = width * self.model.scale, height * self.model.scale
+            return video_size(target) == size if video else is_whole(target, size)
+        except (OSError, ValueError):
+            return False
+
+    def do_picture(self, source: Path, target: Path) -> None:
+        """Enlarge a picture, or every frame of an animation."""
+        with open_photo(source) as image, self.bar(None, "tile", len(self.items) == 1) as bar:
+            count, loop = frame_count(image), loops(image)
+
+            def progress(done: int, tiles: int) -> None:
+                if self.stopped.is_set():
+                    raise KeyboardInterrupt
+                bar.total = tiles * count
+                bar.update()
+
+            frames: list[Image.Image] = []
+            for frame in plain_frames(image):
+                if not frames:
+                    first = frame
+                larger = upscale(frame, None, self.model, self.options.tile, progress=progress)
+                larger.info["duration"] = frame.info.get("duration")
+                frames.append(larger)
+        write_photo(target, frames, loop)
+        if self.options.compare:
+            self.compare(source, first, frames[0], target)
+
+    def compare(self, source: Path, small: Image.Image, larger: Image.Image, target: Path) -> None:
+        """Draw the first frame by bicubic interpolation and by the network."""
+        from npespcn import figures  # Matplotlib takes a while to import
+
+        stem = target.stem
+        if sum(path.with_suffix("") == target.with_suffix("") for _, path in self.items) > 1:
+            stem = f"{source.stem}_{source.suffix[1:]}_x{self.model.scale}"
+        path = target.with_name(f"{stem}_compare.png")
+        self.check_free(path)
+        small, larger = on_white(small), on_white(larger)
+        bicubic = small.resize(larger.size, Image.Resampling.BICUBIC)
+        arrays = {"bicubic": np.asarray(bicubic), "network": np.asarray(larger)}
+        name = one_line(source.name).encode("latin-1", "replace").decode("latin-1")  # its font's
+        title = name.replace("$", r"\$") + f", {self.model.scale} times larger"
+        box = figures.where_they_differ(*arrays.values())
+        with self.drawing:  # for Matplotlib knows nothing of threads
+            figures.save(figures.before_after(arrays, box, title=title), path)
+        _say(path)
+
+    def do_video(self, source: Path, target: Path) -> None:
+        """Enlarge a video."""
+        said = time.monotonic()
+        with self.bar(None, "frame", len(self.items) == 1) as bar:
+
+            def progress(done: int, total: int | None) -> None:
+                nonlocal said
+                if self.stopped.is_set():
+                    raise KeyboardInterrupt
+                bar.total = total
+                bar.update()
+                if bar.disable and time.monotonic() - said > LINE_EVERY:
+                    said = time.monotonic()
+                    print(f"{source}: frame {done} of {total or 'unknown'}", file=sys.stderr)
+
+            upscale_video(source, target, self.model, progress=progress)
+        if self.options.compare:
+            _complain(f"{source}: --compare is for pictures")
+
+
+def _is_picture(path: Path) -> bool:
+    return is_video(path) or is_photo(path)
+
+
+def _new_suffix(path: Path) -> str:
+    """Return the suffix of what a file becomes, where nothing else is asked for."""
+    if is_video(path):
+        return path.suffix if path.suffix.lower() in WRITABLE else ".mp4"
+    if path.suffix.lower() in (".tif", ".tiff"):
+        with contextlib.suppress(OSError, ValueError), open_photo(path) as image:
+            return path.suffix if frame_count(image) > 1 else ".png"
+    return ".png"
+
+
+def _say(path: Path) -> None:
+    with tqdm.external_write_mode():
+        try:
+            print(path, flush=True)
+        except UnicodeEncodeError:  # the file is there, even if its name cannot be shown
+            print(ascii(str(path)), flush=True)
+
+
+def _complain(words: str) -> None:
+    with tqdm.external_write_mode():
+        print(f"npespcn upscale: {one_line(words)}", file=sys.stderr)

@@ -1,0 +1,873 @@
+"""``npespcn upscale``: what it writes, says and returns, and what it never overwrites."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from npespcn import cli, figures, upscale
+from npespcn.commands import upscale as command
+from npespcn.models import ESPCN
+
+Run = Callable[..., int]
+
+
+def pixels(h: int = 8, w: int = 11, channels: int = 3, seed: int = 0) -> Any:
+    x = np.random.default_rng(seed).integers(0, 256, (h, w, channels), np.uint8)
+    return x if channels > 1 else x[..., 0]
+
+
+def noise(h: int = 8, w: int = 11, channels: int = 3, seed: int = 0) -> Image.Image:
+    return Image.fromarray(pixels(h, w, channels, seed))
+
+
+def network(scale: int) -> ESPCN:
+    """Return a network that was never trained, whose output lies around the middle."""
+    model = ESPCN(scale, padding="edge", seed=3)
+    model.params["conv3.bias"] += 0.5
+    return model
+
+
+def expected(image: Image.Image, scale: int = 2) -> bytes:
+    larger: Image.Image = upscale(image, model=network(scale))
+    return larger.tobytes()
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def listing(folder: Path) -> list[str]:
+    """Return all files, hidden ones too: none of what was temporary may be left."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Go to an empty folder."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def untrained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the package come with networks that differ visibly from bicubic; note which is asked."""
+    asked = []
+
+    def pretrained(scale: int) -> ESPCN:
+        asked.append(scale)
+        return network(scale)
+
+    monkeypatch.setattr(ESPCN, "pretrained", pretrained)
+    return asked
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command; return its exit status, and keep what it says in `out` and `err`."""
+
+    def call(*words: Any) -> int:
+        capsys.readouterr()
+        status = cli.main(["upscale", *map(str, words)])
+        call.out, call.err = (text.splitlines() for text in capsys.readouterr())  # type: ignore[attr-defined]
+        assert not any("Traceback" in line for line in call.err)  # type: ignore[attr-defined]
+        return status
+
+    return call
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Note what is drawn, instead of drawing it."""
+    calls: list[Any] = []
+
+    def before_after(arrays: Any, box: Any, *, title: str) -> str:
+        calls.append((arrays, box, title))
+        return title
+
+    monkeypatch.setattr(figures, "before_after", before_after)
+    monkeypatch.setattr(figures, "save", lambda figure, path: Path(path).write_text(figure))
+    return calls
+
+
+# --- one picture ---------------------------------------------------------------------------------
+
+
+def test_one_picture(here: Path, run: Run, untrained: list[int]) -> None:
+    noise().save("photo.png")
+    assert run("photo.png") == 0
+    assert (run.out, run.err) == (["photo_x2.png"], [])
+    assert untrained == [2]
+    with Image.open("photo_x2.png") as larger:
+        assert (larger.format, larger.size) == ("PNG", (22, 16))
+        assert larger.tobytes() == expected(noise())
+    assert listing(here) == ["photo.png", "photo_x2.png"]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_scales(here: Path, run: Run, scale: int) -> None:
+    noise().save("photo.jpg")
+    assert run("photo.jpg", "--scale", scale) == 0
+    with Image.open(f"photo_x{scale}.png") as larger:
+        assert larger.size == (11 * scale, 8 * scale)
+
+
+def test_weights_of_ones_own(here: Path, run: Run, untrained: list[int]) -> None:
+    noise().save("photo.png")
+    ESPCN(5, channels=3, seed=1).save("own.npz")
+    assert run("photo.png", "--weights", "own.npz") == 0
+    assert (run.out, untrained) == (["photo_x5.png"], [])
+    with Image.open("photo_x5.png") as larger:
+        assert larger.tobytes() == upscale(noise(), model=ESPCN(5, channels=3, seed=1)).tobytes()
+    assert run("photo.png", "--weights", "own.npz", "--scale", 3) == 1
+    assert run.err == ["npespcn upscale: own.npz is for scale 5, not 3"]
+
+
+@pytest.mark.parametrize("name", ["no such.npz", "photo.png", "."])
+def test_weights_that_are_none(here: Path, run: Run, name: str) -> None:
+    noise().save("photo.png")
+    assert run("photo.png", "--weights", name) == 1
+    assert len(run.err) == 1
+    assert run.err[0].startswith("npespcn upscale: ")
+    assert listing(here) == ["photo.png"]
+
+
+def test_tiles_and_jobs_change_nothing(here: Path, run: Run) -> None:
+    for i in range(5):
+        noise(20, 23, 4, seed=i).save(f"{i}.png")
+    assert run(*[f"{i}.png" for i in range(5)]) == 0
+    whole = hashes(here)
+    assert run(*[f"{i}.png" for i in range(5)], "--jobs", 3) == 0
+    assert sorted(run.out) == [f"{i}_x2.png" for i in range(5)]
+    assert hashes(here) == whole
+    assert run("0.png", "--tile", 6) == 0
+    with Image.open("0_x2.png") as tiled:
+        gap = np.asarray(tiled).astype(int) - np.asarray(
+            upscale(noise(20, 23, 4), model=network(2))
+        )
+    assert np.abs(gap).max() <= 1
+
+
+def test_every_flag_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["upscale", "--help"])
+    assert caught.value.code == 0
+    words = capsys.readouterr().out
+    flags = "o -scale -weights -tile -device -recursive -resume -force -compare -jobs"
+    for flag in flags.split(" "):
+        assert re.search(rf"^  -{flag}\b.*?\w{{4}}", words, re.MULTILINE | re.DOTALL)
+    assert "None" not in words
+    assert "False" not in words
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "a --scale 5", "a --scale 2.5", "a --tile 0", "a --jobs 0", "a --device tpu", "a --fast"],
+)
+def test_wrong_usage(here: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["upscale", *words.split()])
+    assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+# --- what people have ----------------------------------------------------------------------------
+
+
+def test_16_bits_grey_stay(here: Path, run: Run) -> None:
+    x = np.random.default_rng(0).integers(0, 65536, (30, 40), np.uint16)
+    Image.fromarray(x).save("scan.tif")
+    assert run("scan.tif") == 0
+    assert (run.out, run.err) == (["scan_x2.png"], [])
+    with Image.open("scan_x2.png") as larger:
+        assert larger.mode == "I;16"
+        assert len(np.unique(np.asarray(larger))) > 1500
+
+
+def test_16_bits_of_colour_are_warned_about_once(here: Path, run: Run, drawn: list[Any]) -> None:
+    Path("scan.ppm").write_bytes(b"P6 2 1 65535\n" + bytes(range(12)))
+    said = ["npespcn: scan.ppm: has 16 bits a channel, of which 8 are read"]
+    assert run("scan.ppm", "--compare") == 0
+    assert run.err == said
+    assert run("scan.ppm", "--resume") == 0  # what is skipped is not warned about
+    assert (run.out, run.err) == ([], [])
+
+
+def test_what_is_known_about_a_photo_stays(here: Path, run: Run) -> None:
+    exif = Image.Exif()
+    exif[0x112] = 6
+    noise().save("photo.jpg", exif=exif, icc_profile=b"a profile", dpi=(300, 150))
+    for name in ("photo_x2.png", "other.jpg", "other.tif"):
+        assert run("photo.jpg", "-o", name) == 0
+        with Image.open(name) as larger:
+            assert larger.size == (16, 22)
+            assert larger.info["icc_profile"] == b"a profile"
+            assert larger.info["dpi"] == pytest.approx((150, 300), abs=0.02)
+            assert larger.getexif().get(0x112, 1) == 1
+
+
+def test_animations_keep_their_frames(here: Path, run: Run) -> None:
+    frames = [noise(6, 7, seed=i) for i in range(3)]
+    options = {"save_all": True, "append_images": frames[1:], "duration": [30, 70, 120]}
+    frames[0].save("film.gif", loop=0, **options)
+    frames[0].save("once.gif", **options)
+    for out, name, loop in [("film_x2.png", "film.gif", 0), ("once.webp", "once.gif", 1)]:
+        assert run(name, "-o", out) == 0
+        with Image.open(out) as larger, Image.open(name) as film:
+            assert (larger.n_frames, larger.size, larger.info["loop"]) == (3, (14, 12), loop)
+            for i, ms in enumerate([30, 70, 120]):
+                larger.seek(i)
+                film.seek(i)
+                larger.load()
+                assert larger.info["duration"] == ms
+                if out.endswith(".png"):
+                    assert larger.convert("RGB").tobytes() == expected(film.convert("RGB"))
+
+
+def test_pages_stay_together(here: Path, run: Run) -> None:
+    noise().save("one.tiff")
+    noise().save("two.tiff", save_all=True, append_images=[noise(5, 4, 1)])
+    assert run("one.tiff", "two.tiff") == 0
+    assert run.out == ["one_x2.png", "two_x2.tiff"]
+    with Image.open("two_x2.tiff") as pages:
+        assert (pages.n_frames, pages.size) == (2, (22, 16))
+        pages.seek(1)
+        assert (pages.mode, pages.size) == ("L", (8, 10))
+        assert pages.tobytes() == expected(noise(5, 4, 1))
+
+
+def test_alpha_goes_onto_white_where_there_is_none(here: Path, run: Run) -> None:
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save("clear.png")
+    assert run("clear.png", "-o", "clear.jpg") == 0
+    assert run.err == ["npespcn: clear.jpg: JPEG has no transparency; put on white"]
+    with Image.open("clear.jpg") as larger:
+        assert set(larger.tobytes()) == {255}
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_folders(here: Path, run: Run) -> None:
+    for name in ("in/10.png", "in/9.png", "in/deep/a.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        noise().save(name)
+    Path("in/notes.txt").write_text("no picture")
+    assert run("in", "-o", "out") == 0
+    assert run.out == ["out/9_x2.png", "out/10_x2.png"]
+    assert run.err == ["passed over, by their names: notes.txt"]
+    assert run("in", "-o", "out", "--recursive", "--resume") == 0
+    assert run.out == ["out/deep/a_x2.png"]
+    assert run("in", "-o", "one.v2/", "--recursive") == 0
+    assert listing(here / "one.v2") == ["10_x2.png", "9_x2.png", "deep/a_x2.png"]
+
+
+def test_two_that_would_get_one_name(here: Path, run: Run) -> None:
+    pictures = {"a.jpg": 0, "a.png": 1, "a_jpg.png": 2, "A.bmp": 3}
+    for name, seed in pictures.items():
+        noise(seed=seed).save(name)
+    before = hashes(here)
+    assert run(*pictures, "--jobs", 2) == 0
+    assert len({name.casefold() for name in run.out}) == 4
+    for name in ("a.png", "a_jpg.png", "A.bmp"):
+        with Image.open(name) as source:
+            results = [
+                Path(out) for out in run.out if Image.open(out).tobytes() == expected(source)
+            ]
+        assert len(results) == 1, name
+    assert {name: value for name, value in hashes(here).items() if name in before} == before
+    # a second run recognizes all of the results but the one that had to be numbered
+    assert run(".", "--resume") == 0
+    assert len(run.out) <= 1
+
+
+def test_strange_names(here: Path, run: Run) -> None:
+    names = ["a\nb  c.png", "-x.png", "[1]*.png", "x $1 and $2 ^_{.png", "ä 写真.png"]
+    for name in names:
+        noise().save(name)
+    assert run("--", *names) == 0
+    assert run.err == []
+    assert sorted(listing(here)) == sorted(names + [f"{name[:-4]}_x2.png" for name in names])
+    assert run("--force", ".") == 0
+    assert len(listing(here)) == 2 * len(names)
+
+
+def test_complaints_about_strange_names_are_one_line(here: Path, run: Run) -> None:
+    for name in ("a\nb  c.png", "t", "1", "cannot"):
+        Path(name).write_bytes(b"")
+        assert run(name) == 1
+        (line,) = run.err
+        assert line.startswith(f"npespcn upscale: {' '.join(name.split())}: cannot be read as")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_a_name_that_cannot_be_printed(here: Path) -> None:
+    noise().save("a.png")
+    os.rename(b"a.png", b"a\xff.png")
+    network(2).save("w.npz")
+    words = ["upscale", os.fsdecode(b"a\xff.png"), "--weights", "w.npz", "--compare"]
+    env = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "npespcn", *words],
+        env=os.environ | env,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.splitlines() == [rb"'a\udcff_x2_compare.png'", rb"'a\udcff_x2.png'"]
+    assert os.path.exists(b"a\xff_x2.png")
+
+
+def test_an_empty_name_is_not_the_current_folder(here: Path, run: Run) -> None:
+    noise().save("a.png")
+    assert run("") == 1
+    assert run.err == ["npespcn upscale: : no such file"]
+    assert listing(here) == ["a.png"]
+
+
+# --- where it goes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("out", "written", "image_format"),
+    [
+        *[("b.jpg", "b.jpg", "JPEG"), ("new/er/b.webp", "new/er/b.webp", "WEBP")],
+        *[("there", "there/a_x2.png", "PNG"), ("there.d", "there.d/a_x2.png", "PNG")],
+        *[("new", "new/a_x2.png", "PNG"), ("new.d/", "new.d/a_x2.png", "PNG")],
+    ],
+)
+def test_out(here: Path, run: Run, out: str, written: str, image_format: str) -> None:
+    noise().save("a.png")
+    for folder in ("there", "there.d"):
+        Path(folder).mkdir()
+    assert run("a.png", "-o", out) == 0
+    assert (run.out, listing(here)) == ([written], sorted(["a.png", written]))
+    with Image.open(written) as larger:
+        assert (larger.format, larger.size) == (image_format, (22, 16))
+
+
+@pytest.mark.parametrize("out", ["b.xyz", "b.ico", "b.mp4", "v1.0"])
+def test_out_of_no_format_is_said_before_the_work(
+    here: Path, run: Run, out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "upscale", None)
+    noise().save("a.png")
+    assert run("a.png", "-o", out) == 1
+    (line,) = run.err
+    assert line.startswith(f"npespcn upscale: {out}: ")
+    assert line.endswith("; try .png")
+
+
+def test_out_cannot_be_one_file_for_several(here: Path, run: Run) -> None:
+    for name in ("a.png", "b.png"):
+        noise().save(name)
+    assert run("a.png", "b.png", "-o", "c.png") == 1
+    assert run.err == ["npespcn upscale: -o c.png is one file, for 2 inputs; give a folder"]
+    assert listing(here) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("out", ["a.txt", "a.txt/b.png"])
+def test_out_in_what_is_no_folder(here: Path, run: Run, out: str) -> None:
+    noise().save("a.png")
+    Path("a.txt").write_text("not a folder")
+    assert run("a.png", "-o", "a.txt/b.png") == 1
+    assert len(run.err) == 1
+    assert listing(here) == ["a.png", "a.txt"]
+
+
+def test_a_folder_in_the_way(here: Path, run: Run) -> None:
+    noise().save("a.png")
+    noise().save("b.png")
+    Path("a_x2.png").mkdir()
+    assert run("a.png", "b.png") == 1
+    assert run.out == ["b_x2.png"]
+    assert run.err == [
+        "npespcn upscale: a.png: atomic_write: a_x2.png is a folder, expected a file"
+    ]
+
+
+# --- what is never overwritten -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["same", "dots", "link", "hard link", "another", "of a folder"])
+def test_no_input_is_overwritten(here: Path, run: Run, way: str) -> None:
+    noise(seed=0).save("a.png")
+    noise(seed=1).save("a_x2.png")
+    words = {
+        "same": ["a.png", "-o", "a.png"],
+        "dots": ["a.png", "-o", "../here/./a.png"],
+        "link": ["a.png", "-o", "link.png"],
+        "hard link": ["a.png", "-o", "hard.png"],  # on a disk that knows no case: A.png
+        "another": ["a.png", "a_x2.png"],
+        "of a folder": ["."],
+    }[way]
+    if way == "link":
+        Path("link.png").symlink_to("a.png")
+    if way == "hard link":
+        os.link("a.png", "hard.png")
+    before = hashes(here)
+    assert run(*words) == 1
+    assert len([line for line in run.err if "--force overwrites it" in line]) == 1
+    after = hashes(here)
+    assert {name: after[name] for name in before} == before
+    assert run(*words, "--force") == 0
+    with Image.open("a.png" if way in ("same", "dots", "link") else run.out[0]) as larger:
+        assert larger.size == (22, 16)
+
+
+def test_forced_onto_itself_the_comparison_is_with_what_was_there(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr(figures, "save", lambda figure, path: None)
+    monkeypatch.setattr(figures, "before_after", lambda arrays, *a, **k: drawn.append(arrays))
+    noise().save("a.png")
+    assert run("a.png", "-o", "a.png", "--force", "--compare") == 0
+    assert run.out == ["a_compare.png", "a.png"]
+    bicubic = noise().resize((22, 16), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(drawn[0]["bicubic"], np.asarray(bicubic))
+    np.testing.assert_array_equal(drawn[0]["network"], np.asarray(Image.open("a.png")))
+
+
+def test_earlier_results_in_a_folder(here: Path, run: Run) -> None:
+    """Not enlarged once more, and kept, unless one asks for something else."""
+    for name in ("a.png", "b.png"):
+        noise().save(name)
+    assert run(".") == 0
+    before = hashes(here)
+    noise(seed=5).save("c.png")
+    assert run(".") == 1
+    assert run.out == ["c_x2.png"]
+    assert run.err[0] == "passed over, by their names: a_x2.png, b_x2.png"
+    assert [line.split(": ")[1] for line in run.err[1:]] == ["a.png", "b.png"]
+    assert {name: hashes(here)[name] for name in before} == before
+    noise(seed=6).save("a.png")
+    assert run(".", "--force") == 0
+    assert run.out == ["a_x2.png", "b_x2.png", "c_x2.png"]
+    with Image.open("a_x2.png") as larger:
+        assert larger.tobytes() == expected(noise(seed=6))
+    assert len(listing(here)) == 6
+
+
+def test_inputs_are_only_read(here: Path, run: Run, drawn: list[Any]) -> None:
+    noise().save("a.jpg")
+    noise().save("b.gif")
+    Path("c.png").write_bytes(b"broken")
+    before = hashes(here)
+    states = {name: os.stat(name).st_mtime_ns for name in before}
+    assert run(".", "--compare", "--jobs", 2) == 1
+    after = hashes(here)
+    assert {name: after[name] for name in before} == before
+    assert {name: os.stat(name).st_mtime_ns for name in before} == states
+
+
+# --- going on ------------------------------------------------------------------------------------
+
+
+def test_resume_skips_what_is_whole(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = Image.Exif()
+    exif[0x112] = 6
+    noise().save("a.jpg", exif=exif)
+    noise().save("b.png")
+    assert run("a.jpg", "b.png") == 0
+    before = {name: os.stat(name).st_ino for name in listing(here)}
+    monkeypatch.setattr(command, "upscale", None)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of which a result may have more
+    for names in (["a.jpg", "b.png"], ["."]):
+        assert run(*names, "--resume") == 0
+        assert run.out == []
+    assert {name: os.stat(name).st_ino for name in listing(here)} == before
+
+
+@pytest.mark.parametrize("how", ["cut short", "of another size", "empty", "missing", "no picture"])
+@pytest.mark.parametrize("words", [["a.png", "b.png"], ["."], [".", "-o", "out"]])
+def test_resume_makes_what_is_not_whole(here: Path, run: Run, how: str, words: list[str]) -> None:
+    for name in ("a.png", "b.png"):
+        noise(20, 30).save(name)
+    assert run(*words) == 0
+    folder = Path("out" if "-o" in words else ".")
+    broken, other = folder / "a_x2.png", (folder / "b_x2.png").stat().st_ino
+    data = broken.read_bytes()
+    if how == "of another size":
+        noise(20, 30).save(broken)
+    elif how == "missing":
+        broken.unlink()
+    else:
+        broken.write_bytes({"cut short": data[:-400], "empty": b"", "no picture": bytes(99)}[how])
+    assert run(*words, "--resume") == 0
+    assert run.out == [str(broken)]
+    assert broken.read_bytes() == data
+    assert (folder / "b_x2.png").stat().st_ino == other
+
+
+def test_results_in_a_folder_of_the_folder_are_not_enlarged_again(here: Path, run: Run) -> None:
+    Path("deep").mkdir()
+    noise().save("a.png")
+    noise().save("deep/b.png")
+    assert run(".", "--recursive", "-o", "out") == 0
+    assert run.out == ["out/a_x2.png", "out/deep/b_x2.png"]
+    assert run(".", "--recursive", "-o", "out", "--resume") == 0
+    assert (run.out, run.err) == ([], ["passed over, by their names: out"])
+
+
+def test_resume_overwrites_no_input(here: Path, run: Run) -> None:
+    noise().save("a.png")
+    noise().save("a_x2.png")  # of the wrong size for a result
+    before = hashes(here)
+    assert run("a.png", "a_x2.png", "--resume") == 1
+    assert run.err == [
+        "npespcn upscale: a.png: a_x2.png is an input: --force overwrites it, -o writes elsewhere"
+    ]
+    assert {name: hashes(here)[name] for name in before} == before
+
+
+def test_resume_with_a_source_that_is_broken_by_now(here: Path, run: Run) -> None:
+    noise().save("a.png")
+    assert run("a.png") == 0
+    result = hashes(here)["a_x2.png"]
+    Path("a.png").write_bytes(b"")
+    assert run("a.png", "--resume") == 1
+    assert len(run.err) == 1
+    assert hashes(here)["a_x2.png"] == result
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """Make files that cannot be enlarged; return something that should be said about each."""
+    file = io.BytesIO()
+    noise(40, 50).save(file, "PNG")
+    whole = file.getvalue()
+    bomb = b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
+    contents = {
+        "cut.png": (whole[: len(whole) // 2], "truncated"),
+        "empty.jpg": (b"", "no format that Pillow knows"),
+        "text.png": (b"no picture", "no format that Pillow knows"),
+        "bomb.bmp": (bomb, "decompression bomb"),
+        "strip.gif": (b"GIF89a" + bytes(30), ""),
+    }
+    for name, (data, _) in contents.items():
+        (folder / name).write_bytes(data)
+    Image.new("F", (4, 4)).save(folder / "float.tif")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "broken.png").symlink_to("nowhere.png")
+    others = {"float.tif": "no known range", "loop.png": "symbolic links", "broken.png": "No such"}
+    return {name: words for name, (_, words) in contents.items()} | others
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_bad_inputs_have_a_line_each_and_the_others_go_on(here: Path, run: Run, jobs: int) -> None:
+    bad = bad_files(here)
+    (here / "folder.png").mkdir()
+    noise().save("a.png")
+    noise().save("z.png")
+    names = ["a.png", *bad, "folder.png", "missing.png", "*.nothing", "z.png"]
+    before = listing(here)
+    assert run(*names, "--jobs", jobs) == 1
+    assert sorted(run.out) == ["a_x2.png", "z_x2.png"]
+    assert listing(here) == sorted([*before, "a_x2.png", "z_x2.png"])
+    assert len(run.err) == len(bad) + 3
+    bad |= {"folder.png": "no picture in this folder", "missing.png": "no such file"}
+    for name, words in bad.items():
+        (line,) = (line for line in run.err if line.startswith(f"npespcn upscale: {name}: "))
+        assert words in line
+        assert line.count(f"{name}: ") == 1
+
+
+def test_a_folder_with_bad_files(here: Path, run: Run) -> None:
+    bad = bad_files(here)
+    noise().save("z.png")
+    Path("paper.pdf").write_bytes(b"%PDF-1.4")
+    assert run(".", "-o", "../out") == 1
+    assert run.out == ["../out/z_x2.png"]
+    assert len(run.err) == len(bad) + 1
+    assert run.err[0] == "passed over, by their names: paper.pdf"
+    assert listing(here.parent / "out") == ["z_x2.png"]
+
+
+def test_nothing_but_an_empty_folder(here: Path, run: Run) -> None:
+    assert run(".") == 1
+    assert len(run.err) == 1
+    assert "no picture in this folder" in run.err[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (ValueError("two\nlines"), "two lines"),
+        (FloatingPointError("overflow"), "overflow"),
+    ],
+)
+def test_errors_on_the_way(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def fail(frame: Image.Image, *_: Any, **__: Any) -> Any:
+        if frame.size == (5, 4):
+            raise error
+        return upscale(frame, model=network(2))
+
+    monkeypatch.setattr(command, "upscale", fail)
+    noise(4, 5).save("bad.png")
+    noise().save("good.png")
+    assert run("bad.png", "good.png") == 1
+    assert run.err == [f"npespcn upscale: bad.png: {words}"]
+    assert run.out == ["good_x2.png"]
+
+
+def test_a_full_disk_leaves_what_was_there(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise().save("a.png")
+    Path("a_x2.png").write_bytes(b"before")
+
+    def full(image: Image.Image, file: Any, **_: Any) -> None:
+        Path(file).write_bytes(b"a part")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    assert run("a.png") == 1
+    assert run.err == ["npespcn upscale: a.png: [Errno 28] No space left on device"]
+    assert listing(here) == ["a.png", "a_x2.png"]
+    assert Path("a_x2.png").read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_ctrl_c_stops_all_and_leaves_nothing_half_done(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    """The signal comes to the main thread; the pictures in hand end at their next tile."""
+    begun, ended = [], []
+
+    def slow(frame: Image.Image, scale: None, model: ESPCN, tile: None, *, progress: Any) -> Any:
+        begun.append(frame.size)
+        if len(begun) == jobs:
+            time.sleep(0.1)  # until it waits
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        for i in range(3000):
+            time.sleep(0.01)
+            progress(i + 1, 3000)
+        ended.append(frame)
+        return frame
+
+    monkeypatch.setattr(command, "upscale", slow)
+    names = [f"{i}.png" for i in range(6)]
+    for name in names:
+        noise().save(name)
+    assert run(*names, "--jobs", jobs) == 130
+    assert run.err == ["npespcn upscale: stopped"]
+    assert run.out == []
+    assert len(begun) <= jobs + 1
+    assert ended == []
+    assert listing(here) == names
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_stops_a_process(here: Path) -> None:
+    noise(900, 1200).save("large.png")
+    network(4).save("w.npz")
+    code = """if True:
+        import signal, sys
+        from npespcn import cli
+        from npespcn.commands import upscale as command
+
+        def open_photo(path, opened=command.open_photo):
+            print("go", flush=True)
+            return opened(path)
+
+        command.open_photo = open_photo
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.exit(cli.main())
+    """
+    words = ["upscale", "large.png", "--weights", "w.npz", "--tile", "16"]
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", code, *words],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "go\n"
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, out, err) == (130, "", "npespcn upscale: stopped\n")
+    assert listing(here) == ["large.png", "w.npz"]
+
+
+# --- side by side --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(60, 80), (1, 1), (1, 200)])
+def test_compare_draws_a_picture(here: Path, run: Run, shape: tuple[int, int]) -> None:
+    noise(*shape).save("a photo, $1.png")
+    assert run("a photo, $1.png", "--compare", "--scale", 3) == 0
+    assert run.out == ["a photo, $1_x3_compare.png", "a photo, $1_x3.png"]
+    assert run.err == []
+    with Image.open("a photo, $1_x3_compare.png") as sheet:
+        sheet.load()
+        assert sheet.width == 1500
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16", "P", "CMYK"])
+def test_compare_sets_bicubic_beside_the_network(
+    here: Path, run: Run, drawn: list[Any], mode: str
+) -> None:
+    if mode == "I;16":
+        image = Image.fromarray(pixels(20, 30, 1).astype(np.uint16) * 257)
+    else:
+        image = noise(20, 30, 4).convert(mode)
+    image.save("a.tif")
+    assert run("a.tif", "--compare") == 0
+    arrays, (left, upper, right, lower), _ = drawn[0]
+    assert list(arrays) == ["bicubic", "network"]
+    colour = (40, 60, 3) if mode in ("RGB", "RGBA", "P", "CMYK") else (40, 60)
+    for array in arrays.values():
+        assert (array.shape, array.dtype) == (colour, np.uint8)
+    assert 0 <= left < right <= 60
+    assert 0 <= upper < lower <= 40
+    if mode in ("L", "RGB"):
+        bicubic = image.resize((60, 40), Image.Resampling.BICUBIC)
+        np.testing.assert_array_equal(arrays["bicubic"], np.asarray(bicubic))
+        np.testing.assert_array_equal(
+            arrays["network"], upscale(np.asarray(image), model=network(2))
+        )
+
+
+def test_compare_shows_the_first_frame(here: Path, run: Run, drawn: list[Any]) -> None:
+    noise().save("film.png", save_all=True, append_images=[noise(seed=1), noise(seed=2)])
+    assert run("film.png", "--compare") == 0
+    ((arrays, _, _),) = drawn
+    bicubic = noise().resize((22, 16), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(arrays["bicubic"], np.asarray(bicubic))
+    np.testing.assert_array_equal(arrays["network"], upscale(pixels(), model=network(2)))
+
+
+def test_compare_names_what_it_shows(here: Path, run: Run, drawn: list[Any]) -> None:
+    noise().save("a $1 写.png")
+    assert run("a $1 写.png", "--compare") == 0
+    assert drawn[0][2] == r"a \$1 ?.png, 2 times larger"
+
+
+def test_comparisons_that_would_get_one_name(here: Path, run: Run, drawn: list[Any]) -> None:
+    noise().save("a.tif", save_all=True, append_images=[noise(seed=1)])
+    noise().save("a.png")
+    assert run("a.tif", "a.png", "--compare") == 0
+    assert run.out == ["a_tif_x2_compare.png", "a_x2.tif", "a_png_x2_compare.png", "a_x2.png"]
+    assert run(".", "-o", "../out") == 0
+    assert "a_tif_x2_compare.png" in run.err[0]
+
+
+@pytest.mark.parametrize("shape", [(200, 300), (200, 300, 3)])
+def test_the_piece_is_where_they_differ_most(shape: tuple[int, ...]) -> None:
+    """Whichever of the two is brighter there: uint8 would wrap."""
+    dark, bright = np.full(shape, 10, np.uint8), np.full(shape, 11, np.uint8)
+    bright[130:140, 210:220] = 200
+    for a, b in ((dark, bright), (bright, dark)):
+        left, upper, right, lower = figures.where_they_differ(a, b)
+        assert (right - left, lower - upper) == (64, 64)
+        assert left <= 210 < 220 <= right
+        assert upper <= 130 < 140 <= lower
+
+
+def test_a_large_picture_is_drawn_smaller_but_its_piece_is_not() -> None:
+    large = pixels(400, 3200)
+    sheet = figures.before_after({"network": large}, (1600, 200, 1700, 300))
+    whole, piece = sheet.axes
+    assert whole.images[0].get_array().shape[:2] == (134, 1067)
+    (outline,) = whole.patches
+    corner = np.array([*outline.get_xy(), outline.get_width(), outline.get_height()])
+    assert np.abs(3 * (corner + [0.5, 0.5, 0, 0]) - [1600, 200, 100, 100]).max() < 0.01
+    np.testing.assert_array_equal(piece.images[0].get_array(), large[200:300, 1600:1700])
+
+
+def test_compare_overwrites_no_input(here: Path, run: Run, drawn: list[Any]) -> None:
+    noise().save("a.png")
+    noise(seed=1).save("a_x2_compare.png")
+    before = hashes(here)
+    assert run("a.png", "a_x2_compare.png", "--compare") == 1
+    assert "a_x2_compare.png is an input" in run.err[0]
+    assert {name: hashes(here)[name] for name in before} == before
+
+
+# --- on a terminal, and videos -------------------------------------------------------------------
+
+
+def test_progress_is_shown_on_a_terminal_alone(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "b.png"):
+        noise(20, 20).save(name)
+    assert run("a.png", "--tile", 5) == 0
+    assert run.err == []
+    for words, unit in [
+        (["a.png", "--tile", "5"], "16/16 .*tile"),
+        (["a.png", "b.png"], "2/2.*file"),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setattr(type(sys.stderr), "isatty", lambda stream: True)
+            assert run(*words) == 0
+        assert re.search(unit, "\n".join(run.err)), run.err
+        assert len(run.out) == len(words) if words[-1] == "b.png" else 1
+
+
+def test_videos_are_handed_on(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def upscale_video(source: Path, target: Path, model: ESPCN, *, progress: Any) -> None:
+        calls.append((source, target, model.scale))
+        progress(1, 10)
+        progress(2, None)
+        target.write_bytes(b"a video")
+
+    monkeypatch.setattr(command, "upscale_video", upscale_video)
+    for name in ("clip.MP4", "old.mpg", "clip.png"):
+        Path(name).write_bytes(b"")
+    noise().save("clip.png")
+    assert run("clip.MP4", "old.mpg", "clip.png", "--scale", 3) == 0
+    assert run.out == ["clip_x3.MP4", "old_x3.mp4", "clip_x3.png"]
+    assert calls[1] == (Path("old.mpg"), Path("old_x3.mp4"), 3)
+    assert run("clip.MP4", "-o", "other.mkv", "--compare") == 0
+    assert run.err == ["npespcn upscale: clip.MP4: --compare is for pictures"]
+    Path("out").mkdir()
+    sizes = {"old.mpg": (4, 6), "old_x2.mp4": (8, 12), "clip.MP4": (4, 6), "clip_x2.MP4": (8, 11)}
+    monkeypatch.setattr(command, "video_size", lambda path: sizes[path.name])
+    assert run("old.mpg", "clip.MP4", "-o", "out", "--resume") == 0
+    assert run.out == ["out/clip_x2.MP4"]
+
+
+def test_a_video_without_what_reads_it(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upscale_video(*_: Any, **__: Any) -> None:
+        raise RuntimeError("video needs PyAV: pip install 'npespcn[video]'")
+
+    monkeypatch.setattr(command, "upscale_video", upscale_video)
+    Path("clip.mp4").touch()
+    noise().save("a.png")
+    assert run("clip.mp4", "a.png") == 1
+    assert run.err == ["npespcn upscale: clip.mp4: video needs PyAV: pip install 'npespcn[video]'"]
+    assert run.out == ["a_x2.png"]

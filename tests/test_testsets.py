@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import os
+import random
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from npespcn.testsets import find_pictures
+
+# In natural order. With x3 at their ends they sort otherwise, naturally and plainly: d before da,
+# but dax3 before dx3.
+NAMES = ["2", "10", "c1", "c", "d", "da", "img_004"]
+
+LAYOUTS = [
+    ("HR/{}.png", "LR/{}.png"),
+    ("hr/{}.PNG", "lr/{}.bmp"),
+    ("HR/{}_HR.png", "LR/{}_LR_x3.png"),
+    ("HR/{}_x3.png", "LR/{}x3.png"),
+    ("x3/HR/{}.png", "x3/LR/{}.png"),
+    ("X3/Hr/{}.png", "X3/Lr/{}X3.tif"),
+    ("HR/{}.png", "LR_bicubic/X3/{}x3.png"),
+    ("hr/{}.png", "lr_bicubic/x3/{}X3.png"),
+    ("DIV2K_valid_HR/{}.png", "DIV2K_valid_LR_bicubic/X3/{}x3.png"),
+    ("DIV2K_valid_HR/{}.png", "DIV2K_valid_LR_bicubic_X3/{}x3.png"),
+    ("GTmod12/{}.png", "LRbicx3/{}.png"),
+    ("GTMOD12/{}.png", "lrbicX3/{}x3.png"),
+    ("GT/{}_GT.png", "LRbicx3/{}_LRBI_x3.png"),
+    ("original/{}.png", "LRbicx3/{}.png"),
+    ("image_SRF_3/{}_SRF_3_HR.png", "image_SRF_3/{}_SRF_3_LR.png"),
+    ("IMAGE_srf_3/{}_srf_3_hr.png", "IMAGE_srf_3/{}_srf_3_lr.png"),
+]
+
+
+@pytest.fixture(autouse=True)
+def listings_in_no_order(monkeypatch):
+    scandir, rng = os.scandir, random.Random(0)  # noqa: S311
+
+    def shuffled(folder):
+        with scandir(folder) as entries:
+            listed = list(entries)
+        rng.shuffle(listed)
+        return iter(listed)
+
+    monkeypatch.setattr(os, "scandir", shuffled)
+
+
+def touch(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+
+
+def picture(path, width, height):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (width, height)).save(path)
+
+
+def inside(folder, pairs):
+    """Return pairs as text, without the folder."""
+    return [
+        tuple(None if path is None else path.relative_to(folder).as_posix() for path in pair)
+        for pair in pairs
+    ]
+
+
+def words(folder, lines):
+    return [line.replace(str(folder) + os.sep, "") for line in lines]
+
+
+# --- pairs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [3, None])
+@pytest.mark.parametrize(("hr", "lr"), LAYOUTS)
+def test_every_layout_pairs_by_name_in_natural_order(tmp_path, hr, lr, asked):
+    for name in NAMES:
+        touch(tmp_path, hr.format(name), lr.format(name))
+    found = find_pictures(tmp_path, asked)
+    assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in NAMES]
+    assert (found.scale, found.unpaired) == (3, [])
+    assert found.source == (tmp_path / lr).parent
+
+
+@pytest.mark.parametrize(("hr", "lr"), LAYOUTS)
+def test_a_file_without_a_partner_is_named_and_shifts_no_other(tmp_path, hr, lr):
+    for name in NAMES[1:]:
+        touch(tmp_path, hr.format(name))
+    for name in NAMES[:-1]:
+        touch(tmp_path, lr.format(name))
+    found = find_pictures(tmp_path, 3)
+    assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in NAMES[1:-1]]
+    assert words(tmp_path, found.unpaired) == [
+        f"{hr.format(NAMES[-1])}: there is no LR picture of this name",
+        f"{lr.format(NAMES[0])}: there is no HR picture of this name",
+    ]
+
+
+@pytest.mark.parametrize(("hr", "lr"), LAYOUTS)
+def test_hidden_files_are_passed_over(tmp_path, hr, lr):
+    for path in (hr, lr):
+        touch(tmp_path, path.format("1"), path.format("._1"), path.format(".hidden"))
+        touch((tmp_path / path).parent, ".DS_Store")
+    touch(tmp_path, ".LR/1.png", ".HR/1.png", ".DS_Store")
+    found = find_pictures(tmp_path, 3)
+    assert inside(tmp_path, found.pairs) == [(hr.format("1"), lr.format("1"))]
+    assert found.unpaired == []
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize(("hr", "lr"), LAYOUTS[:2] + LAYOUTS[6:7] + LAYOUTS[10:11])
+def test_two_files_of_one_name_are_named_together(tmp_path, hr, lr, side):
+    for name in NAMES:
+        touch(tmp_path, hr.format(name), lr.format(name))
+    second = os.path.splitext((hr, lr)[side])[0].format("c1") + ".jpg"
+    touch(tmp_path, second)
+    found = find_pictures(tmp_path, 3)
+    others = [name for name in NAMES if name != "c1"]
+    assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in others]
+    (line,) = words(tmp_path, found.unpaired)
+    files, _, rule = line.partition(": ")
+    assert sorted(files.split(", ")) == sorted([hr.format("c1"), lr.format("c1"), second])
+    assert rule == "a pair needs one HR and one LR picture of this name"
+
+
+def test_names_that_end_like_a_suffix(tmp_path):
+    for name in ["box3", "box4", "x3", "_HR", "img_SRF_4", "a_bicubic"]:
+        touch(tmp_path, f"HR/{name}.png", f"LR/{name}x3.png")
+    found = find_pictures(tmp_path, 3)
+    assert found.unpaired == []
+    assert len(found.pairs) == 6
+    for hr, lr in inside(tmp_path, found.pairs):
+        assert lr == hr.replace("HR/", "LR/").replace(".png", "x3.png")
+
+
+def test_only_the_suffix_of_this_scale_is_stripped(tmp_path):
+    touch(tmp_path, "HR/a.png", "LR/ax2.png")
+    assert len(find_pictures(tmp_path, 2).pairs) == 1
+    assert len(find_pictures(tmp_path, 3).unpaired) == 2
+
+
+def test_names_with_newlines_are_names(tmp_path):
+    names = ["a\nb", "a\nc", "a"]
+    for name in names:
+        touch(tmp_path, f"HR/{name}.png", f"LR/{name}x3.png")
+    found = find_pictures(tmp_path, 3)
+    expected = [(f"HR/{name}.png", f"LR/{name}x3.png") for name in names]
+    assert inside(tmp_path, found.pairs) == expected
+
+
+def test_other_files_beside_srf_pairs_are_ignored(tmp_path):
+    for kind in ("HR", "LR", "bicubic", "SRCNN", "SelfExSR", "nearest"):
+        touch(tmp_path, f"image_SRF_3/img_001_SRF_3_{kind}.png")
+    touch(tmp_path, "image_SRF_3/notes.txt", "image_SRF_3/HR_SRF_3.png")
+    found = find_pictures(tmp_path)
+    expected = tuple(f"image_SRF_3/img_001_SRF_3_{kind}.png" for kind in ("HR", "LR"))
+    assert inside(tmp_path, found.pairs) == [expected]
+    assert found.unpaired == []
+
+
+@pytest.mark.parametrize("r", [2, 3])
+def test_srf_pairs_of_two_scales_in_one_folder(tmp_path, r):
+    for k in (2, 3):
+        touch(tmp_path, f"a_SRF_{k}_HR.png", f"a_SRF_{k}_LR.png")
+    found = find_pictures(tmp_path, r)
+    assert inside(tmp_path, found.pairs) == [(f"a_SRF_{r}_HR.png", f"a_SRF_{r}_LR.png")]
+    assert found.unpaired == []
+
+
+def test_other_folders_are_ignored(tmp_path):
+    touch(tmp_path, "HR/a.png", "LR_bicubic/X3/ax3.png", "README.md")
+    for folder in ("LR_unknown/X3", "LR_mild", "LR_wild/X3", "results/x3", "SR/X3", "Other_LR"):
+        touch(tmp_path, f"{folder}/ax3.png", f"{folder}/b.png")
+    found = find_pictures(tmp_path)
+    assert inside(tmp_path, found.pairs) == [("HR/a.png", "LR_bicubic/X3/ax3.png")]
+    assert found.unpaired == []
+
+
+def test_modcropped_pictures_are_preferred_to_their_originals(tmp_path):
+    for folder in ("original", "GT", "HR", "GTmod12", "LRbicx3"):
+        touch(tmp_path, f"{folder}/a.png")
+    assert inside(tmp_path, find_pictures(tmp_path).pairs) == [("GTmod12/a.png", "LRbicx3/a.png")]
+
+
+# --- high resolution alone -----------------------------------------------------------------------
+
+
+def test_pictures_alone(tmp_path):
+    touch(tmp_path, "10.png", "9.jpg", "9.png", "baby_HR.bmp", ".hidden.png")
+    (tmp_path / "results").mkdir()
+    found = find_pictures(str(tmp_path), 4)
+    names = ["9.jpg", "9.png", "10.png", "baby_HR.bmp"]
+    assert inside(tmp_path, found.pairs) == [(name, None) for name in names]
+    assert (found.scale, found.unpaired, found.source) == (4, [], None)
+    assert find_pictures(tmp_path).scale == 3
+
+
+@pytest.mark.parametrize("folder", ["HR", "gt", "GTmod12", "DIV2K_train_HR", "original"])
+def test_a_folder_of_high_resolution_alone(tmp_path, folder):
+    touch(tmp_path, f"{folder}/a.png", "LR_unknown/X3/ax3.png")
+    found = find_pictures(tmp_path)
+    assert inside(tmp_path, found.pairs) == [(f"{folder}/a.png", None)]
+    assert find_pictures(tmp_path / folder, 2).pairs == found.pairs
+
+
+def test_a_folder_named_after_a_scale_may_hold_pictures_alone(tmp_path):
+    touch(tmp_path, "x4/a.png")
+    assert inside(tmp_path, find_pictures(tmp_path / "x4", 2).pairs) == [("x4/a.png", None)]
+
+
+def test_files_that_are_no_pictures_are_passed_over_with_a_warning(tmp_path):
+    touch(tmp_path, "HR/a.png", "HR/Thumbs.db", "LR/a.png", "LR/notes", "README.md")
+    with pytest.warns(UserWarning, match="skipped") as caught:
+        found = find_pictures(tmp_path, 3)
+    assert inside(tmp_path, found.pairs) == [("HR/a.png", "LR/a.png")]
+    assert found.unpaired == []
+    assert words(tmp_path, [str(one.message) for one in caught]) == [
+        "skipped HR/Thumbs.db: '.db' is not the suffix of a picture format",
+        "skipped LR/notes: '' is not the suffix of a picture format",
+    ]
+
+
+# --- the scale -----------------------------------------------------------------------------------
+
+OF_SCALES = [
+    ("HR/a.png", "LR_bicubic/X{0}/ax{0}.png"),
+    ("D_HR/a.png", "D_LR_bicubic/X{0}/ax{0}.png"),
+    ("GTmod12/a.png", "LRbicx{0}/a.png"),
+    ("x{0}/HR/a.png", "x{0}/LR/a.png"),
+    ("image_SRF_{0}/a_SRF_{0}_HR.png", "image_SRF_{0}/a_SRF_{0}_LR.png"),
+]
+
+
+@pytest.mark.parametrize(("hr", "lr"), OF_SCALES)
+def test_the_scale_chooses_the_files(tmp_path, hr, lr):
+    for r in (2, 3, 4, 12):
+        touch(tmp_path, hr.format(r), lr.format(r))
+    for asked, r in {2: 2, 3: 3, 4: 4, 12: 12, None: 3}.items():
+        found = find_pictures(tmp_path, asked)
+        assert inside(tmp_path, found.pairs) == [(hr.format(r), lr.format(r))]
+        assert (found.scale, found.unpaired) == (r, [])
+
+
+@pytest.mark.parametrize("r", [2, 4, 8])
+@pytest.mark.parametrize(("hr", "lr"), OF_SCALES)
+def test_the_only_scale_there_is_is_taken(tmp_path, hr, lr, r):
+    touch(tmp_path, hr.format(r), lr.format(r))
+    found = find_pictures(tmp_path)
+    assert inside(tmp_path, found.pairs) == [(hr.format(r), lr.format(r))]
+    assert found.scale == r
+
+
+@pytest.mark.parametrize(("hr", "lr"), OF_SCALES[:3])
+def test_a_scale_without_files_is_made_from_high_resolution(tmp_path, hr, lr):
+    for r in (2, 4):
+        touch(tmp_path, hr.format(r), lr.format(r))
+    for asked, r in {8: 8, None: 3}.items():
+        found = find_pictures(tmp_path, asked)
+        assert inside(tmp_path, found.pairs) == [(hr, None)]
+        assert (found.scale, found.source) == (r, None)
+
+
+@pytest.mark.parametrize(("hr", "lr"), OF_SCALES[3:])
+def test_a_scale_without_pictures_is_refused(tmp_path, hr, lr):
+    for r in (2, 4):
+        touch(tmp_path, hr.format(r), lr.format(r))
+    for asked, r in {8: 8, None: 3}.items():
+        with pytest.raises(ValueError, match=rf"has pictures for x2, x4, none for x{r}$"):
+            find_pictures(tmp_path, asked)
+
+
+@pytest.mark.parametrize(("hr", "lr"), OF_SCALES[3:])
+def test_the_folder_of_one_scale_can_be_given(tmp_path, monkeypatch, hr, lr):
+    for r in (2, 4):
+        touch(tmp_path, hr.format(r), lr.format(r))
+    folder = (tmp_path / hr.format(4)).parents[hr.count("/") - 1]
+    assert folder.parent == tmp_path
+    monkeypatch.chdir(folder)
+    for given in (folder, ".", "../" + folder.name, str(folder) + "/"):
+        found = find_pictures(given)
+        ((hr_path, lr_path),) = found.pairs
+        assert hr_path.samefile(tmp_path / hr.format(4))
+        assert lr_path.samefile(tmp_path / lr.format(4))
+        assert found.scale == 4
+        with pytest.raises(ValueError, match="has pictures for x4, none for x2"):
+            find_pictures(given, 2)
+
+
+@pytest.mark.parametrize("r", [2, 3, 5])
+@pytest.mark.parametrize("more", [0, 1])
+def test_sizes_tell_the_scale(tmp_path, r, more):
+    for name, (w, h) in {"a": (7, 9), "b": (20, 8)}.items():
+        picture(tmp_path / "HR" / f"{name}.png", w * r + more, h * r)
+        picture(tmp_path / "LR" / f"{name}x{r}.png", w, h)
+    touch(tmp_path, "HR/broken.png", "LR/broken.png", "HR/c.png", "LR/d.png")
+    assert find_pictures(tmp_path).scale == r
+    assert find_pictures(tmp_path, 7).scale == 7
+
+
+def test_sizes_that_disagree_tell_nothing(tmp_path):
+    for name, r in {"a": 2, "b": 4}.items():
+        picture(tmp_path / "HR" / f"{name}.png", 8 * r, 8 * r)
+        picture(tmp_path / "LR" / f"{name}.png", 8, 8)
+    assert find_pictures(tmp_path).scale == 3
+    picture(tmp_path / "HR" / "b.png", 16, 32)
+    assert find_pictures(tmp_path).scale == 2
+
+
+# --- what cannot be used -------------------------------------------------------------------------
+
+
+def test_several_sets_are_refused(tmp_path):
+    for part in ("train", "valid"):
+        touch(tmp_path, f"DIV2K_{part}_HR/1.png", f"DIV2K_{part}_LR_bicubic/X3/1x3.png")
+    expected = "several sets of pictures: choose one of DIV2K_train_HR, DIV2K_valid_HR$"
+    with pytest.raises(ValueError, match=expected):
+        find_pictures(tmp_path)
+
+
+def test_low_resolution_of_another_set_is_not_taken(tmp_path):
+    touch(tmp_path, "DIV2K_valid_HR/1.png", "DIV2K_train_LR_bicubic/X3/1x3.png")
+    assert inside(tmp_path, find_pictures(tmp_path).pairs) == [("DIV2K_valid_HR/1.png", None)]
+
+
+@pytest.mark.parametrize("paths", [(), ("LR/a.png",), ("HR/.a.png",), ("sub/a.png",)], ids=str)
+def test_a_folder_without_pictures_is_refused(tmp_path, paths):
+    (tmp_path / "HR").mkdir(exist_ok=True)
+    touch(tmp_path, *paths)
+    with pytest.raises(ValueError, match=f"^no test pictures in {re.escape(str(tmp_path))}:"):
+        find_pictures(tmp_path)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path):
+    touch(tmp_path, "file.png")
+    with pytest.raises(FileNotFoundError, match="absent"):
+        find_pictures(tmp_path / "absent")
+    with pytest.raises(NotADirectoryError, match=r"file\.png"):
+        find_pictures(tmp_path / "file.png")
+
+
+@pytest.mark.parametrize(("scale", "error"), [(0, ValueError), (-3, ValueError), (2.5, TypeError)])
+def test_a_wrong_scale_is_refused(tmp_path, scale, error):
+    touch(tmp_path, "a.png")
+    with pytest.raises(error, match="find_pictures: scale"):
+        find_pictures(tmp_path, scale)
+
+
+def test_numpy_integers_are_scales(tmp_path):
+    touch(tmp_path, "a.png")
+    assert find_pictures(tmp_path, np.int64(2)).scale == 2

@@ -1,0 +1,658 @@
+"""Pictures, enlarged: against the network and bicubic by hand, in tiles, with alpha, in 16 bits."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import itertools
+import re
+import threading
+import tracemalloc
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import relative_error, require_gpu
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import npespcn
+from npespcn import upscale
+from npespcn.backend import Array
+from npespcn.images import rgb_to_y, rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
+from npespcn.models import ESPCN, PADDINGS
+
+MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I;16": 1}
+
+
+def network(scale: int = 2, **options: Any) -> ESPCN:
+    """Return a network that was never trained, whose output for a picture lies around the middle.
+
+    That clips little, and is far from bicubic, so that no two things look the same by chance.
+    """
+    model = ESPCN(scale, seed=3, **{"padding": "edge", **options})
+    model.params["conv3.bias"] += 0.5
+    return model
+
+
+def random_pixels(h: int, w: int, channels: int, dtype: str = "u1", seed: int = 0) -> Array:
+    shape = (h, w) if channels == 1 else (h, w, channels)
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def picture(mode: str, h: int, w: int, seed: int = 0) -> Image.Image:
+    """Return noise. Where there is alpha, a quarter is clear and a quarter opaque, in blocks."""
+    x = random_pixels(h, w, MODES[mode], "u2" if mode == "I;16" else "u1", seed)
+    if mode in ("LA", "RGBA"):
+        rows, columns = np.indices((h, w)) // 10
+        x[(rows + columns) % 4 == 1, -1] = 0
+        x[(rows + columns) % 4 == 2, -1] = 255
+    return Image.fromarray(x)
+
+
+def rounded(y: Array, white: int = 255) -> Array:
+    """Return floats from 0 to `white` as the pixels that they should become."""
+    return np.floor(y.clip(0, white) + 0.5).astype(np.uint8 if white == 255 else np.uint16)
+
+
+def by_network(model: ESPCN, planes: Array) -> Array:
+    """Run the network on a whole picture at once: (H, W, C), 0 to 1 -> (H*r, W*r, C), floats."""
+    if model.padding == "valid":
+        planes = np.pad(planes, ((4, 4), (4, 4), (0, 0)), mode="edge")
+    x = planes.transpose(2, 0, 1)[None].astype(model.params["conv1.weight"].dtype)
+    return model.predict(x)[0].transpose(1, 2, 0).astype(np.float64)
+
+
+def grey_by_hand(model: ESPCN, grey: Array) -> Array:
+    """Enlarge grey, 0 to 1, as the networks know it: as luma from 16 to 235, divided by 255."""
+    y = by_network(model, ((16 + 219 * grey.astype(np.float64)) / 255)[..., None])[..., 0]
+    return (255 * y - 16) / 219
+
+
+def bicubic(plane: Array, scale: int) -> Array:
+    return upscale_bicubic(plane.astype(np.float32), scale).astype(np.float64)
+
+
+def assert_close(actual: Array, expected: Array, *, rarely: float = 0.01) -> None:
+    """Assert equality but for the rounding of floats, which may turn a half the other way."""
+    assert actual.shape == expected.shape
+    assert actual.dtype == expected.dtype
+    gap = np.abs(actual.astype(np.int64) - expected)
+    assert gap.max() <= 1
+    assert (gap > 0).mean() <= rarely
+
+
+# Colour and grey
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_colour_is_the_network_on_luma_and_bicubic_on_the_rest(scale: int, padding: str) -> None:
+    model, rgb = network(scale, padding=padding), random_pixels(13, 17, 3)
+    ycbcr = rgb_to_ycbcr(rgb.astype(np.float64))
+    y = 255 * by_network(model, ycbcr[..., :1] / 255)[..., 0]
+    planes = [y, bicubic(ycbcr[..., 1], scale), bicubic(ycbcr[..., 2], scale)]
+    expected = rounded(ycbcr_to_rgb(np.stack(planes, axis=-1)))
+    assert_close(upscale(rgb, model=model), expected)
+
+
+def test_luma_is_what_predict_makes_of_luma() -> None:
+    """With colours so weak that nothing is clipped, and Y can be computed back."""
+    model = network(2)
+    model.params["conv3.weight"] *= 0.3
+    rgb = (100 + random_pixels(15, 12, 3) // 8).astype(np.uint8)
+    larger = upscale(rgb, model=model)
+    assert larger.min() > 0
+    assert larger.max() < 255
+    y = rgb_to_y(rgb.astype(np.float64))
+    expected = 255 * by_network(model, y[..., None] / 255)[..., 0]
+    half_of_each = 0.5 * 219 / 255  # what rounding R, G and B can do to Y
+    assert np.abs(rgb_to_y(larger.astype(np.float64)) - expected).max() < half_of_each + 1e-4
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_grey_is_the_network_on_grey(padding: str) -> None:
+    model, grey = network(3, padding=padding), random_pixels(11, 14, 1)
+    expected = rounded(255 * grey_by_hand(model, grey / 255))
+    assert len(np.unique(expected)) > 100
+    assert_close(upscale(grey, model=model), expected)
+
+
+def test_grey_with_16_bits_keeps_them() -> None:
+    model, grey = network(2), random_pixels(20, 24, 1, "u2")
+    larger = upscale(grey, model=model)
+    assert larger.dtype == np.uint16
+    assert len(np.unique(larger)) > 1500
+    assert_close(larger, rounded(65535 * grey_by_hand(model, grey / 65535), 65535), rarely=0.1)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_a_network_that_knows_rgb_gets_rgb(padding: str) -> None:
+    model, rgb = network(2, channels=3, padding=padding), random_pixels(9, 13, 3)
+    assert_close(upscale(rgb, model=model), rounded(255 * by_network(model, rgb / 255)))
+
+
+def test_a_network_that_knows_rgb_gets_grey_as_three_equal_channels() -> None:
+    model, grey = network(2, channels=3), random_pixels(9, 13, 1)
+    y = by_network(model, np.stack([grey / 255] * 3, axis=-1)).mean(axis=2)
+    assert_close(upscale(grey, model=model), rounded(255 * y))
+
+
+@pytest.mark.parametrize("options", [{"output": "sigmoid"}, {"tail": True}, {"dtype": "float64"}])
+def test_every_published_variant(options: dict[str, Any]) -> None:
+    model, grey = network(2, **options), random_pixels(9, 12, 1)
+    assert_close(upscale(grey, model=model), rounded(255 * grey_by_hand(model, grey / 255)))
+
+
+@pytest.mark.parametrize(("bias", "pixel"), [(9.0, 255), (-9.0, 0)])
+@pytest.mark.parametrize("mode", MODES)
+def test_what_lies_outside_is_clipped_and_not_wrapped(mode: str, bias: float, pixel: int) -> None:
+    model = network(2)
+    model.params["conv3.bias"] += np.float32(bias)
+    larger = np.asarray(upscale(picture(mode, 8, 9), model=model))
+    seen = larger[larger[..., -1] > 0][..., :-1] if mode in ("LA", "RGBA") else larger
+    assert (seen == (257 * pixel if mode == "I;16" else pixel)).all()
+
+
+# The halo, and tiles
+
+
+@pytest.mark.parametrize("padding", ["edge", "same", "valid"])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_the_halo_of_a_5_3_3_network_is_4_and_not_3(padding: str, activation: str) -> None:
+    """By hand: the network on a piece gives the middle of the whole, if 4 pixels are around it."""
+    model = network(3, padding=padding, activation=activation, dtype="float64")
+    x = np.random.default_rng(1).random((1, 1, 31, 33))
+    whole = by_network(model, x[0].transpose(1, 2, 0))[..., 0]
+    gaps = []
+    for halo in (3, 4, 5):
+        piece = x[..., 14 - halo : 17 + halo, 12 - halo : 18 + halo]
+        beyond = max(0, 4 - halo)  # what a halo of 3 lacks, the edge or zeros have to stand in for
+        piece = np.pad(piece, ((0, 0), (0, 0), (beyond, beyond), (beyond, beyond)), mode="edge")
+        y = model.predict_tile(piece)[0, 0]
+        inside = 3 * max(0, halo - 4)
+        y = y[inside : len(y) - inside, inside : y.shape[1] - inside]
+        gaps.append(relative_error(y, whole[42:51, 36:54]))
+    assert gaps[0] > 1e-4
+    assert max(gaps[1:]) < 1e-13
+
+
+def test_a_pixel_is_felt_4_pixels_away_and_no_further() -> None:
+    """In 16 bits, in which the faintest influence shows."""
+    model = network(2, dtype="float64")
+    x = np.full((19, 21), 30000, np.uint16)
+    changed = x.copy()
+    changed[9, 8] = 65535
+    rows, columns = np.nonzero(upscale(x, model=model) != upscale(changed, model=model))
+    assert (rows.min() // 2, rows.max() // 2) == (9 - 4, 9 + 4)
+    assert (columns.min() // 2, columns.max() // 2) == (8 - 4, 8 + 4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("mode", MODES)
+def test_tiles_do_not_show(mode: str, padding: str, channels: int) -> None:
+    model = network(2, padding=padding, channels=channels)
+    for (h, w), tile in [((5, 6), 1), ((23, 26), 7)]:
+        image = picture(mode, h, w)
+        whole = np.asarray(upscale(image, model=model, tile=1000))
+        tiled = np.asarray(upscale(image, model=model, tile=tile))
+        assert_close(tiled, whole, rarely=0.1 if mode == "I;16" else 0.02)
+        assert len(np.unique(whole)) > 20  # so that there was something to see
+
+
+def test_the_usual_tiles_do_not_show_either() -> None:
+    model, rgb, calls = network(2), random_pixels(150, 240, 3), []
+    larger = upscale(rgb, model=model, progress=lambda *n: calls.append(n))
+    assert len(calls) > 1
+    assert_close(larger, upscale(rgb, model=model, tile=1000))
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+    model, image = network(2), picture("RGBA", 30, 40)
+    usual = upscale(image, model=model, tile=11).tobytes()
+    monkeypatch.setenv("NPESPCN_THREADS", threads)
+    assert upscale(image, model=model, tile=11).tobytes() == usual
+
+
+def test_progress_is_called_for_every_tile() -> None:
+    calls: list[tuple[int, int]] = []
+    upscale(picture("L", 20, 30), model=network(2), tile=10, progress=lambda *n: calls.append(n))
+    assert sorted(calls) == [(i, 6) for i in range(1, 7)]
+
+
+def test_an_error_in_progress_ends_the_work() -> None:
+    """That is how Ctrl-C reaches a picture that is in hand."""
+    calls = []
+
+    def stop(done: int, tiles: int) -> None:
+        calls.append(done)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upscale(picture("L", 60, 60), model=network(2), tile=5, progress=stop)
+    assert len(calls) < 20
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture eight times as long takes no more floats than one: those of a tile."""
+    monkeypatch.setenv("NPESPCN_THREADS", "1")  # or else chance would tell when two tiles meet
+    model, peaks = network(2), []
+    for h in (60, 480):
+        image = picture("RGBA", h, 90)
+        upscale(image.crop((0, 0, 60, 60)), model=model, tile=30)  # what stays for ever is made now
+        tracemalloc.start()
+        try:
+            upscale(image, model=model, tile=30)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    one_plane = 8 * 480 * 90 * 4  # of the larger picture, in float64
+    assert peaks[1] - peaks[0] < one_plane / 4
+
+
+# Transparency
+
+
+def spots(h: int, w: int, seed: int = 5) -> Array:
+    """Return alpha with soft and hard edges, wide clear and opaque places, and single pixels."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices((h, w))
+    soft = 1.3 - np.hypot(rows - h / 3, columns - w / 3) / (min(h, w) / 4)
+    alpha = np.rint(255 * soft.clip(0, 1)).astype(np.uint8)
+    alpha[h * 2 // 3 :, w // 2 :] = 255
+    alpha[h - 3, 4], alpha[3, w - 3] = 255, 7
+    alpha[h * 3 // 4 : h * 3 // 4 + 3, : w // 4] = rng.integers(0, 256, (3, w // 4))
+    return alpha
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_hidden_colours_do_not_leak(mode: str, channels: int) -> None:
+    alpha, results = spots(40, 44), []
+    for seed in (0, 1):
+        x = random_pixels(40, 44, MODES[mode], seed=2)
+        hidden = random_pixels(40, 44, MODES[mode], seed=seed)
+        x[alpha == 0] = hidden[alpha == 0]
+        x[..., -1] = alpha
+        results.append(np.asarray(upscale(Image.fromarray(x), model=network(2, channels=channels))))
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 0, 0), (255, 255, 255), (90, 140, 60)])
+def test_one_colour_stays_one_colour_wherever_it_is_seen(
+    colour: tuple[int, ...], padding: str
+) -> None:
+    """No fringes: the hidden pixels are of quite other colours."""
+    model, alpha = network(2, padding=padding), spots(36, 40)
+    x = random_pixels(36, 40, 4)
+    x[alpha > 0, :3] = colour
+    x[..., 3] = alpha
+    larger = upscale(x, model=model)
+    flat = upscale(np.full((36, 40, 3), colour, np.uint8), model=model)
+    seen = larger[..., 3] > 0
+    assert 0.2 < seen.mean() < 0.9
+    gap = np.abs(larger[..., :3].astype(int) - flat)[seen]
+    assert gap.max() <= 1
+
+
+def test_the_fringe_is_neither_dark_nor_bright_on_any_ground() -> None:
+    """With a trained network: a disk of one colour, put on a ground of that colour, vanishes."""
+    model, alpha = ESPCN.pretrained(3), spots(40, 40)
+    for colour, hidden in [((30, 90, 200), 255), ((240, 230, 20), 0)]:
+        x = np.full((40, 40, 4), hidden, np.uint8)
+        x[alpha > 0, :3] = colour
+        x[..., 3] = alpha
+        ground = Image.new("RGBA", (120, 120), (*colour, 255))
+        on_ground = Image.alpha_composite(ground, Image.fromarray(upscale(x, model=model)))
+        flat = upscale(np.full((40, 40, 3), colour, np.uint8), model=model)
+        gap = np.abs(np.asarray(on_ground)[..., :3].astype(int) - colour)
+        own = np.abs(flat.astype(int) - colour).max()  # what the network does to a flat colour
+        assert gap.max() <= own + 1
+
+
+def windows(alpha: Array, reduce: Any) -> Array:
+    """Reduce the 9x9 pixels around each, as far as they exist: (H, W) -> (H, W)."""
+    h, w = alpha.shape
+    return np.array(
+        [
+            [reduce(alpha[max(0, i - 4) : i + 5, max(0, j - 4) : j + 5]) for j in range(w)]
+            for i in range(h)
+        ]
+    )
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_alpha_goes_through_the_network_but_for_clear_and_opaque_places(
+    mode: str, padding: str
+) -> None:
+    model, alpha = network(3, padding=padding), spots(45, 50)
+    x = random_pixels(45, 50, MODES[mode])
+    x[..., -1] = alpha
+    larger = np.asarray(upscale(Image.fromarray(x), model=model))[..., -1]
+    expected = rounded(255 * grey_by_hand(model, alpha / 255))
+    clear, opaque = (
+        (windows(alpha, reduce) == value).repeat(3, axis=0).repeat(3, axis=1)
+        for reduce, value in ((np.max, 0), (np.min, 255))
+    )
+    for places, value in ((clear, 0), (opaque, 255)):
+        assert 0.05 < places.mean() < 0.6
+        assert (larger[places] == value).all()
+        assert (expected[places] != value).any()  # so the network would not have done that
+    between = ~(clear | opaque)
+    assert_close(larger[between], expected[between])
+
+
+def test_one_pixel_of_alpha_in_reach_is_enough_to_ask_the_network() -> None:
+    model = network(2)
+    for corner, inside in [((0, 0), (4, 4)), ((8, 8), (4, 4)), ((4, 8), (4, 4))]:
+        x = np.zeros((9, 9, 4), np.uint8)
+        x[corner][3] = 255
+        alpha = upscale(x, model=model)[..., 3]
+        expected = rounded(255 * grey_by_hand(model, x[..., 3] / 255))
+        r, c = 2 * inside[0], 2 * inside[1]
+        assert_close(alpha[r : r + 2, c : c + 2], expected[r : r + 2, c : c + 2])
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_an_opaque_picture_is_as_without_alpha(mode: str) -> None:
+    model, x = network(2), random_pixels(16, 19, MODES[mode])
+    x[..., -1] = 255
+    larger = np.asarray(upscale(Image.fromarray(x), model=model))
+    plain = np.asarray(upscale(Image.fromarray(x).convert(mode[:-1]), model=model))
+    assert (larger[..., -1] == 255).all()
+    assert_close(larger[..., :-1].reshape(plain.shape), plain)
+
+
+def test_half_transparent_colours_are_as_opaque_ones() -> None:
+    model, x = network(2), random_pixels(16, 19, 4)
+    x[..., 3] = 128
+    assert_close(upscale(x, model=model)[..., :3], upscale(x[..., :3], model=model), rarely=0.02)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_a_picture_that_nobody_sees_stays_so(mode: str) -> None:
+    x = random_pixels(9, 8, MODES[mode])
+    x[..., -1] = 0
+    assert not np.asarray(upscale(Image.fromarray(x), model=network(2)))[..., -1].any()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_any_alpha(data: st.DataObject) -> None:
+    """Hidden colours are never seen, and what has one colour keeps it."""
+    h, w = data.draw(st.tuples(st.integers(1, 14), st.integers(1, 14)))
+    levels = st.sampled_from([0, 0, 0, 1, 3, 40, 128, 254, 255])
+    alpha = np.array(data.draw(st.lists(levels, min_size=h * w, max_size=h * w)), np.uint8)
+    alpha = alpha.reshape(h, w)
+    model, results = network(2), []
+    for seed in (0, 1):
+        x = random_pixels(h, w, 4, seed=seed)
+        x[alpha > 0, :3] = (200, 30, 90)
+        x[..., 3] = alpha
+        results.append(upscale(x, model=model))
+    np.testing.assert_array_equal(*results)
+    flat = upscale(np.full((h, w, 3), (200, 30, 90), np.uint8), model=model)
+    seen = results[0][..., 3] > 0
+    assert np.abs(results[0][..., :3].astype(int) - flat)[seen].max(initial=0) <= 1
+
+
+# What goes in and comes out
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(list(MODES)),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(1, 3),
+    st.integers(1, 14),
+)
+def test_the_size_is_exactly_scale_times_the_input(
+    mode: str, h: int, w: int, scale: int, tile: int
+) -> None:
+    larger = upscale(picture(mode, h, w), model=network(scale), tile=tile)
+    assert larger.size == (w * scale, h * scale)
+    assert larger.mode == mode
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3)])
+@pytest.mark.parametrize("mode", MODES)
+def test_the_smallest_pictures(mode: str, shape: tuple[int, int]) -> None:
+    image = picture(mode, *shape)
+    for padding in PADDINGS:
+        larger = upscale(image, model=network(3, padding=padding))
+        assert larger.size == (3 * shape[1], 3 * shape[0])
+
+
+@pytest.mark.parametrize(
+    ("mode", "plain"),
+    [
+        *[("1", "L"), ("P", "RGB"), ("CMYK", "RGB"), ("YCbCr", "RGB"), ("HSV", "RGB")],
+        *[("La", "LA"), ("PA", "RGBA"), ("RGBa", "RGBA"), ("RGBX", "RGB"), ("I;16B", "I;16")],
+    ],
+)
+def test_other_modes_become_plain_ones(mode: str, plain: str) -> None:
+    larger = upscale(Image.new(mode, (5, 4)), model=network(2))
+    assert (larger.mode, larger.size) == (plain, (10, 8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((5, 4), "u1"), ((5, 4), "u2"), ((5, 4, 3), "u1"), ((5, 4, 4), "u1")]
+)
+def test_an_array_gives_an_array_like_it(shape: tuple[int, ...], dtype: str) -> None:
+    x = random_pixels(5, 4, 1 if len(shape) == 2 else shape[2], dtype)
+    larger = upscale(x, model=network(2))
+    assert isinstance(larger, np.ndarray)
+    assert (larger.shape, larger.dtype) == ((10, 8, *shape[2:]), np.dtype(dtype))
+    image = Image.fromarray(x)
+    np.testing.assert_array_equal(larger, np.asarray(upscale(image, model=network(2))))
+
+
+def test_an_array_may_lie_in_memory_as_it_likes() -> None:
+    x, model = random_pixels(8, 9, 3), network(2)
+    expected = upscale(np.ascontiguousarray(x[::-1, ::2]), model=model)
+    np.testing.assert_array_equal(upscale(x[::-1, ::2], model=model), expected)
+    fixed = x.copy()
+    fixed.flags.writeable = False
+    np.testing.assert_array_equal(upscale(fixed, model=model), upscale(x, model=model))
+
+
+def test_a_path_gives_what_its_picture_gives(tmp_path: Path) -> None:
+    image, model = picture("RGB", 6, 9), network(2)
+    image.save(tmp_path / "a.png")
+    for path in (tmp_path / "a.png", str(tmp_path / "a.png")):
+        larger = upscale(path, model=model)
+        assert isinstance(larger, Image.Image)
+        assert larger.tobytes() == upscale(image, model=model).tobytes()
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_the_exif_orientation_is_applied(tmp_path: Path, turn: int) -> None:
+    x, model = random_pixels(5, 8, 3), network(2)
+    exif = Image.Exif()
+    exif[0x112] = turn
+    Image.fromarray(x).save(tmp_path / "a.png", exif=exif, dpi=(100, 300))
+    upright = [x, x[:, ::-1], x[::-1, ::-1], x[::-1]][(turn - 1) % 4]
+    if turn > 4:
+        t = x.swapaxes(0, 1)
+        upright = {5: t, 6: t[:, ::-1], 7: t[::-1, ::-1], 8: t[::-1]}[turn]
+    larger = upscale(tmp_path / "a.png", model=model)
+    np.testing.assert_array_equal(np.asarray(larger), upscale(upright, model=model))
+    dpi = (100, 300) if turn < 5 else (300, 100)
+    assert larger.info["dpi"] == pytest.approx(dpi, abs=0.01)
+    assert 0x112 not in larger.getexif()
+
+
+def test_profile_and_resolution_stay(tmp_path: Path) -> None:
+    image = picture("RGB", 5, 4)
+    image.save(tmp_path / "a.jpg", dpi=(300, 150), icc_profile=b"a profile")
+    with Image.open(tmp_path / "a.jpg") as opened:
+        results = [upscale(source, model=network(2)) for source in (tmp_path / "a.jpg", opened)]
+    for larger in results:
+        assert larger.info == {"icc_profile": b"a profile", "dpi": (300, 150)}
+
+
+def test_inputs_are_not_modified(tmp_path: Path) -> None:
+    model = network(2)
+    before = {key: value.copy() for key, value in model.params.items()}
+    x = random_pixels(6, 7, 4)
+    kept = x.copy()
+    upscale(x, model=model)
+    np.testing.assert_array_equal(x, kept)
+    image = picture("RGBA", 6, 7).convert("P")
+    image.info["transparency"] = 3
+    image.info["dpi"] = (1, 2)
+    state = image.tobytes(), image.mode, image.size, dict(image.info)
+    upscale(image, model=model)
+    assert (image.tobytes(), image.mode, image.size, image.info) == state
+    image.save(tmp_path / "a.png")
+    file = hashlib.sha256((tmp_path / "a.png").read_bytes()).digest()
+    upscale(tmp_path / "a.png", model=model)
+    assert hashlib.sha256((tmp_path / "a.png").read_bytes()).digest() == file
+    for key, value in before.items():
+        np.testing.assert_array_equal(model.params[key], value)
+
+
+def test_files_are_closed(tmp_path: Path) -> None:
+    frames = [picture("RGB", 4, 5, seed) for seed in range(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        upscale(tmp_path / "a.gif", model=network(2))
+
+
+def test_several_threads_may_enlarge_the_same_picture() -> None:
+    image, model, results = picture("RGB", 30, 31), network(2), []
+
+    def work() -> None:
+        results.append(upscale(image, model=model, tile=9).tobytes())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert len(set(results)) == 1
+
+
+# The networks that come with the package
+
+
+def test_the_usual_network_is_the_one_for_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def pretrained(scale: int) -> ESPCN:
+        asked.append(scale)
+        return network(scale)
+
+    monkeypatch.setattr(ESPCN, "pretrained", pretrained)
+    x = random_pixels(3, 4, 3)
+    assert upscale(x).shape == (6, 8, 3)
+    assert upscale(x, 4).shape == (12, 16, 3)
+    assert upscale(x, scale=3).shape == (9, 12, 3)
+    assert upscale(x, model=network(3)).shape == (9, 12, 3)
+    assert asked == [2, 4, 3]
+
+
+def test_pretrained() -> None:
+    model = ESPCN.pretrained(3)
+    assert (model.scale, model.options["channels"], model.halo) == (3, 1, 4)
+    x = np.full((12, 12, 3), (40, 120, 200), np.uint8)
+    assert np.abs(upscale(x, 3).astype(int) - [40, 120, 200]).max() <= 4  # trained, more or less
+    np.testing.assert_array_equal(upscale(x, 3), npespcn.upscale(x, model=model))
+
+
+@pytest.mark.parametrize("scale", [1, 5, 0, -2])
+def test_there_is_no_network_for_every_scale(scale: int) -> None:
+    with pytest.raises(ValueError, match=re.escape(str(scale))):
+        ESPCN.pretrained(scale)
+    with pytest.raises(ValueError, match=r"ESPCN.pretrained"):
+        upscale(random_pixels(3, 4, 3), scale)
+
+
+# Mistakes
+
+X = random_pixels(4, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda m: upscale(X.astype("f4"), model=m), ValueError, "float32"),
+        (lambda m: upscale(X[..., :2], model=m), ValueError, "(4, 5, 2)"),
+        (lambda m: upscale(X.astype("u2"), model=m), ValueError, "uint16"),
+        (lambda m: upscale(X[None], model=m), ValueError, "(1, 4, 5, 3)"),
+        (lambda m: upscale(X[:0], model=m), ValueError, "(0, 5, 3)"),
+        (lambda m: upscale(X > 3, model=m), ValueError, "bool"),
+        (lambda m: upscale(X.tolist(), model=m), TypeError, "list"),
+        (lambda m: upscale(None, model=m), TypeError, "NoneType"),
+        (lambda m: upscale(Image.new("F", (3, 3)), model=m), ValueError, "(F)"),
+        (lambda m: upscale(Image.new("I", (3, 3), 70000), model=m), ValueError, "32-bit"),
+        (lambda m: upscale(Image.new("I", (3, 3), -1), model=m), ValueError, "32-bit"),
+        (lambda m: upscale(X, 3, m), ValueError, "scale is 3, but the model's is 2"),
+        (lambda m: upscale(X, model="espcn.npz"), TypeError, "model must be an ESPCN, got str"),
+        (lambda m: upscale(X, model=network(2, channels=2)), ValueError, "not 2"),
+        (lambda m: upscale(X, model=m, tile=0), ValueError, "tile"),
+        (lambda m: upscale(X, model=m, tile=2.5), TypeError, "tile"),
+        (lambda m: upscale("no such file.png", model=m), OSError, "no such file.png"),
+    ],
+)
+def test_mistakes_are_named(call: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=re.escape(words)):
+        call(network(2))
+
+
+# What it is made of
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_a_box_of_bicubic_is_a_part_of_the_whole(data: st.DataObject) -> None:
+    h, w, scale = (data.draw(st.integers(1, n)) for n in (14, 15, 4))
+    plane = np.random.default_rng(h * w).random((h, w)).astype(np.float32)
+    upper, left = data.draw(st.integers(0, h - 1)), data.draw(st.integers(0, w - 1))
+    lower, right = data.draw(st.integers(upper + 1, h)), data.draw(st.integers(left + 1, w))
+    part = upscale_bicubic(plane, scale, (left, upper, right, lower))
+    whole = upscale_bicubic(plane, scale)
+    expected = whole[upper * scale : lower * scale, left * scale : right * scale]
+    np.testing.assert_allclose(part, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("mode", ["RGB", "LA"])
+def test_what_stands_in_for_a_gpu_gives_the_same(
+    monkeypatch: pytest.MonkeyPatch, mode: str, padding: str
+) -> None:
+    strict_cupy = importlib.import_module("strict_cupy")
+    image, model, devices = picture(mode, 30, 33), network(2, padding=padding), []
+    expected = np.asarray(upscale(image, model=model, tile=1000))
+
+    def to_device(x: Array, device: str) -> Array:
+        devices.append(device)
+        return strict_cupy.asarray(x)
+
+    monkeypatch.setattr("npespcn.models.to_device", to_device)
+    model.params = {key: strict_cupy.asarray(value) for key, value in model.params.items()}
+    for tile in (None, 9):
+        devices.clear()
+        assert_close(np.asarray(upscale(image, model=model, tile=tile)), expected, rarely=0.02)
+        assert set(devices) == {"gpu"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("mode", "channels"), list(itertools.product(MODES, (1, 3))))
+def test_a_gpu_gives_the_same(mode: str, channels: int) -> None:
+    require_gpu()
+    image, model = picture(mode, 30, 33), network(2, channels=channels)
+    expected = np.asarray(upscale(image, model=model))
+    larger = np.asarray(upscale(image, model=model.to("gpu")))
+    assert_close(larger, expected, rarely=0.1 if mode == "I;16" else 0.02)
+    assert_close(np.asarray(upscale(image, model=model, tile=7)), larger, rarely=0.1)
