@@ -1,11 +1,13 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-steps clean
+.PHONY: help demo test test-browser lint tutorials notebooks docs bench bench-steps weights clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DEV_INSTALLED := $(VENV)/dev-installed
+BROWSER_INSTALLED := $(VENV)/browser-installed
+DOCS_INSTALLED := $(VENV)/docs-installed
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,10 +18,24 @@ demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, dr
 test: $(DEV_INSTALLED) ## run the tests (5 minutes at most)
 	$(BIN)/python -m pytest
 
+test-browser: $(BROWSER_INSTALLED) ## run the explorer's tests in Chromium, if that is installed
+	$(BIN)/python -m pytest tests/browser
+
 lint: $(DEV_INSTALLED) ## check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+tutorials: $(INSTALLED) ## run every lesson, and say how long each took
+	$(BIN)/python tutorials/run_all.py
+
+notebooks: $(DOCS_INSTALLED) ## write the lessons as notebooks into runs/notebooks
+	$(BIN)/python tutorials/to_notebooks.py
+
+docs: $(DOCS_INSTALLED) ## build the site into docs/_build/html; new and changed lessons are run
+	rm -rf docs/api docs/_build/html docs/_build/doctrees
+	$(BIN)/python -m sphinx -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python docs/check_site.py docs/_build/html
 
 bench: $(INSTALLED) ## time it beside PyTorch, if that is installed in .venv (ARGS=--quick for less)
 	$(BIN)/python benchmarks/bench.py $(ARGS)
@@ -27,8 +43,12 @@ bench: $(INSTALLED) ## time it beside PyTorch, if that is installed in .venv (AR
 bench-steps: $(INSTALLED) ## time every step from the loops to the final form
 	$(BIN)/python benchmarks/steps.py
 
+weights: $(INSTALLED) ## train the networks that come with the package again (DATA="T91 BSD200"; 3 hours)
+	$(BIN)/python npespcn/weights/make.py $(DATA) $(ARGS)
+
 clean: ## remove what make and the tools made, the virtual environment too
-	rm -rf $(VENV) build dist *.egg-info runs/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info runs/demo runs/tutorials runs/notebooks
+	rm -rf docs/_build docs/api docs/lessons .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml requirements.txt
@@ -39,4 +59,12 @@ $(INSTALLED): pyproject.toml requirements.txt
 
 $(DEV_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+$(BROWSER_INSTALLED): $(DEV_INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	touch $@

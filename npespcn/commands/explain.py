@@ -21,8 +21,9 @@ def add_to(commands: Any) -> None:
         "explain",
         help="draw how channels become sub-pixels",
         description="Draw how C*r*r channels become an image r times larger, as a PNG, or as a GIF "
-        "that places one channel after the other. With --weights, draw what a trained network puts "
-        "into its channels.",
+        "that places one channel after the other, or as an HTML page to explore (a map, each "
+        "method step by step, a quiz, a photograph). With --weights, draw what a trained network "
+        "puts into its channels.",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
@@ -35,16 +36,19 @@ def add_to(commands: Any) -> None:
         metavar="FILE",
         help="the picture that it enlarges, or the middle of it (default: dead leaves)",
     )
-    add("-o", dest="out", type=_figure_file, metavar="FILE", help=".png or .gif")
+    add("-o", dest="out", type=_figure_file, metavar="FILE", help=".png, .gif or .html")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     """Draw how channels become sub-pixels: in principle, or those of a trained network."""
-    from npespcn import figures
+    from npespcn import explorer, figures
 
     out = Path(options.out or ("channels.png" if options.weights else "explain.png"))
+    page = out.suffix.lower() == ".html"
     if options.weights:
+        if page:
+            raise ValueError("--weights draws a picture; a page shows the network of npespcn")
         model = ESPCN.load(options.weights)
         picture = read_image(options.image) if options.image else dead_leaves_pictures(1, 96)[0]
         top, left = (max(0, side - LARGEST) // 2 for side in picture.shape[:2])
@@ -52,6 +56,8 @@ def _run(options: argparse.Namespace) -> None:
         (lr, _), *_ = validation_pairs([picture], 1, model.options["channels"])
         features, image = model.subpixel_channels(lr)[0], model.predict(lr)[0]
         figures.save(figures.channel_maps(features, image), out)
+    elif page:
+        explorer.write_page(out, options.scale, options.channels, options.order)
     elif out.suffix.lower() == ".gif":
         figures.explain_gif(out, options.scale, options.channels, options.order)
     else:
@@ -60,6 +66,6 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _figure_file(text: str) -> str:
-    if Path(text).suffix.lower() not in (".png", ".gif"):
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .png or .gif")
+    if Path(text).suffix.lower() not in (".png", ".gif", ".html"):
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .png, .gif or .html")
     return text

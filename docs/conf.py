@@ -1,0 +1,117 @@
+"""What Sphinx needs to know to build the site: ``make docs``."""
+
+import contextlib
+import io
+import os
+import sys
+import types
+from pathlib import Path
+
+import npespcn
+from npespcn import cli, explorer
+
+DOCS = Path(__file__).parent
+BUILD = DOCS / "_build"
+sys.path[:0] = [str(DOCS), str(DOCS.parent / "tutorials")]
+
+import gallery  # noqa: E402 (both lie in the folders above)
+from to_notebooks import FIRST_CELL  # noqa: E402
+
+project = "npespcn"
+author = "the npespcn authors"
+project_copyright = "the npespcn authors, MIT licence"
+release = npespcn.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+smartquotes = False  # H' is no quotation
+myst_heading_anchors = 3
+myst_url_schemes = {
+    "http": None,
+    "https": None,
+    "explorer": "pixel-shuffle.html#{{path}}",  # [map](explorer:mode=map&r=2)
+}
+
+# --- the lessons ---
+
+gallery.copy_lessons(BUILD / "lessons", DOCS / "lessons")
+sphinx_gallery_conf = {
+    "examples_dirs": "_build/lessons",
+    "gallery_dirs": "lessons",
+    "filename_pattern": "/[0-9]",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": "gallery.saved_figures",
+    "reset_modules": (),
+    "first_notebook_cell": FIRST_CELL,
+    "write_computation_times": False,  # `make tutorials` measures
+    "min_reported_time": float("inf"),
+    "download_all_examples": True,
+    "show_signature": False,
+    "capture_repr": (),
+}
+
+# --- the API ---
+
+default_role = "autolink"  # `name` is a link if there is such a thing, else it is emphasised
+nitpicky = True
+nitpick_ignore_regex = [("py:obj", r"\w+")]  # `forward`: which one, the reader knows
+numpydoc_show_class_members = False
+add_module_names = False
+autodoc_inherit_docstrings = False  # what every layer does is said once, in the base class
+autodoc_typehints = "none"  # docstrings have the types, with shapes and units
+toc_object_entries_show_parents = "hide"
+
+# --- the commands: what --help says, which commands.md includes ---
+
+os.environ["COLUMNS"] = "88"
+(BUILD / "help").mkdir(parents=True, exist_ok=True)
+for command in ("upscale", "train", "evaluate", "explain"):
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+        cli.main([command, "--help"])
+    (BUILD / "help" / f"{command}.txt").write_text(said.getvalue(), encoding="utf-8")
+
+# --- the explorer: one file by itself, which explorer.md shows ---
+
+(BUILD / "extra").mkdir(parents=True, exist_ok=True)
+explorer.write_page(BUILD / "extra" / "pixel-shuffle.html")
+html_extra_path = ["_build/extra"]
+
+# --- looks ---
+
+html_theme = "furo"
+html_title = "npespcn"
+pygments_dark_style = "github-dark"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+
+def skip_type_aliases(app, what, name, obj, skip, options):
+    """Leave out `Array` and its like: numpydoc takes them for classes, and looks for arguments."""
+    return True if isinstance(obj, types.GenericAlias) else None
+
+
+def mend_docstring(app, what, name, obj, options, lines):
+    """Show a layer's equations and (*, C) as they stand."""
+    lines[:] = [line.replace("(*, ", r"(\*, ") for line in lines]
+    for first, line in enumerate(lines):
+        if line.startswith("Forward  "):
+            last = lines.index("", first)
+            equations = [f"    {line}" for line in lines[first:last]]
+            lines[first:last] = [".. code-block:: text", "", *equations]
+            break
+
+
+def setup(app):
+    """Have Sphinx call the two."""
+    app.connect("autodoc-process-docstring", mend_docstring, priority=400)  # before numpydoc
+    app.connect("autodoc-skip-member", skip_type_aliases)

@@ -1,0 +1,102 @@
+"""Make the networks of this folder again: ``make weights DATA="T91 BSD200"``.
+
+DATA names the two folders of photographs, in this order; without it the same is done on dead leaves
+alone. It takes three hours on two cores, and may be stopped: the same command goes on where it was.
+On the same processor with the same versions of Python, NumPy and Pillow the weights come out to
+the bit, on one thread or several; elsewhere matrix products round differently, and so do the last
+digits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from npespcn import __version__, cli
+from npespcn.checkpoints import LAST
+from npespcn.evaluation import evaluate, mean_score
+from npespcn.files import atomic_write
+from npespcn.models import ESPCN
+from npespcn.testsets import find_pictures
+
+HERE, RUNS = Path(__file__).parent, Path("runs")
+COMMON = "--batch-size 32 --validate-every 2000 --seed 0"
+FIRST, SECOND = f"{RUNS}/weights_first", f"{RUNS}/weights_x2_first"
+LAST_STEPS = f"--loss log_mse --start {FIRST}/{LAST}"
+RECIPES = {  # each run's folder: what is particular to it
+    FIRST: "--scale 3 --pictures 500 --steps 60000",
+    f"{RUNS}/weights_x3": f"--scale 3 --pictures 150 --steps 4000 --lr 1e-3 {LAST_STEPS}",
+    SECOND: f"--scale 2 --pictures 500 --steps 24000 {LAST_STEPS}",
+    f"{RUNS}/weights_x2": "--scale 2 --pictures 150 --steps 10000 --lr 2e-3 --loss log_mse "
+    f"--start {SECOND}/{LAST}",
+    f"{RUNS}/weights_x4": f"--scale 4 --pictures 500 --steps 24000 {LAST_STEPS}",
+}
+LEAVES = "dead-leaves pictures of npespcn.synthetic, seed 0, as many as the recipe says"
+
+
+def main() -> int:
+    """Train, or go on training; then write the weights and what is to be known about them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="*", metavar="DIR", help="folders of photographs")
+    parser.add_argument("--test", metavar="DIR", help="a test set, to write its scores down, too")
+    options = parser.parse_args()
+    photographs = ["--data", *options.data, "--hold-out", "5"] if options.data else []
+    commands = []
+    for out, recipe in RECIPES.items():
+        words = ["train", *recipe.split(), *COMMON.split(), "--out", out]
+        if status := cli.main([*words, *photographs, "--resume"]):
+            return status
+        names = [Path(word).name if word in options.data else word for word in photographs]
+        commands.append(" ".join(["npespcn", *words, *names]))
+        if out not in (FIRST, SECOND):
+            _write(ESPCN.load(f"{out}/{LAST}"), _behind(out, commands), options)
+    return 0
+
+
+def _behind(out: str, commands: list[str]) -> list[str]:
+    """Return the commands, in order, that lead to a run: its own, that which it starts from, ..."""
+    (own,) = (command for command in commands if f"--out {out} " in f"{command} ")
+    start = own.partition("--start ")[2].partition(f"/{LAST}")[0]
+    return [*(_behind(start, commands) if start else []), own]
+
+
+def _write(model: ESPCN, commands: list[str], options: argparse.Namespace) -> None:
+    """Write a network without its checkpoint, and the JSON beside it."""
+    path = HERE / f"espcn_x{model.scale}.npz"
+    model.save(path)
+    about: dict[str, Any] = {
+        "network": "ESPCN, 5-3-3 with 64-32 channels and tanh; padding 'edge'; luma, studio range "
+        "divided by 255",
+        "scale": model.scale,
+        "data": LEAVES,
+        "recipe": commands,
+        "method": "SOAP, cosine to 0, patches of 32 x 32 LR pixels",
+        "steps": [int(command.split("--steps ")[1].split()[0]) for command in commands],
+        "seed": model.options["seed"],
+        "again": "make weights",
+        "npespcn": __version__,
+    }
+    if options.data:
+        names = [Path(folder).name for folder in options.data]
+        about["data"] += f"; and {' and '.join(names)}, of which every fifth picture was held out"
+        about["terms"] = (
+            f"{' and '.join(names)} are photographs that come for research and education; these "
+            "weights have seen them"
+        )
+        about["again"] = f'make weights DATA="{" ".join(names)}"'
+    if options.test:
+        scores = list(evaluate(find_pictures(options.test, model.scale), model))
+        about["scores"] = {
+            "test set": Path(options.test).name,
+            "bicubic": mean_score(score.bicubic for score in scores)._asdict(),
+            "network": mean_score(s.network for s in scores if s.network)._asdict(),
+        }
+    with atomic_write(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

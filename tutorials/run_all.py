@@ -1,0 +1,52 @@
+"""Run every lesson by itself, one after the other, and say how long each took.
+
+``make tutorials`` runs this. A lesson that fails is shown with what it printed, and makes the exit
+status 1. One that takes longer than it should is named, and nothing more: machines differ.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LESSONS = sorted(HERE.glob("[0-9]*.py"))
+LIMIT, OTHER_LIMITS = 30, {"07": 90}  # seconds on two cores; lesson 7 trains a network
+
+
+def main() -> int:
+    """Return the exit status."""
+    failed, slow, total = [], [], 0.0
+    for lesson in LESSONS:
+        print(f"{lesson.stem:36}", end="", flush=True)
+        started = time.perf_counter()
+        done = subprocess.run(  # noqa: S603 (our own files)
+            [sys.executable, lesson],
+            cwd=HERE.parent,
+            env={**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        seconds = time.perf_counter() - started
+        total += seconds
+        print(f"{seconds:6.1f} s" + ("  failed" if done.returncode else ""))
+        if done.returncode:
+            print(done.stdout)
+            failed.append(lesson.stem)
+        limit = OTHER_LIMITS.get(lesson.stem.partition("_")[0], LIMIT)
+        if seconds > limit:
+            slow.append(f"{lesson.stem} took {seconds:.0f} s; {limit} s were meant")
+    print(f"{f'{len(LESSONS)} lessons':36}{total:6.1f} s", *slow, sep="\n")
+    if failed:
+        print("failed:", ", ".join(failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
