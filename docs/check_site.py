@@ -51,7 +51,7 @@ def problems(site: Path) -> list[str]:
                 found.append(f"{path}: {address} has no such place")
     for path in site.rglob("*.css"):
         style = path.read_text(encoding="utf-8")
-        for address in re.findall(r"""(?:url\(|@import)\s*["']?([^"')\s]+)""", style):
+        for address in re.findall(r"""(?:url\(|@import\s+(?!url))\s*["']?([^"')\s]+)""", style):
             parts = urlsplit(address)
             inside = parts.scheme == "data" or not parts.path  # "#name" is in the file itself
             if parts.netloc or not (inside or (path.parent / parts.path).is_file()):

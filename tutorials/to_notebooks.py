@@ -11,12 +11,14 @@ HERE = Path(__file__).parent
 OUT = HERE.parent / "runs" / "notebooks"
 FIRST_CELL = """\
 # The lesson saves its figures as files. In a notebook, show them as well.
-from IPython.display import Image, display
-
-from npespcn import easel, figures
+from npespcn import figures
 
 
 def save_and_show(figure, path, **options):
+    from IPython.display import Image, display  # here, because lessons have an Image of their own
+
+    from npespcn import easel
+
     easel.save(figure, path, **options)
     display(Image(filename=path, width=750))
 
