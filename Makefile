@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint tutorials notebooks docs bench bench-steps weights clean
+.PHONY: help demo test test-browser lint tutorials check handout notebooks docs bench bench-steps \
+	weights clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,6 +29,12 @@ lint: $(DEV_INSTALLED) ## check format, style and types
 
 tutorials: $(INSTALLED) ## run every lesson, and say how long each took
 	$(BIN)/python tutorials/run_all.py
+
+check: $(INSTALLED) ## check an exercise (EX=3; all without it; FILE=mine.py if it is elsewhere)
+	@$(BIN)/python -m tutorials.exercises check $(or $(EX),all) $(if $(FILE),--file '$(FILE)')
+
+handout: $(INSTALLED) ## pack the exercises for students, without solutions, into dist/exercises.zip
+	$(BIN)/python tutorials/exercises/pack.py handout
 
 notebooks: $(DOCS_INSTALLED) ## write the lessons as notebooks into runs/notebooks
 	$(BIN)/python tutorials/to_notebooks.py

@@ -73,7 +73,7 @@ toc_object_entries_show_parents = "hide"
 
 os.environ["COLUMNS"] = "88"
 (BUILD / "help").mkdir(parents=True, exist_ok=True)
-for command in ("upscale", "train", "evaluate", "explain"):
+for command in ("upscale", "train", "evaluate", "explain", "export"):
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
         cli.main([command, "--help"])
     (BUILD / "help" / f"{command}.txt").write_text(said.getvalue(), encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -36,7 +37,10 @@ def array_module(*arrays: Array) -> Any:
     """
     if not arrays:
         raise TypeError("array_module: needs at least one array")
-    if {type(x) for x in arrays} == {np.ndarray}:  # asked for thousands of times a second
+    for x in arrays:  # asked thousands of times a second, mostly about these
+        if type(x) is not np.ndarray:
+            break
+    else:
         return np
     modules = {_module_of(x) for x in arrays}
     if len(modules) != 1:
@@ -67,6 +71,25 @@ def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> 
     return view
 
 
+def along_memory(function: Callable[..., Array], x: Array, *others: Array) -> Array:
+    """Return ``function(x, *others)``, elementwise and all of one shape, in the memory order of x.
+
+    NumPy's own functions walk along memory, and so lies what they return. CuPy's walk along the
+    axes: a picture whose channels lie last in memory would be read 64 numbers apart, and come out
+    with them first. So CuPy gets the axes in the order in which x lies.
+    """
+    if array_module(x) is np:
+        return function(x, *others)
+    axes = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    y = function(*(array.transpose(axes) for array in (x, *others)))
+    return y.transpose([axes.index(axis) for axis in range(x.ndim)])
+
+
+def device_of(x: Array) -> str:
+    """Return where `x` is, in `to_device`'s words: ``"cpu"`` or ``"gpu"``."""
+    return "cpu" if array_module(x) is np else "gpu"
+
+
 def to_host(x: Array) -> Array:
     """Return `x` as a NumPy array: itself if it is one, else a copy from the GPU's memory."""
     return x if array_module(x) is np else x.get()  # type: ignore[attr-defined]  # CuPy's method
@@ -91,6 +114,27 @@ def to_device(x: Array, device: str = "gpu") -> Array:
         raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {device!r}")
     cupy = _require_cupy()
     return x if array_module(x) is cupy else cupy.asarray(x)
+
+
+def check_device(device: str) -> None:
+    """Raise what `to_device` raises, and see that the GPU can multiply, if that is the device.
+
+    A CuPy that was installed without CUDA's libraries finds a device all the same, and would fail
+    at the first matrix product.
+    """
+    x = to_device(np.ones((2, 2), np.float32), device)
+    if device == "cpu":
+        return
+    try:
+        float((x @ x).sum())
+    except MemoryError:
+        raise
+    except Exception as error:  # ImportError for one library, RuntimeError for another, CuPy's own
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RuntimeError(
+            f"no GPU: CuPy finds a device, but does not compute there ({words}); install it with "
+            "CUDA's libraries: pip install 'npespcn[gpu13]', or [gpu12] for CUDA 12"
+        ) from error
 
 
 def _require_cupy() -> Any:

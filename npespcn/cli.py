@@ -9,13 +9,14 @@ one line on stderr.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from npespcn import __version__
-from npespcn.commands import evaluate, explain, one_line, train, upscale
+from npespcn.commands import evaluate, explain, export, one_line, train, upscale
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.simplefilter("ignore", RuntimeWarning)  # overflow: `fit` says what it means
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata; it names no file
+            logging.getLogger("PIL").addHandler(logging.NullHandler())
             warnings.showwarning = _warn  # type: ignore[assignment]  # ignores what it is not told
             failed = options.run(options)
     except KeyboardInterrupt:
@@ -48,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_to(commands)
     evaluate.add_to(commands)
     explain.add_to(commands)
+    export.add_to(commands)
     return parser
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from npespcn.backend import Array
-from npespcn.files import atomic_write
+from npespcn.files import atomic_write, check_file
+from npespcn.guards import check_bomb, picture_formats
 
 # --- files ---------------------------------------------------------------------------------------
 
@@ -22,6 +23,7 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
 }
+_AS_IF_ENLARGED = 5  # times, for training and evaluation need some 100 bytes for a pixel
 
 
 def open_image(path: str | os.PathLike[str]) -> Image.Image:
@@ -32,10 +34,12 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
     OSError
         If the file cannot be opened: missing, a folder, no permission.
     ValueError
-        If it is no picture that Pillow can read, or is cut short.
+        If it is no picture that Pillow can read, is cut short, or is a decompression bomb.
     """
+    check_file(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=picture_formats()) as image:
+            check_bomb(image, _AS_IF_ENLARGED)
             return ImageOps.exif_transpose(image)  # reads every pixel
     except Exception as error:  # a broken file can raise almost anything in Pillow's decoders
         if isinstance(error, OSError) and error.errno is not None:

@@ -16,7 +16,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from npespcn.backend import Array, array_module, to_device, to_host
+from npespcn.backend import (
+    Array,
+    along_memory,
+    array_module,
+    check_device,
+    to_device,
+    to_host,
+)
 from npespcn.conv import (
     conv2d_bias_gradient,
     conv2d_forward,
@@ -73,6 +80,7 @@ class Layer:
 
     def to(self: AnyLayer, device: str) -> AnyLayer:
         """Move the parameters to ``"gpu"`` or ``"cpu"``, drop the gradients; return the layer."""
+        check_device(device)
         self.params = {name: to_device(value, device) for name, value in self.params.items()}
         self.grads, self._kept = {}, None
         return self
@@ -220,26 +228,29 @@ class Tanh(Layer):
     """y = tanh(x), elementwise; dx = dy * (1 - y*y)."""
 
     def forward(self, x: Array) -> Array:
-        self._kept = y = array_module(x).tanh(x)
+        self._kept = y = along_memory(array_module(x).tanh, x)
         return y
 
     def backward(self, dy: Array) -> Array:
-        y = self._recall()
-        dx = y * y  # one new array, and the rest in place: the passes over memory are the cost
-        array_module(y).subtract(1, dx, out=dx)
-        dx *= dy
-        return dx
+        return along_memory(_through_tanh, self._recall(), dy)
+
+
+def _through_tanh(y: Array, dy: Array) -> Array:
+    dx = y * y  # one new array, and the rest in place: the passes over memory are the cost
+    array_module(y).subtract(1, dx, out=dx)
+    dx *= dy
+    return dx
 
 
 class ReLU(Layer):
     """y = max(x, 0), elementwise; dx = dy where x > 0, and 0 elsewhere, at x = 0 too."""
 
     def forward(self, x: Array) -> Array:
-        self._kept = y = array_module(x).maximum(x, 0)
+        self._kept = y = along_memory(lambda x: array_module(x).maximum(x, 0), x)
         return y
 
     def backward(self, dy: Array) -> Array:
-        return dy * (self._recall() > 0)
+        return along_memory(lambda y, dy: dy * (y > 0), self._recall(), dy)
 
 
 class Sigmoid(Layer):
@@ -249,12 +260,11 @@ class Sigmoid(Layer):
     """
 
     def forward(self, x: Array) -> Array:
-        self._kept = y = 0.5 * (1 + array_module(x).tanh(0.5 * x))
+        self._kept = y = along_memory(lambda x: 0.5 * (1 + array_module(x).tanh(0.5 * x)), x)
         return y
 
     def backward(self, dy: Array) -> Array:
-        y = self._recall()
-        return dy * (y * (1 - y))
+        return along_memory(lambda y, dy: dy * (y * (1 - y)), self._recall(), dy)
 
 
 class PixelShuffle(Layer):

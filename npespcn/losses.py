@@ -69,5 +69,5 @@ def _difference(name: str, prediction: Array, target: Array) -> Array:
         )
     if prediction.dtype.kind != "f":
         raise TypeError(f"{name}: prediction must be floating-point, got {prediction.dtype}")
-    difference: Array = prediction - target.astype(prediction.dtype)
+    difference: Array = prediction - target.astype(prediction.dtype, copy=False)
     return difference

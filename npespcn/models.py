@@ -13,12 +13,13 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from npespcn import __version__
-from npespcn.backend import Array, array_module, to_device
+from npespcn.backend import Array, array_module, device_of, to_device
 from npespcn.conv import conv2d_forward
 from npespcn.convshape import Pads, check_picture, whole_number
-from npespcn.files import atomic_write
+from npespcn.files import atomic_write, check_file
 from npespcn.initializers import Initializer, he, icnr, paper, xavier
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
+from npespcn.tensorfile import read_tensors
 from npespcn.threads import parallel_map
 
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
@@ -26,6 +27,7 @@ INITIALIZERS: dict[str, Initializer] = {"xavier": xavier, "he": he, "paper": pap
 PADDINGS = ("same", "valid", "edge")
 PRETRAINED = (2, 3, 4)
 _TILE = (96, 160)  # LR rows and columns that `predict` takes through the network at a time
+_TILE_ON_GPU = (1024, 1024)
 
 Span: TypeAlias = tuple[int, int]
 AnyNetwork = TypeVar("AnyNetwork", bound="Network")
@@ -52,11 +54,12 @@ class Network(Sequential):
     def predict(self, x: Array) -> Array:
         """Return what `forward` returns, in little memory and on all cores: (N, C, H, W) -> larger.
 
-        The picture goes through all layers in tiles, each on a thread of its own. A tile begins
-        with the `halo` of pixels around it that its output depends on, so the tiles fit together
-        without a seam, and no feature map of the whole picture ever exists. A network with
-        ``padding="edge"`` repeats the picture's edge here, so that the output is `scale` times the
-        input (its `forward` does not pad).
+        The picture goes through all layers in tiles: small ones on the CPU, each on a thread of its
+        own, and on a GPU a few large ones in turn. A tile begins with the `halo` of pixels around
+        it that its output depends on, so the tiles fit together without a seam, and a large
+        picture's feature maps never exist as a whole. A network with ``padding="edge"`` repeats the
+        picture's edge here, so that the output is `scale` times the input (its `forward` does not
+        pad).
 
         Raises
         ------
@@ -88,16 +91,18 @@ class Network(Sequential):
             top, bottom, left, right = (s * (edge - lost) for edge in (top, bottom, left, right))
             y[i : i + 1, :, top:bottom, left:right] = y_tile
 
-        about = _TILE if xp is np else (h, w)
-        parallel_map(
-            run,
-            [
-                (i, rows, columns)
-                for i in range(n)
-                for rows in cut(lost, h - lost, about[0])
-                for columns in cut(lost, w - lost, about[1])
-            ],
-        )
+        about = _TILE if xp is np else _TILE_ON_GPU
+        tiles = [
+            (i, rows, columns)
+            for i in range(n)
+            for rows in cut(lost, h - lost, about[0])
+            for columns in cut(lost, w - lost, about[1])
+        ]
+        if xp is np:
+            parallel_map(run, tiles)
+        else:  # whose kernels queue up by themselves; and a thread has a device of its own
+            for tile in tiles:
+                run(tile)
         return y
 
     def _with_edge(self, x: Array) -> Array:
@@ -141,6 +146,11 @@ class Network(Sequential):
             part = part[:, :, top : height - bottom, left : width - right]
         return part
 
+    def about(self) -> str:
+        """Return what `load` must know to make this network, as JSON."""
+        about = {"network": type(self).__name__, "options": self.options, "npespcn": __version__}
+        return json.dumps(about)
+
     def save(self, path: str | os.PathLike[str], extra: Mapping[str, Array] | None = None) -> None:
         """Write the weights and the options to an ``.npz`` file, whole or not at all.
 
@@ -151,9 +161,8 @@ class Network(Sequential):
         extra : mapping of str to array, optional
             More to keep in the file (a checkpoint's state), which `load` passes over.
         """
-        about = {"network": type(self).__name__, "options": self.options, "npespcn": __version__}
         arrays = {f"weights/{name}": value for name, value in self.state_dict().items()}
-        arrays |= {"about": np.array(json.dumps(about))}
+        arrays |= {"about": np.array(self.about())}
         for name, value in (extra or {}).items():
             array = np.asarray(value)
             taken = name in arrays or name in ("file", "allow_pickle")  # savez's own arguments
@@ -169,7 +178,8 @@ class Network(Sequential):
     def load(cls: type[AnyNetwork], path: str | os.PathLike[str]) -> AnyNetwork:
         """Read a network that `save` wrote, with the options that it was made with.
 
-        Nothing in the file is executed: arrays only, never a pickle.
+        Or one that `npespcn.export` wrote, if the file's name ends in ``.safetensors``. Nothing in
+        the file is executed: arrays only, never a pickle.
 
         Raises
         ------
@@ -178,15 +188,19 @@ class Network(Sequential):
         ValueError
             If it is no such file; the message says in what.
         """
-        arrays = read_npz(path)
+        words: Mapping[str, Any]
+        if Path(path).suffix.lower() == ".safetensors":
+            own, words = read_tensors(path)
+        else:
+            words, prefix = read_npz(path), "weights/"
+            own = {key[len(prefix) :]: v for key, v in words.items() if key.startswith(prefix)}
         try:
-            about = json.loads(str(arrays.pop("about")))
+            about = json.loads(str(words["about"]))
             name, options = about["network"], about["options"]
             if name != cls.__name__:
                 raise ValueError(f"it holds a network of class {name!r}")
+            _check_claim(dict(options), own)
             model = cls(**options)
-            prefix = "weights/"
-            own = {key[len(prefix) :]: v for key, v in arrays.items() if key.startswith(prefix)}
             model.load_state_dict(own)
         except (KeyError, TypeError, ValueError, MemoryError, RecursionError) as error:
             reason = f"it has no {error}" if isinstance(error, KeyError) else error
@@ -350,7 +364,7 @@ def as_input(model: Network, x: Array) -> Array:
     """Return x where the model's parameters are, in their dtype."""
     param = next(iter(model.params.values()))
     x = x.astype(param.dtype, copy=False)
-    return to_device(x, "cpu" if array_module(param) is np else "gpu")
+    return to_device(x, device_of(param))
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
@@ -363,6 +377,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     ValueError
         If it is no ``.npz`` file, is damaged, or holds something else than plain arrays.
     """
+    check_file(path)
     with Path(path).open("rb") as file:
         try:
             arrays = np.load(file, allow_pickle=False)
@@ -408,6 +423,15 @@ def with_halo(start: int, stop: int, size: int, halo: int) -> tuple[slice, Span]
     """Return start..stop with a halo, as far as 0..size goes, and what of the halo is missing."""
     missing = (max(0, halo - start), max(0, stop + halo - size))
     return slice(max(0, start - halo), min(size, stop + halo)), missing
+
+
+def _check_claim(options: dict[str, Any], weights: Mapping[str, Array]) -> None:
+    """Refuse options that ask for a far larger network than the weights are of."""
+    c = whole_number("channels", options.get("channels", 1), 1)
+    r = whole_number("scale", options.get("scale", 1), 1)
+    held = sum(value.size for value in weights.values())
+    if c * (1600 + 288 * r * r) > max(held, 100_000):  # no network here has fewer weights
+        raise ValueError("its options ask for more weights than it holds")
 
 
 def _check_option(name: str, value: Any, allowed: Any) -> None:

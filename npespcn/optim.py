@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from npespcn.backend import Array, array_module, to_device, to_host
+from npespcn.backend import Array, array_module, device_of, to_device, to_host
 from npespcn.convshape import whole_number
 from npespcn.layers import Layer
 from npespcn.threads import one_blas_thread
@@ -101,8 +101,7 @@ class Optimizer:
             name, _, key = entry.rpartition("/")
             if name not in state:
                 raise ValueError(f"load_state_dict: {entry!r} belongs to no parameter of the model")
-            on_device = array_module(self.model.params[name]).__name__ == "cupy"
-            state[name][key] = to_device(value, "gpu" if on_device else "cpu").copy()
+            state[name][key] = to_device(value, device_of(self.model.params[name])).copy()
         self.state, self.steps = state, steps
 
     def _factor(self, name: str) -> float:
@@ -297,7 +296,9 @@ class Plateau:
 
 def _running_mean(state: dict[str, Array], key: str, value: Array, beta: float) -> Array:
     """Update ``state[key]``, a running mean that starts at 0, in place."""
-    mean = state.setdefault(key, array_module(value).zeros_like(value))
+    if key not in state:
+        state[key] = array_module(value).zeros_like(value)
+    mean = state[key]
     mean *= beta
     mean += (1 - beta) * value
     return mean

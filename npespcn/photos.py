@@ -13,6 +13,8 @@ from typing import Any
 
 from PIL import Image
 
+from npespcn.files import check_file
+from npespcn.guards import NEVER_READ, check_bomb, picture_formats
 from npespcn.images import write_image
 from npespcn.plainmodes import (
     QUARTER_TURNS,
@@ -28,13 +30,12 @@ PAGED = ("TIFF",)  # and in place. Elsewhere further frames are previews, layers
 _WITHOUT_ALPHA = ("JPEG", "BMP", "DIB", "PPM", "PCX", "EPS", "PDF", "MPO")
 _WITH_16_BITS = ("PNG", "TIFF", "PPM", "JPEG2000")
 _OF_FIXED_SIZES = ("ICO", "ICNS")  # Pillow would resize the picture to one of theirs
-_NEVER_READ = ("BUFR", "GRIB", "HDF5", "PALM", "PDF")  # known to Pillow by name alone
 
 
 def is_photo(path: str | os.PathLike[str]) -> bool:
     """Return whether the name ends as that of a picture that can be read."""
     image_format = _format(path)
-    return image_format != "" and image_format not in _NEVER_READ
+    return image_format != "" and image_format not in NEVER_READ
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -61,10 +62,12 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
     OSError
         If the file cannot be opened: missing, a folder, no permission.
     ValueError
-        If it is no picture that Pillow can read, or too large a one (a decompression bomb).
+        If it is no picture that Pillow can read, or too large a one (a decompression bomb); or a
+        pipe or a device.
     """
+    check_file(path)
     with reading(path):
-        return Image.open(path)
+        return Image.open(path, formats=picture_formats())
 
 
 def frame_count(image: Image.Image) -> int:
@@ -80,12 +83,28 @@ def loops(image: Image.Image) -> int:
     return loop or 0
 
 
-def plain_frames(image: Image.Image) -> Iterator[Image.Image]:
-    """Yield every frame or page as `to_plain_mode` gives it, with its ``duration`` in ``info``."""
-    for i in _frames(image):
+def plain_frames(image: Image.Image, scale: int = 1) -> Iterator[Image.Image]:
+    """Yield every frame or page as `to_plain_mode` gives it, with its ``duration`` in ``info``.
+
+    Raises
+    ------
+    ValueError
+        If the file is broken; or a decompression bomb, all frames being kept `scale` times larger.
+    """
+    frames, taken = _frames(image), 0
+    for i in frames if image.format in PAGED else ():  # each of a size of its own
         with reading(name_of(image)):
             image.seek(i)
+            taken = check_bomb(image, scale, taken=taken)
+    count = 1 if image.format in PAGED else len(frames)
+    for i in frames:
+        with reading(name_of(image)):
+            if image.format in ANIMATED + PAGED:  # a first layer may have another number than 0
+                image.seek(i)
+            check_bomb(image, scale, count)
         frame = to_plain_mode(image)
+        with reading(name_of(image)):
+            check_bomb(image, scale, count)  # a picture inside, as in an icon, had another size
         if "duration" in image.info:  # in some formats only now, when the pixels are read
             frame.info["duration"] = image.info["duration"]
         yield frame
@@ -94,6 +113,7 @@ def plain_frames(image: Image.Image) -> Iterator[Image.Image]:
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Return the width and height that a picture file has in a plain mode."""
     with open_photo(path) as image, reading(path):
+        check_bomb(image)
         image.load()
         return image.size[::-1] if orientation(image) in QUARTER_TURNS else image.size
 
@@ -106,8 +126,11 @@ def is_whole(path: str | os.PathLike[str], size: tuple[int, int]) -> bool:
     OSError, ValueError
         If that cannot be done.
     """
+    check_file(path)
     # Not Image.open: a camera's picture, enlarged, is as large as what it calls a bomb.
     with reading(path), open(path, "rb") as file:
+        if not is_photo(path):
+            raise ValueError("it is in a format that is not read")
         image = Image.OPEN[_format(path)][0](file, os.fspath(path))
         if image.size != size:
             return False

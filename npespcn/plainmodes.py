@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from npespcn.backend import Array
+from npespcn.guards import check_bomb
 
 ORIENTATION = 0x0112  # the EXIF tag
 QUARTER_TURNS = (5, 6, 7, 8)  # its values that swap width and height
@@ -57,6 +58,7 @@ def to_plain_mode(image: Image.Image) -> Image.Image:
     with reading(name):
         turn_of_tiff = getattr(image, "tag_v2", {}).get(ORIENTATION)
         image.load()  # and forget that tag, once it is applied
+        check_bomb(image)
         turn = orientation(image)
         info: dict[str | tuple[int, int], Any] = {}
         if (dpi := _resolution(image)) is not None:
@@ -93,7 +95,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
             raise
         name, reason = os.fspath(path), str(error)
         if isinstance(error, UnidentifiedImageError):
-            reason = "it is in no format that Pillow knows"
+            reason = "it is in no format that is read"
         raise ValueError(f"{name}: cannot be read as a picture: {reason}") from error
 
 

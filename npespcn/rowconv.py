@@ -21,6 +21,10 @@ one image, or row, into the next are computed too, and dropped.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from npespcn.backend import Array, array_module, strided_view
 from npespcn.convshape import Pads, blocks, common_dtype, out_size
 
@@ -43,7 +47,7 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
         y_block = y[images, rows]  # (n, h, w, out_channels)
         tall = TallPicture(x[images], rows, out_w, k, pads)
         products = xp.empty((len(tall.pixels) - (k - 1), k * out_channels), dtype)
-        xp.matmul(phases(tall.pixels, k), taps, out=by_phase(products, k))
+        xp.matmul(phases(tall.pixels, k), taps, out=by_phase(products, phase_count(xp, k)))
         products = products.reshape(-1, k, out_channels)  # (pixels, k rows, out_channels)
         terms = [tall.of_images(products[:, i], rows_down=i) for i in range(k)]
         if bias is not None:
@@ -70,7 +74,7 @@ def weight_gradient(dy: Array, x: Array, k: int, pads: Pads) -> Array:
             tall.of_images(dproducts[:, i], rows_down=i)[...] = dy_last[images, rows]
         dproducts = dproducts.reshape(-1, k * out_channels)  # (pixels, k*out_channels)
         patches = phases(tall.pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
-        dtaps += xp.matmul(patches, by_phase(dproducts, k)).sum(axis=0)
+        dtaps += xp.matmul(patches, by_phase(dproducts, phase_count(xp, k))).sum(axis=0)
     return dtaps.reshape(k, in_channels, k, out_channels).transpose(3, 1, 2, 0)
 
 
@@ -121,16 +125,29 @@ class TallPicture:
         return by_image[:, :h, :w]
 
 
+def phase_count(xp: Any, k: int) -> int:
+    """Return k, or 1 on a GPU, where CuPy copies patches that overlap, or lie apart, all the same.
+
+    One large product then does better than k, which would have to be put together again.
+    """
+    return k if xp is np else 1
+
+
 def phases(pixels: Array, k: int) -> Array:
-    """View (pixels + k - 1, C) as its k phases of patches along a row: (k, pixels/k, k*C)."""
+    """View (pixels + k - 1, C) as its k phases of patches along a row: (k, pixels/k, k*C).
+
+    Or as one, see `phase_count`: (1, pixels, k*C).
+    """
     step, one = pixels.strides
-    shape = (k, len(pixels) // k, k * pixels.shape[1])
-    return strided_view(pixels, shape, (step, k * step, one))
+    count = phase_count(array_module(pixels), k)
+    shape = (count, (len(pixels) - k + 1) // count, k * pixels.shape[1])
+    return strided_view(pixels, shape, (step, count * step, one))
 
 
-def by_phase(products: Array, k: int) -> Array:
-    """View (pixels, columns) as the k phases that its pixels belong to: (k, pixels/k, columns)."""
-    return products.reshape(-1, k, products.shape[1]).transpose(1, 0, 2)
+def by_phase(products: Array, count: int) -> Array:
+    """View (..., pixels, columns) by phase of the pixel: (..., count, pixels/count, columns)."""
+    *lead, _, columns = products.shape
+    return products.reshape(*lead, -1, count, columns).swapaxes(-3, -2)
 
 
 def add_up(terms: list[Array], y: Array) -> None:

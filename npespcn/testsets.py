@@ -17,6 +17,8 @@ from PIL import Image
 
 from npespcn.convshape import whole_number
 from npespcn.data import natural_key
+from npespcn.files import check_file
+from npespcn.guards import NEVER_READ, picture_formats
 
 DEFAULT_SCALE = 3
 
@@ -184,13 +186,14 @@ def _only_scale(found: dict[int | None, _Files]) -> int | None:
 
 def _size(path: Path) -> list[int]:
     """Return the sides of a picture, from its file's first bytes; however it is turned."""
-    with Image.open(path) as image:
+    check_file(path)
+    with Image.open(path, formats=picture_formats()) as image:
         return sorted(image.size)
 
 
 def _pictures(files: list[Path]) -> list[Path]:
     formats = Image.registered_extensions()
-    pictures = [path for path in files if formats.get(path.suffix.lower()) in Image.OPEN]
+    pictures = [p for p in files if formats.get(p.suffix.lower(), NEVER_READ[0]) not in NEVER_READ]
     for path in files:
         if path not in pictures:
             words = f"skipped {path}: {path.suffix!r} is not the suffix of a picture format"

@@ -5,33 +5,28 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from tqdm import tqdm
 
 from npespcn.backend import Array, array_module, to_host
 from npespcn.centring import centred
 from npespcn.checkpoints import RunFolder
 from npespcn.convshape import whole_number
+from npespcn.distributed import Alone
 from npespcn.evaluation import inside, to_8_bits
 from npespcn.images import upscale_bicubic
 from npespcn.losses import mse
 from npespcn.metrics import psnr
 from npespcn.models import Network, as_input
 from npespcn.optim import SOAP, Optimizer, Plateau, Schedule
+from npespcn.progress import COLUMNS, ROW_EVERY, History, Report, catch_signals
 
-History: TypeAlias = dict[str, list[float]]
-"""Columns: step, lr, loss (mean since the last row), val_psnr in dB (NaN where not measured)."""
 Loss: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
 
-COLUMNS = ("step", "lr", "loss", "val_psnr")
-ROW_EVERY = 10  # steps that one row of the history averages
 SAVE_EVERY_STEPS, SAVE_EVERY_SECONDS = 100, 5.0
 
 
@@ -68,10 +63,13 @@ def fit(
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = False,
+    ranks: Alone | None = None,
 ) -> History:
     """Train `model` in place; return its history.
 
     Repeatable: the same arguments give the same bits on the same machine, on any number of threads.
+    On several ranks (`npespcn.distributed`), where all call this with the same arguments, the steps
+    are those of one process with the same batches, to rounding.
 
     Parameters
     ----------
@@ -85,7 +83,7 @@ def fit(
         The step to end at; a resumed run counts on from where it stopped. It may be another number
         than before where that leaves the schedule as it was.
     batch_size, patch_size : int
-        Patches in a batch, and their side in LR pixels.
+        Patches in a batch, of all ranks together, and their side in LR pixels.
     schedule : callable, optional
         Factor on the learning rate at a step: `npespcn.optim.cosine`, `step_decay` or `Plateau`
         (which observes the mean loss of each row of the history). Without it the rate is constant.
@@ -109,6 +107,9 @@ def fit(
         that was never stopped.
     progress : bool
         Whether to report on stderr: a bar on a terminal, plain lines elsewhere.
+    ranks : Ranks, optional
+        As `npespcn.distributed.world` gives them. Rank 0 validates, saves and reports, and its
+        weights and checkpoint are where all begin.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def fit(
     DivergedError
         If the loss is no longer a number. The last good checkpoint stays.
     KeyboardInterrupt
-        On Ctrl-C (or SIGTERM) while training into `out`: after the current step, and saved.
+        On Ctrl-C (or SIGTERM) on any rank while training into `out`: after the current step, and
+        saved.
     """
     whole_number("fit: steps", steps, 1)
     whole_number("fit: batch_size", batch_size, 1)
@@ -129,7 +131,8 @@ def fit(
             f"fit: validate_every must be a multiple of {ROW_EVERY}, got {validate_every}"
         )
     optimizer = optimizer or SOAP(model)
-    run = _Run(model, data, optimizer, schedule, loss, validation, centre, seed)
+    ranks = ranks or Alone()
+    run = _Run(model, data, optimizer, schedule, loss, validation, centre, seed, ranks)
     settings = {
         "batch_size": batch_size,
         "patch_size": patch_size,
@@ -148,25 +151,46 @@ def fit(
         settings |= _numbers(schedule, *schedule.state_dict())
     with contextlib.ExitStack() as stack:
         stack.callback(setattr, optimizer, "lr", optimizer.lr)
-        folder = None if out is None else stack.enter_context(RunFolder(out, resume))
-        stopped = threading.Event() if folder is None else stack.enter_context(_catch_signals())
-        if folder is not None and resume and folder.has_checkpoint():
-            run.load(*folder.load(model, settings))
-        report = stack.enter_context(_Report(run, steps, batch_size, progress))
+        folder: RunFolder | None = None  # rank 0's alone
+
+        def open_folder() -> Any:
+            nonlocal folder
+            if out is None:
+                return None
+            folder = stack.enter_context(RunFolder(out, resume))
+            return folder.load(model, settings) if resume and folder.has_checkpoint() else None
+
+        def save_best() -> None:
+            if folder is not None:
+                folder.save_best(model)
+
+        def save() -> None:
+            if folder is not None:
+                folder.save(model, optimizer.state_dict(), run.state(), settings, run.history)
+
+        saved = ranks.first(open_folder)
+        model.load_state_dict(ranks.first(model.state_dict))
+        if saved is not None:
+            run.load(*saved)
+        stopped = threading.Event() if out is None else stack.enter_context(catch_signals())
+        wanted = progress and ranks.rank == 0
+        report = stack.enter_context(Report(run.history, run.step, steps, wanted, loss is mse))
         saved_at = time.monotonic()
+
+        def wishes() -> tuple[bool, bool]:
+            return stopped.is_set(), time.monotonic() - saved_at >= SAVE_EVERY_SECONDS
+
         while run.step < steps:
-            run.one_step(batch_size, patch_size)
+            stop, late = run.one_step(batch_size, patch_size, wishes)
             last = run.step == steps
             if run.step % ROW_EVERY == 0 or last:
                 is_best = run.add_row(last or run.step % validate_every == 0)
-                if is_best and folder is not None:
-                    folder.save_best(model)
-            report.update()
-            stop = stopped.is_set()  # asked once: what comes after it must find this step saved
-            late = time.monotonic() - saved_at >= SAVE_EVERY_SECONDS
-            if folder is not None and (stop or late or last or run.step % SAVE_EVERY_STEPS == 0):
+                if is_best:
+                    ranks.first(save_best)
+            report.update(run.step)
+            if out is not None and (stop or late or last or run.step % SAVE_EVERY_STEPS == 0):
                 run.check_finite()
-                folder.save(model, optimizer.state_dict(), run.state(), settings, run.history)
+                ranks.first(save)
                 saved_at = time.monotonic()
             if stop:
                 raise KeyboardInterrupt
@@ -209,7 +233,9 @@ class _Run:
         validation: Sequence[tuple[Array, Array]],
         centre: float,
         seed: int,
+        ranks: Alone,
     ) -> None:
+        self.ranks = ranks
         self.model, self.data, self.optimizer, self.loss = model, data, optimizer, loss
         self.schedule, self.validation = schedule or (lambda step: 1.0), validation
         self.centre, self.rng = centre, np.random.default_rng(seed)
@@ -218,13 +244,18 @@ class _Run:
         self.losses: list[Array] = []  # of the steps since the last row, wherever they are
         self.history: History = {name: [] for name in COLUMNS}
 
-    def one_step(self, batch_size: int, patch_size: int) -> None:
-        """Do the heart of it: batch, forward, loss, backward, step."""
+    def one_step(
+        self, batch_size: int, patch_size: int, wishes: Callable[[], tuple[bool, ...]]
+    ) -> tuple[bool, ...]:
+        """Do the heart of it: batch, forward, loss, backward, step; return the wishes granted."""
         lr_patch, hr_patch = self.data.batch(self.rng, batch_size, patch_size)
-        x, target = as_input(self.model, lr_patch), as_input(self.model, hr_patch)
+        mine = self.ranks.part(len(lr_patch))
+        x, target = as_input(self.model, lr_patch[mine]), as_input(self.model, hr_patch[mine])
         y = self.model.forward(x)
         value, dy = self.loss(y, inside(target, y.shape))
         self.model.backward_params(dy)
+        weight = len(x) / len(lr_patch)
+        value, granted = self.ranks.mean(self.model.grads, value, weight, wishes())
         self.optimizer.lr = self.base_lr * self.schedule(self.step)
         try:
             with centred(self.model, self.centre):
@@ -233,6 +264,7 @@ class _Run:
             raise self._diverged("a gradient is not finite") from error
         self.losses.append(value)
         self.step += 1
+        return granted
 
     def add_row(self, with_validation: bool) -> bool:
         """Add a row to the history; return whether its validation is the best so far."""
@@ -247,7 +279,9 @@ class _Run:
             if isinstance(self.schedule, Plateau):
                 self.schedule.observe(mean)
         measure = with_validation and self.validation
-        score = validate(self.model, self.validation) if measure else math.nan
+        score = math.nan
+        if measure:
+            score = self.ranks.first(lambda: validate(self.model, self.validation))
         row = (self.step, self.optimizer.lr, mean, score)
         for name, value in zip(COLUMNS, row, strict=True):
             self.history[name].append(value)
@@ -312,73 +346,6 @@ class _Run:
             )
         self.optimizer.load_state_dict(optimizer_state, self.step)
         self.data.seek(self.step)
-
-
-class _Report:
-    """Progress on stderr: loss, PSNR and speed; a bar on a terminal, else a line now and then."""
-
-    def __init__(self, run: _Run, steps: int, batch_size: int, wanted: bool) -> None:
-        self.run, self.batch_size, self.wanted = run, batch_size, wanted
-        self.bar = tqdm(
-            total=steps,
-            initial=run.step,
-            unit="step",
-            disable=not (wanted and sys.stderr.isatty()),
-            dynamic_ncols=True,
-        )
-        self.first_step, self.started = run.step, time.perf_counter()
-        self.line_every = max(ROW_EVERY, steps // 20 // ROW_EVERY * ROW_EVERY)
-
-    def __enter__(self) -> _Report:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def update(self) -> None:
-        """Say how the run stands, after a step."""
-        step = self.run.step
-        self.bar.update(1)
-        if not self.wanted or not (step % ROW_EVERY == 0 or step == self.bar.total):
-            return
-        loss = self.run.history["loss"][-1]
-        words = f"loss {loss:.2e}"
-        measured = [value for value in self.run.history["val_psnr"] if value == value]
-        if measured:
-            words += f", PSNR {measured[-1]:.2f} dB"
-        elif self.run.loss is mse and loss > 0:  # until the first validation
-            words += f", PSNR {-10 * math.log10(loss):.2f} dB on patches"
-        self.bar.set_postfix_str(words, refresh=False)
-        if self.bar.disable and (step % self.line_every == 0 or step == self.bar.total):
-            speed = (step - self.first_step) / (time.perf_counter() - self.started)
-            print(f"step {step}/{self.bar.total}: {words}, {speed:.1f} steps/s", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _catch_signals() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into an event, so that no step is torn."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # only the main thread may handle signals
-        return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # nohup and "&" have them ignored, and that is meant; None is a handler that is not Python's.
-    before = {
-        n: handler for n, handler in handlers.items() if handler not in (signal.SIG_IGN, None)
-    }
-
-    def stop(number: int, frame: object) -> None:
-        event.set()
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _name(thing: Any) -> str:

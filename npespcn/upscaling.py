@@ -22,10 +22,11 @@ from PIL import Image
 
 from npespcn.backend import Array, array_module, to_host
 from npespcn.convshape import Pads, whole_number
+from npespcn.guards import check_bomb
 from npespcn.images import rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
 from npespcn.models import ESPCN, Span, as_input, cut, with_halo
 from npespcn.photos import open_photo
-from npespcn.plainmodes import to_plain_mode
+from npespcn.plainmodes import reading, to_plain_mode
 from npespcn.threads import parallel_map
 
 Progress = Callable[[int, int], object]
@@ -91,6 +92,8 @@ def upscale(
         )
     if isinstance(image, (str, os.PathLike)):
         with open_photo(image) as opened:
+            with reading(image):
+                check_bomb(opened, model.scale)
             plain = to_plain_mode(opened)
     elif isinstance(image, Image.Image):
         plain = to_plain_mode(image)

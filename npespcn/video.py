@@ -17,7 +17,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import Any
 
-from npespcn.files import atomic_write
+from npespcn.files import atomic_write, check_file
 from npespcn.models import Network
 from npespcn.videoframes import FrameEnlarger, fraction, problem, upright_size, warn, when
 
@@ -193,6 +193,7 @@ def _told(av: Any, verb: str, name: str) -> Iterator[None]:
 @contextmanager
 def _open(av: Any, name: str) -> Iterator[Any]:
     """Open the file for reading: a file, whatever address its name looks like."""
+    check_file(name)
     if _bytes_missing(name):  # an OSError if there is no such file
         raise problem(f"{name} is cut short: its end is missing")
     old = int(av.__version__.partition(".")[0]) < 19  # later ones do that by themselves

@@ -20,11 +20,14 @@ where small images lie in one tall picture, those may be of two images.
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 
 from npespcn.backend import Array, array_module, strided_view
 from npespcn.convshape import Pads, blocks, common_dtype, out_size
-from npespcn.rowconv import TallPicture, add_up
+from npespcn.rowconv import TallPicture, add_up, by_phase, phase_count
 
 TAPS = np.array(
     [
@@ -69,7 +72,8 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
     out_h, out_w = out_size("conv2d_forward", x.shape[2:], K, 1, pads)
     dtype = common_dtype(x, weight, bias)
     by_row = weight.transpose(2, 3, 1, 0).reshape(K, -1)  # (3 rows, 3 columns * in * out)
-    taps = (xp.asarray(TAPS, dtype) @ by_row).reshape(POINTS, 1, K * in_channels, out_channels)
+    taps = (_on_device(x, "TAPS", dtype) @ by_row).reshape(POINTS, 1, -1, out_channels)
+    count = phase_count(xp, K)
     y = xp.empty((len(x), out_h, out_w, out_channels), dtype)
     for images, rows in blocks(xp, len(x), out_h, out_w):
         y_block = y[images, rows]
@@ -80,12 +84,12 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
         step, one = flat.strides
         patches = strided_view(  # by phase, as in `npespcn.rowconv`
             flat,
-            (POINTS, K, pixels // K, K * in_channels),
-            (pixels * step, step, K * step, one),
+            (POINTS, count, pixels // count, K * in_channels),
+            (pixels * step, step, count * step, one),
         )
-        by_phase = products.reshape(POINTS, pixels // K, K, out_channels).swapaxes(1, 2)
-        xp.matmul(patches, taps, out=by_phase)
-        four_rows = xp.matmul(xp.asarray(BACK, dtype), _by_group(products, tall))
+        xp.matmul(patches, taps, out=by_phase(products, count))
+        four_rows = xp.empty((tall.rows // STEP, STEP, tall.pitch * out_channels), dtype)
+        _combine(_on_device(x, "BACK", dtype), _by_group(products, tall), four_rows)
         terms = [tall.of_images(four_rows.reshape(-1, out_channels))]
         if bias is not None:
             terms.append(bias)
@@ -109,13 +113,16 @@ def weight_gradient(dy: Array, x: Array, pads: Pads) -> Array:
         four_rows = four_rows.reshape(tall.rows // STEP, STEP, -1)  # (groups, 4, pitch*out)
         dproducts = xp.empty((POINTS, pixels, out_channels), dtype)
         dproducts[:, tall.rows // STEP * tall.pitch :] = 0
-        xp.matmul(xp.asarray(BACK.T, dtype), four_rows, out=_by_group(dproducts, tall))
+        _combine(_on_device(x, "BACK", dtype).T, four_rows, _by_group(dproducts, tall))
         step, one = flat.strides
-        columns = strided_view(  # what each of the kernel's columns meets: (6, 3, C, pixels)
-            flat, (POINTS, K, in_channels, pixels), (pixels * step, step, one, step)
+        count = phase_count(xp, K)  # what each of the kernel's columns meets: (6, 3, C, pixels)
+        columns = strided_view(
+            flat,
+            (POINTS, count, K * in_channels // count, pixels),
+            (pixels * step, step, one, step),
         )
-        dtaps += xp.matmul(columns, dproducts[:, None])
-    by_row = xp.asarray(TAPS.T, dtype) @ dtaps.reshape(POINTS, -1)  # (3, 3*in*out)
+        dtaps += xp.matmul(columns, dproducts[:, None]).reshape(dtaps.shape)
+    by_row = _on_device(x, "TAPS", dtype).T @ dtaps.reshape(POINTS, -1)  # (3, 3*in*out)
     return by_row.reshape(K, K, in_channels, out_channels).transpose(3, 2, 0, 1)
 
 
@@ -136,7 +143,7 @@ def _at_points(tall: TallPicture, dtype: np.dtype[np.generic]) -> Array:
     flat[POINTS * rounded :] = 0  # so far reach the last patches
     values = flat[: POINTS * rounded].reshape(POINTS, rounded, c)
     values[:, count:] = 0
-    xp.matmul(xp.asarray(ROWS, dtype), six_rows, out=_by_group(values, tall))
+    _combine(_on_device(tall.pixels, "ROWS", dtype), six_rows, _by_group(values, tall))
     return flat
 
 
@@ -145,3 +152,27 @@ def _by_group(values: Array, tall: TallPicture) -> Array:
     groups = tall.rows // STEP
     kept = values[:, : groups * tall.pitch]
     return kept.reshape(POINTS, groups, tall.pitch * values.shape[2]).swapaxes(0, 1)
+
+
+def _combine(matrix: Array, groups: Array, out: Array) -> None:
+    """Multiply each group of rows by a matrix: (m, k) and (groups, k, row) -> out (groups, m, row).
+
+    CuPy would look up where each group lies first; so on a GPU all groups are one product.
+    """
+    xp = array_module(groups)
+    if xp is np:
+        xp.matmul(matrix, groups, out=out)
+    else:
+        out.swapaxes(0, 1)[...] = xp.tensordot(matrix, groups, (1, 1))  # (m, groups, row)
+
+
+def _on_device(x: Array, name: str, dtype: np.dtype[np.generic]) -> Array:
+    """Return a matrix where x is; it goes there once, and stays."""
+    device = getattr(getattr(x, "device", None), "id", None)  # NumPy's device is but a word
+    return _matrix(array_module(x), device, name, dtype)
+
+
+@functools.cache
+def _matrix(xp: Any, device: int | None, name: str, dtype: np.dtype[np.generic]) -> Array:
+    matrix: Array = xp.asarray(globals()[name], dtype)
+    return matrix

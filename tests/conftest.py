@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,16 @@ def xp(request: pytest.FixtureRequest) -> Any:
     Make arrays on the host, hand them over with ``xp.asarray(x)``, read results with ``to_host``.
     """
     return require_gpu() if request.param == "cupy" else importlib.import_module(request.param)
+
+
+@pytest.fixture(params=["strict_cupy", pytest.param("cupy", marks=pytest.mark.gpu)])
+def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """CuPy where a device answers, or the stand-in in its place: ``to("gpu")`` leads there."""
+    if request.param == "cupy":
+        return require_gpu()
+    stand_in = importlib.import_module("strict_cupy")
+    monkeypatch.setitem(sys.modules, "cupy", stand_in)
+    return stand_in
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,12 +6,13 @@ import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from npespcn.backend import Array, to_device, to_host
+from npespcn.backend import Array, check_device, to_host
 
 
 def require_torch() -> Any:
@@ -22,14 +23,46 @@ def require_torch() -> Any:
 
 
 def require_gpu() -> Any:
-    """Return CuPy. Without a device the test is skipped, or fails if NPESPCN_REQUIRE_GPU=1."""
+    """Return CuPy. Without a device the test is skipped; NPESPCN_REQUIRE_GPU=1 ends all instead."""
     try:
-        to_device(np.zeros(1), "gpu")
+        check_device("gpu")
     except RuntimeError as error:
         if os.environ.get("NPESPCN_REQUIRE_GPU") == "1":
-            raise
+            pytest.exit(str(error), returncode=1)
         pytest.skip(str(error))
     return importlib.import_module("cupy")
+
+
+def fake_cupy(count: Any) -> ModuleType:
+    """Return a module that says of its devices what `count` is, or raises it."""
+
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    def get_device_count() -> int:
+        if isinstance(count, str):
+            raise CUDARuntimeError(count)
+        return int(count)
+
+    cupy = ModuleType("cupy")
+    runtime = SimpleNamespace(getDeviceCount=get_device_count, CUDARuntimeError=CUDARuntimeError)
+    cupy.cuda = SimpleNamespace(runtime=runtime)  # type: ignore[attr-defined]
+    return cupy
+
+
+NO_GPU = {
+    "no CuPy": (None, "no GPU: CuPy is not installed (pip install 'npespcn[gpu13]'"),
+    "no driver": (
+        fake_cupy("cudaErrorInsufficientDriver: CUDA driver version is insufficient"),
+        "no GPU: the NVIDIA driver is missing or too old for this CuPy",
+    ),
+    "no device": (
+        fake_cupy("cudaErrorNoDevice: no CUDA-capable device is detected"),
+        "no GPU: the driver finds no CUDA device; check nvidia-smi",
+    ),
+    "none visible": (fake_cupy(0), "no GPU: the driver finds no CUDA device; check nvidia-smi"),
+}
+"""What can be in CuPy's place in ``sys.modules`` (None: its import fails), and what is said then."""
 
 
 def relative_error(actual: Array, expected: Array) -> float:

@@ -1,34 +1,19 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import strict_cupy
-from helpers import adjoint_gap, relative_error, require_torch
+from helpers import NO_GPU, adjoint_gap, relative_error, require_torch
 
-from npespcn.backend import array_module, to_device, to_host
-
-
-def fake_cupy(count: Any) -> ModuleType:
-    """Return a module that says of its devices what `count` is, or raises it."""
-
-    class CUDARuntimeError(RuntimeError):
-        pass
-
-    def get_device_count() -> int:
-        if isinstance(count, str):
-            raise CUDARuntimeError(count)
-        return int(count)
-
-    cupy = ModuleType("cupy")
-    runtime = SimpleNamespace(getDeviceCount=get_device_count, CUDARuntimeError=CUDARuntimeError)
-    cupy.cuda = SimpleNamespace(runtime=runtime)  # type: ignore[attr-defined]
-    return cupy
+from npespcn.backend import array_module, check_device, to_device, to_host
+from npespcn.models import ESPCN
 
 
 def test_array_module_asks_the_array(xp: Any) -> None:
@@ -96,24 +81,37 @@ def test_to_device_knows_two_devices(device: str) -> None:
         to_device(np.zeros(3), device)
 
 
-@pytest.mark.parametrize(
-    ("cupy", "message"),
-    [
-        (None, r"CuPy is not installed \(pip install"),
-        (fake_cupy("cudaErrorInsufficientDriver: the version is"), "driver is missing or too old"),
-        (fake_cupy("cudaErrorNoDevice: no CUDA-capable device"), "finds no CUDA device"),
-        (fake_cupy(0), "finds no CUDA device; check nvidia-smi"),
-    ],
-    ids=["no cupy", "no driver", "no device", "none visible"],
-)
-def test_asking_for_a_gpu_never_falls_back(
-    monkeypatch: pytest.MonkeyPatch, cupy: ModuleType | None, message: str
-) -> None:
-    monkeypatch.setitem(sys.modules, "cupy", cupy)  # None: the import fails
-    with pytest.raises(RuntimeError, match=message) as caught:
-        to_device(np.zeros(3), "gpu")
-    assert str(caught.value).startswith("no GPU: ")
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize("problem", NO_GPU)
+def test_asking_for_a_gpu_never_falls_back(monkeypatch: pytest.MonkeyPatch, problem: str) -> None:
+    cupy, words = NO_GPU[problem]
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    calls: list[Callable[[], Any]] = [
+        lambda: to_device(np.zeros(3), "gpu"),
+        lambda: check_device("gpu"),
+        lambda: ESPCN(2).to("gpu"),
+    ]
+    for call in calls:
+        with pytest.raises(RuntimeError, match=f"^{re.escape(words)}") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_gpu_that_cannot_compute_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CuPy without CUDA's libraries finds a device, and raises at the first product."""
+
+    def product(*_: Any) -> Any:
+        raise ImportError("libcublas.so.12: cannot open\nshared object file")
+
+    monkeypatch.setitem(sys.modules, "cupy", strict_cupy)
+    monkeypatch.setattr(strict_cupy.ndarray, "__matmul__", product)
+    words = (
+        "no GPU: CuPy finds a device, but does not compute there (ImportError: libcublas.so.12: "
+        "cannot open shared object file); install it with CUDA's libraries: pip install"
+    )
+    for call in (lambda: check_device("gpu"), lambda: ESPCN(2).to("gpu")):
+        with pytest.raises(RuntimeError, match=f"^{re.escape(words)}"):
+            call()
+    check_device("cpu")
 
 
 def test_a_cupy_that_does_not_load_is_no_missing_one(

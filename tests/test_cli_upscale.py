@@ -562,8 +562,8 @@ def bad_files(folder: Path) -> dict[str, str]:
     bomb = b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
     contents = {
         "cut.png": (whole[: len(whole) // 2], "truncated"),
-        "empty.jpg": (b"", "no format that Pillow knows"),
-        "text.png": (b"no picture", "no format that Pillow knows"),
+        "empty.jpg": (b"", "no format that is read"),
+        "text.png": (b"no picture", "no format that is read"),
         "bomb.bmp": (bomb, "decompression bomb"),
         "strip.gif": (b"GIF89a" + bytes(30), ""),
     }

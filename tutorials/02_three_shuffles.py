@@ -147,4 +147,4 @@ assert (wrong == image).sum() == 2
 # Where to go next
 # ----------------
 #
-# ``npespcn/shuffle.py`` has all three for any shape. Lesson 3: what if i and j change places?
+# Write them yourself, in exercises 1 and 2. Lesson 3: what if i and j change places?

@@ -147,4 +147,4 @@ assert np.abs(moved - expected).max() < 1e-5
 # Where to go next
 # ----------------
 #
-# ``03b_museum.py`` shows wrong orders, and other slips, as they were published.
+# Exercise 4 moves a layer. ``03b_museum.py`` shows wrong orders, and other slips, as published.

@@ -147,4 +147,4 @@ print(OUT / "03b_smaller.png")
 # Where to go next
 # ----------------
 #
-# Random floats, C = 3 and H ≠ W find every shuffle shown here. Lesson 4: what makes the channels.
+# Random floats, C = 3 and H ≠ W find each wrong shuffle. Exercise 11: mend five. Then lesson 4.

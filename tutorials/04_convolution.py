@@ -123,7 +123,7 @@ assert ns["seven loops"] > 100 * ns["one product"]
 #
 # Change one thing: pad with zeros, as the paper does. Within 4 pixels of the edge the network then
 # sees a black frame, and 4·3 = 12 output pixels on each side of a flat grey picture go wrong.
-# Repeating the picture's edge mends it. **Next:** lesson 5 takes gradients back, by hand.
+# Repeating the picture's edge mends it. **Next:** exercise 5; lesson 5 takes gradients back.
 
 model, dy = ESPCN(3, dtype="float64"), np.zeros((1, 1, 39, 39))
 dy[0, 0, 19, 19] = 1  # one of the nine sub-pixels of input pixel (6, 6)

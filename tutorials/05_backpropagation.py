@@ -118,7 +118,7 @@ print(OUT / "05_permutations.png")
 # digit. Does a check see it? It divides a small change of the loss by 2ε. If ε is small, rounding
 # is left (error ~ 1/ε); if it is large, curvature (error ~ ε²). The best that float32 can do is
 # 2·10⁻⁴, not quite four digits: right and wrong look alike. float64 gets to 2·10⁻¹⁰, and the
-# mistake stands out. **Next:** give ``gradcheck`` a layer of your own; then lesson 6.
+# mistake stands out. **Next:** write them yourself, in exercises 3, 6 and 7; then lesson 6.
 
 
 def errors(dtype, coarse):

@@ -113,7 +113,7 @@ assert spread["ICNR"] < 1e-12 < 0.1 < min(spread["random"], spread["ICNR, wrong 
 # -----------
 # Four networks, at the start and after 50 steps. (Each picture has its own black and white.) Dots
 # cost loss, so training wears them away. ICNR has few at any time; its price is blocks, until
-# training has told equal filters apart. SRCNN has no dots, and takes longest. **Next:** lesson 7.
+# training has told equal filters apart. SRCNN, without dots, takes longest. **Next:** exercise 8.
 
 
 def prepared(network, x):

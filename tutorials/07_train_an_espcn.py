@@ -132,7 +132,7 @@ except DivergedError as error:
 # Dead leaves look like nothing in the world, and yet the network enlarges a photograph. The wrong
 # order, which the curve hid, makes combs of edges: so look at whole pictures, made without the code
 # of the batches. Nothing is lost. Give the rows of the last layer their right numbers, and all is
-# well without another step. **Next:** lesson 8 looks inside. Try first: what do 6,000 steps give?
+# well without another step. **Next:** lesson 8 looks inside. Try first: exercise 10, your own Adam.
 
 photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))[:600, :510]
 small, wrong = downscale(photograph, 3), done["wrong order"][0]

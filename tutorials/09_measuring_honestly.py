@@ -140,7 +140,7 @@ print(OUT / "09_low_resolution.png")
 # --------------------
 # A figure without its protocol means little. ``npespcn evaluate`` prints its own, and bicubic
 # interpolation beside the network. If your bicubic figure is not the paper's, compare nothing else.
-# ``evaluate`` must find what we found. **Next:** lesson 10 enlarges whole pictures, in colour.
+# ``evaluate`` must find what we found. **Next:** exercise 9; then lesson 10, whole pictures.
 
 with TemporaryDirectory() as folder:
     write_image(Path(folder) / "photograph.png", photograph)

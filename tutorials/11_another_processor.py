@@ -133,7 +133,7 @@ print(OUT / "11_traffic.png")
 # ----------------------------------
 # All arrays in a call are of one kind. A crossing takes time, so each is written out: ``to_host``
 # before drawing, ``float(loss)`` only to show it. Anything else is refused. ``state_dict`` brings
-# the weights home by itself, to be saved. **Next:** ``npespcn upscale --device gpu``.
+# the weights home by itself, to be saved. **Next:** ``npespcn upscale --device gpu``; lesson 12.
 
 attempts = {
     "a list": lambda: array_module([1.0, 2.0]),

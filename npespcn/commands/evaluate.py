@@ -37,7 +37,8 @@ def add_to(commands: Any) -> None:
         "or 3)")  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--weights", metavar="FILE",
-        help="a trained network, .npz (default: the one that comes with npespcn)")  # fmt: skip
+        help="a trained network, .npz or .safetensors "
+        "(default: the one that comes with npespcn)")  # fmt: skip
     what.add_argument("--bicubic", action="store_true", help="bicubic interpolation alone")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
     add("--json", action="store_true", help="print a JSON object instead of a table")

@@ -30,7 +30,7 @@ def add_to(commands: Any) -> None:
     add("--scale", type=int, choices=(2, 3, 4), default=3, help="r, the upscale factor")
     add("--channels", type=int, choices=(1, 3), default=1, help="C, channels of the image")
     add("--order", choices=ORDERS, default="CRD", help="how the channels are counted")
-    add("--weights", metavar="FILE", help="a trained network (.npz)")
+    add("--weights", metavar="FILE", help="a trained network (.npz, .safetensors)")
     add(
         "--image",
         metavar="FILE",

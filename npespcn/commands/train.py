@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 from npespcn.backend import Array
 from npespcn.centring import centre_biases
-from npespcn.checkpoints import RunFolder
+from npespcn.checkpoints import LAST, RunFolder
 from npespcn.commands import HelpFormatter, from_
 from npespcn.data import (
     LeafStream,
@@ -18,10 +20,13 @@ from npespcn.data import (
     load_pictures,
     validation_pairs,
 )
+from npespcn.distributed import Alone, world
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
 from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, Schedule, cosine
-from npespcn.training import ROW_EVERY, bicubic_score, fit, validate
+from npespcn.progress import ROW_EVERY
+from npespcn.threads import thread_count
+from npespcn.training import bicubic_score, fit, validate
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
 LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier, "log_mse": log_mse}
@@ -52,7 +57,8 @@ def add_to(commands: Any) -> None:
         help="begin with those weights of this network (.npz) that fit, of any scale")  # fmt: skip
     add("--scale", type=from_(1), default=3, metavar="R", help="how many times larger")
     add("--steps", type=from_(1), default=6000, metavar="N", help="training steps in all")
-    add("--batch-size", type=from_(1), default=16, metavar="N", help="patches in a step")
+    add("--batch-size", type=from_(1), default=16, metavar="N",
+        help="patches in a step, of all ranks together")  # fmt: skip
     add("--patch-size", type=from_(9), default=32, metavar="P", help="a patch's side in LR pixels")
     add("--optimizer", choices=OPTIMIZERS, default="soap", help="how to step")
     add("--lr", type=_rate, metavar="RATE", help="learning rate, or else the optimiser's own")
@@ -65,6 +71,8 @@ def add_to(commands: Any) -> None:
     add("--out", metavar="DIR", help="the run's folder (default: runs/espcn_xR)")
     add("--resume", action="store_true", help="go on from the folder's last checkpoint, if any")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
+    add("--distributed", action="store_true",
+        help="share each batch among ranks: mpiexec -n N npespcn train --distributed")  # fmt: skip
     add("--seed", type=from_(0), default=0, metavar="N", help="of weights, pictures and batches")
     add("--channels", type=int, choices=(1, 3), default=1, help="1: luma, 3: RGB")
     add("--activation", choices=ACTIVATIONS, default="tanh", help="between the convolutions")
@@ -78,16 +86,29 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    """Train, alone or as one of many ranks."""
+    with world() if options.distributed else contextlib.nullcontext(Alone()) as ranks:
+        if ranks.rank:
+            warnings.simplefilter("ignore", UserWarning)  # rank 0 gives them
+        elif options.distributed:
+            print(f"{ranks.size} ranks; threads of rank 0: {thread_count()}", file=sys.stderr)
+        _train(options, ranks)
+
+
+def _train(options: argparse.Namespace, ranks: Alone) -> None:
     """Train an ESPCN into a folder, and draw its learning curve."""
     if options.data is None and options.hold_out:
         raise ValueError("--hold-out takes pictures from --data")
     if options.data is not None and options.renew:
         raise ValueError("--renew is for dead leaves alone, without --data")
+    ranks.part(options.batch_size)  # good to know before pictures are read
     count = options.pictures or (0 if options.data else 200)
     model = _untrained(options)
     centre_biases(model, 0.5)
     if options.start:
         _start_from(model, options.start)
+    if options.device == "gpu":
+        ranks.use_gpu()
     model.to(options.device)
     out = Path(options.out or f"runs/espcn_x{options.scale}")
     least = options.patch_size * options.scale
@@ -102,9 +123,13 @@ def _run(options: argparse.Namespace) -> None:
     else:
         held_out = dead_leaves_pictures(4, max(320, side), VALIDATION_SEED)
     validation = validation_pairs(held_out, options.scale, options.channels)
-    with RunFolder(out, options.resume) as run_folder:
-        pass  # it can be used: good to know before pictures are drawn
-    data = _data(options, pictures, count, max(320, least))
+
+    def check_folder() -> None:
+        with RunFolder(out, options.resume):
+            pass  # it can be used: good to know before pictures are drawn
+
+    ranks.first(check_folder)
+    data = _data(options, pictures, count, max(320, least), ranks)
     try:
         history = fit(
             model,
@@ -121,12 +146,15 @@ def _run(options: argparse.Namespace) -> None:
             out=out,
             resume=options.resume,
             progress=True,
+            ranks=ranks,
         )
     except KeyboardInterrupt:
-        if run_folder.has_checkpoint():
+        if ranks.rank == 0 and (out / LAST).exists():
             words = f"saved in {out}; the same command with --resume goes on from there"
             print(words, file=sys.stderr)
         raise
+    if ranks.rank:
+        return
     from npespcn.figures import learning_curve, save  # Matplotlib takes a while to import
 
     bicubic = bicubic_score(validation)
@@ -172,10 +200,10 @@ def _photographs(folders: list[str], smallest_side: int) -> list[Array]:
 
 
 def _data(
-    options: argparse.Namespace, pictures: list[Array], count: int, size: int
+    options: argparse.Namespace, pictures: list[Array], count: int, size: int, ranks: Alone
 ) -> PairedPatches:
     """Return the photographs and `count` dead-leaves pictures of `size` to train on."""
-    if count:
+    if count and ranks.rank == 0:
         print(f"drawing {count} dead-leaves pictures", file=sys.stderr)
     if options.renew:
         return LeafStream(
@@ -187,8 +215,9 @@ def _data(
             seed=options.seed,
             workers=None,
         )
-    leaves = dead_leaves_pictures(count, size, options.seed, workers=None)
-    return PairedPatches(pictures + leaves, options.scale, options.channels)
+    first, last = count * ranks.rank // ranks.size, count * (ranks.rank + 1) // ranks.size
+    mine = dead_leaves_pictures(last - first, size, options.seed, first=first, workers=None)
+    return PairedPatches(pictures + ranks.gather(mine), options.scale, options.channels)
 
 
 def _optimizer(options: argparse.Namespace, model: ESPCN) -> Optimizer:

@@ -51,7 +51,8 @@ def add_to(commands: Any) -> None:
     add("-o", dest="out", metavar="OUT",
         help="the file to write, whose suffix chooses the format, or a folder")  # fmt: skip
     add("--scale", type=int, choices=PRETRAINED, help="how many times larger (default: 2)")
-    add("--weights", metavar="FILE", help="a network of your own (.npz), with a scale of its own")
+    add("--weights", metavar="FILE",
+        help="a network of your own (.npz, .safetensors), with a scale of its own")  # fmt: skip
     add("--tile", type=from_(1), metavar="N", help="side of the pieces to work in, in pixels")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
     add("--recursive", action="store_true", help="go into the folders' folders, too")
@@ -169,7 +170,7 @@ class _Work:
                 bar.update()
 
             frames: list[Image.Image] = []
-            for frame in plain_frames(image):
+            for frame in plain_frames(image, self.model.scale):
                 if not frames:
                     first = frame
                 larger = upscale(frame, None, self.model, self.options.tile, progress=progress)

@@ -1,0 +1,62 @@
+"""Mistakes for exercise 7."""
+
+from test_exercises import Planted
+
+TANH = "np.tanh(x)"
+DX = "return dy * (1 - y**2)"
+LOSS = "float(np.mean((prediction - target) ** 2))"
+GRADIENT = "2 * (prediction - target) / prediction.size"
+PLANTED = (
+    Planted("the formula of tanh as it stands",
+        {TANH: "(np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))"},
+        "tanh_forward: odd inputs", "exp(1000) is infinite"),
+    Planted("half of the exponents", {TANH: "(np.exp(x) - 1) / (np.exp(x) + 1)"},
+        "tanh_forward: values", "that is tanh(x/2)"),
+    Planted("the sigmoid", {TANH: "1 / (1 + np.exp(-x))"},
+        "tanh_forward: values", "that is the sigmoid"),
+    Planted("float64 always", {TANH: "np.tanh(x.astype(float))"},
+        "tanh_forward: dtype", "turns float32 into float64"),
+    Planted("x overwritten", {TANH: "np.tanh(x, out=x)"},
+        "tanh_forward: arguments", "you changed x"),
+    Planted("tanh of y", {DX: "return dy * (1 - np.tanh(y) ** 2)"},
+        "tanh_backward: values", "y is tanh's output already"),
+    Planted("1 - x**2", {DX: "return dy * (1 - np.arctanh(y) ** 2)"},
+        "tanh_backward: values", "the slope is 1 - x**2 here, and must be 1 - y**2"),
+    Planted("dy forgotten", {DX: "return 1 - y**2"},
+        "tanh_backward: values", "dy is forgotten: dx is dy times the slope"),
+    Planted("the sigmoid's slope", {DX: "return dy * y * (1 - y)"},
+        "tanh_backward: values", "that is the sigmoid's slope"),
+    Planted("no brackets", {DX: "return dy * 1 - y**2"}, "tanh_backward: values", "lacks brackets"),
+    Planted("dy changed", {DX: "dy *= 1 - y**2\n    return dy"},
+        "tanh_backward: arguments", "you changed dy"),
+    Planted("float32 within", {DX: "return dy * (1 - y.astype(np.float32) ** 2).astype(y.dtype)"},
+        "tanh_backward: gradient", "digits: is there a float32 on the way?"),
+    Planted("squares", {LOSS: "(prediction - target) ** 2"},
+        "mse_forward: shape", "your loss is an array of squares"),
+    Planted("the sum for the mean", {LOSS: "np.sum((prediction - target) ** 2)"},
+        "mse_forward: values", "that is the sum of the squares: take their mean"),
+    Planted("the mean over the batch only",
+        {LOSS: "np.sum((prediction - target) ** 2) / len(prediction)"},
+        "mse_forward: values", "the sum is divided by the number of pictures"),
+    Planted("one half", {LOSS: "0.5 * np.mean((prediction - target) ** 2)"},
+        "mse_forward: values", "there is no factor 1/2"),
+    Planted("the root", {LOSS: "np.sqrt(np.mean((prediction - target) ** 2))"},
+        "mse_forward: values", "leave the root out"),
+    Planted("subtracted in place", {f"return {LOSS}":
+        "prediction -= target\n    return np.mean(prediction**2)"},
+        "mse_forward: arguments", "you changed prediction"),
+    Planted("the sign", {GRADIENT: "2 * (target - prediction) / prediction.size"},
+        "mse_backward: values", "dprediction has the wrong sign"),
+    Planted("factor 2 missing", {GRADIENT: "(prediction - target) / prediction.size"},
+        "mse_backward: values", "the factor 2 is missing"),
+    Planted("divided by 2n", {GRADIENT: "(prediction - target) / (2 * prediction.size)"},
+        "mse_backward: values", "you divide by 2*n"),
+    Planted("a sum's gradient", {GRADIENT: "2 * (prediction - target)"},
+        "mse_backward: values", "that is the gradient of a sum"),
+    Planted("divided by the batch", {GRADIENT: "2 * (prediction - target) / len(prediction)"},
+        "mse_backward: values", "you divide by the number of pictures"),
+    Planted("one number", {GRADIENT: "2 * np.mean(prediction - target)"},
+        "mse_backward: runs", "dprediction is one number"),
+    Planted("no result", {f"return {GRADIENT}": GRADIENT},
+        "mse_backward: runs", "returned None: is a return missing?"),
+)  # fmt: skip

@@ -1,0 +1,168 @@
+"""Mistakes for exercise 9."""
+
+from test_exercises import Planted
+
+WEIGHTS = "np.array([65.481, 128.553, 24.966])"
+SUM = f"y = 16 + rgb @ {WEIGHTS} / 255"
+ROUND = "np.floor(y + 0.5).astype(np.uint8)"
+INSIDE = "np.s_[scale:-scale, scale:-scale]"
+A = "a = luma(picture)[inside].astype(float)"
+B = "b = luma(reference)[inside].astype(float)"
+MSE = "mse = np.mean((a - b) ** 2)"
+DB = "float(10 * np.log10(255**2 / mse))"
+INF = 'float("inf") if mse == 0 else '
+PLANTED = (
+    Planted(
+        "full-range luma",
+        {SUM: "y = rgb @ np.array([0.299, 0.587, 0.114])"},
+        "luma: values",
+        "the luma is full range",
+    ),
+    Planted(
+        "64.738 for 65.738",
+        {SUM: "y = 16 + rgb @ np.array([64.738, 129.057, 25.064]) / 256"},
+        "luma: values",
+        "red has 64.738 where 65.738 is right",
+    ),
+    Planted("BGR", {WEIGHTS: "np.array([24.966, 128.553, 65.481])"}, "luma: values", "(BGR"),
+    Planted(
+        "mean of RGB", {SUM: "y = rgb.mean(axis=2)"}, "luma: values", "mean of red, green and blue"
+    ),
+    Planted(
+        "BT.709",
+        {WEIGHTS: "(219 * np.array([0.2126, 0.7152, 0.0722]))"},
+        "luma: values",
+        "BT.709's, for high-definition television",
+    ),
+    Planted(
+        "few digits",
+        {SUM: "y = 16 + rgb @ np.array([0.257, 0.504, 0.098])"},
+        "luma: values",
+        "have too few digits",
+    ),
+    Planted("no 16", {"y = 16 + ": "y = "}, "luma: values", "lacks the 16"),
+    Planted("cut off", {ROUND: "y.astype(np.uint8)"}, "luma: values", "cut off, not rounded"),
+    Planted(
+        "luma in uint8",
+        {
+            SUM: "r, g, b = np.moveaxis(rgb, 2, 0)\n"
+            "    y = ((66 * r + 129 * g + 25 * b + 128) >> 8) + 16"
+        },
+        "luma: values",
+        "the sum is made in uint8, which wraps at 256",
+    ),
+    Planted(
+        "luma as floats", {ROUND: "np.floor(y + 0.5)"}, "luma: dtype", "turns uint8 into float64"
+    ),
+    Planted(
+        "the colours changed",
+        {f"    return {ROUND}": f"    rgb[...] = 0\n    return {ROUND}"},
+        "luma: arguments",
+        "you changed rgb",
+    ),
+    Planted(
+        "luma not rounded",
+        {
+            A: f"weights = {WEIGHTS}\n    a = (picture @ weights)[inside] / 255",
+            B: "b = (reference @ weights)[inside] / 255",
+        },
+        "psnr: values",
+        "the luma was not rounded",
+    ),
+    Planted(
+        "on RGB",
+        {
+            A: "a = picture[inside].astype(float)",
+            B: "b = reference[inside].astype(float)",
+        },
+        "psnr: values",
+        "red, green and blue together",
+    ),
+    Planted(
+        "full range in psnr",
+        {
+            A: "weights = np.array([0.299, 0.587, 0.114])\n"
+            "    a = np.rint(picture @ weights)[inside]",
+            B: "b = np.rint(reference @ weights)[inside]",
+        },
+        "psnr: values",
+        "the luma is full range",
+    ),
+    Planted("no border left out", {INSIDE: "np.s_[:, :]"}, "psnr: values", "border is still there"),
+    Planted(
+        "one side",
+        {INSIDE: "np.s_[scale:, scale:]"},
+        "psnr: values",
+        "left out above and on the left only",
+    ),
+    Planted("border of 4", {INSIDE: "np.s_[4:-4, 4:-4]"}, "psnr: values", "border"),
+    Planted(
+        "the picture's peak",
+        {DB: "float(10 * np.log10(float(picture.max()) ** 2 / mse))"},
+        "psnr: values",
+        "the peak is the picture's brightest number",
+    ),
+    Planted("the studio range's peak", {"255**2": "219**2"}, "psnr: values", "the peak is 219"),
+    Planted(
+        "uint8 wraps",
+        {A: "a = luma(picture)[inside]", B: "b = luma(reference)[inside]"},
+        "psnr: values",
+        "subtracted in uint8",
+    ),
+    Planted(
+        "int16 wraps",
+        {
+            A: "a = luma(picture)[inside].astype(np.int16)",
+            B: "b = luma(reference)[inside].astype(np.int16)",
+        },
+        "psnr: odd inputs",
+        "squares of int16 wrap",
+    ),
+    Planted("20 log10", {"10 * np": "20 * np"}, "psnr: values", "which squares twice"),
+    Planted("peak not squared", {"255**2": "255"}, "psnr: values", "the peak is squared too"),
+    Planted(
+        "natural logarithm",
+        {"10 * np.log10": "10 * np.log"},
+        "psnr: values",
+        "the natural logarithm",
+    ),
+    Planted("sign", {"float(10": "-float(10"}, "psnr: values", "its negative"),
+    Planted("sum", {"np.mean(": "np.sum("}, "psnr: values", "summed, not averaged"),
+    Planted(
+        "all pixels counted",
+        {MSE: "mse = np.sum((a - b) ** 2) / (picture.shape[0] * picture.shape[1])"},
+        "psnr: values",
+        "the number of all pixels, with the border",
+    ),
+    Planted("not squared", {MSE: "mse = np.mean(np.abs(a - b))"}, "psnr: values", "not squared"),
+    Planted(
+        "rounded",
+        {DB: "round(float(10 * np.log10(255**2 / mse)), 2)"},
+        "psnr: values",
+        "the result is rounded",
+    ),
+    Planted(
+        "100 for equal pictures",
+        {'return float("inf")': "return 100.0"},
+        "psnr: odd inputs",
+        'where it is, return float("inf")',
+    ),
+    Planted(
+        "division by zero",
+        {INF: "", DB: "float(10 * np.log10(255**2 / float(mse)))"},
+        "psnr: odd inputs",
+        "ZeroDivisionError",
+    ),
+    Planted(
+        "nothing for equal pictures",
+        {INF: "None if mse == 0 else "},
+        "psnr: odd inputs",
+        "None: is a return missing?",
+    ),
+    Planted(
+        "an argument changed",
+        {f"    inside = {INSIDE}": f"    inside = {INSIDE}\n    picture[0, 0] = 0"},
+        "psnr: arguments",
+        "you changed picture",
+    ),
+)

@@ -1,0 +1,147 @@
+"""Mistakes for exercise 10."""
+
+from test_exercises import Planted
+
+T = "        self.t += 1\n"
+M = "self.m[name] = beta1 * self.m[name] + (1 - beta1) * g\n"
+V = "self.v[name] = beta2 * self.v[name] + (1 - beta2) * g * g"
+MEAN = "m = self.m[name] / (1 - beta1**self.t)"
+SQUARE = "v = self.v[name] / (1 - beta2**self.t)"
+CHANGE = "p -= self.lr * m / (np.sqrt(v) + self.eps)"
+DY = "2 * difference / y.size"
+PLANTED = (
+    Planted(
+        "no bias correction",
+        {MEAN: "m = self.m[name]", SQUARE: "v = self.v[name]"},
+        "Adam: values",
+        "the bias corrections are missing",
+    ),
+    Planted("m not corrected", {MEAN: "m = self.m[name]"}, "Adam: values", "m has no bias"),
+    Planted("v not corrected", {SQUARE: "v = self.v[name]"}, "Adam: values", "v has no bias"),
+    Planted(
+        "the paper's short form",
+        {SQUARE: "v = self.v[name]", "self.lr * m /": "self.lr * m * (1 - beta2**self.t)**0.5 /"},
+        "Adam: values",
+        "eps is added before v's bias correction",
+    ),
+    Planted(
+        "corrected m kept",
+        {MEAN: f"m = self.m[name] = {MEAN[4:]}", SQUARE: f"v = self.v[name] = {SQUARE[4:]}"},
+        "Adam: values",
+        "the corrected m and v are kept",
+    ),
+    Planted(
+        "eps inside the root",
+        {"np.sqrt(v) + self.eps": "np.sqrt(v + self.eps)"},
+        "Adam: values",
+        "eps is inside the root",
+    ),
+    Planted("no eps", {" + self.eps)": ")"}, "Adam: values", "eps is missing"),
+    Planted(
+        "betas swapped",
+        {"beta1, beta2 = self": "beta2, beta1 = self"},
+        "Adam: values",
+        "the betas are swapped",
+    ),
+    Planted("v of grad", {V: V[:-4]}, "Adam: values", "v is a running mean of the gradient"),
+    Planted("t not counted", {T: "        self.t = 1\n"}, "Adam: values", "t is 1 at every step"),
+    Planted("t from 0", {T: "", CHANGE: f"{CHANGE}\n{T}"}, "Adam: values", "t is 0 at the first"),
+    Planted(
+        "t counts parameters",
+        {T: "", "g = grads[name]": f"g = grads[name]\n    {T}"},
+        "Adam: values",
+        "t counts parameters",
+    ),
+    Planted(
+        "one m and v for all",
+        {M: M.replace("name", "0"), V: V.replace("name", "0"), MEAN: MEAN.replace("name", "0")}
+        | {SQUARE: SQUARE.replace("name", "0"), T: f"{T}        self.m.setdefault(0, 0.0)\n"
+            "        self.v.setdefault(0, 0.0)\n"},
+        "Adam: values",
+        "all parameters share one m and v",
+    ),
+    Planted("no root", {"np.sqrt(v)": "v"}, "Adam: values", "the square root is missing"),
+    Planted("uphill", {"p -=": "p +="}, "Adam: values", "you go uphill"),
+    Planted(
+        "another default",
+        {"betas: tuple[float, float] = (0.9, 0.999)": "betas: tuple[float, float] = (0.9, 0.99)"},
+        "Adam: values",
+        "the defaults in the starter",
+    ),
+    Planted("a new array", {CHANGE: CHANGE.replace("p -=", "p = p -")}, "Adam: values", "in place"),
+    Planted(
+        "betas not used",
+        {"beta1, beta2 = self.betas": "beta1, beta2 = 0.9, 0.999"},
+        "Adam: odd inputs",
+        "wrong for betas=(0.5, 0.75)",
+    ),
+    Planted(
+        "gradients by their place",
+        {
+            "for name, p in self.params.items()": "for (name, p), g in zip(self.params.items(), "
+            "grads.values())",
+            "g = grads[name]": "pass",
+        },
+        "Adam: odd inputs",
+        "look each gradient up by its name",
+    ),
+    Planted(
+        "state of the class",
+        {"self.m = {": "Adam.m = {", "self.v = {": "Adam.v = {"},
+        "Adam: odd inputs",
+        "two optimisers at once disturb each other",
+    ),
+    Planted(
+        "float64 always",
+        {CHANGE: f"self.params[name] = p.astype(float) - {CHANGE[5:]}"},
+        "Adam: dtype",
+        "turns a parameter of float32 into float64",
+    ),
+    Planted(
+        "replaced",
+        {CHANGE: f"self.params[name] = p - {CHANGE[5:]}"},
+        "Adam: arguments",
+        "a new array in the place of params['w']",
+    ),
+    Planted(
+        "gradients changed",
+        {V: V.replace("g * g", "np.square(g, out=g)")},
+        "Adam: arguments",
+        "you changed grads['w']",
+    ),
+    Planted("no losses", {"    return losses": "    pass"}, "train: runs", "is a return missing?"),
+    Planted(
+        "one batch",
+        {"    for _ in range(steps):\n        x, target = next_batch()": "    x, target = "
+            "next_batch()\n    for _ in range(steps):"},
+        "train: order",
+        "all steps use one batch",
+    ),
+    Planted(
+        "step too early",
+        {"        y = network": "        optimizer.step(network.grads)\n        y = network"}
+        | {"        optimizer.step(network.grads)\n    return": "    return"},
+        "train: order",
+        "step 1 calls step where forward should come",
+    ),
+    Planted(
+        "no step", {"optimizer.step(network.grads)": "pass"}, "train: order", "step is never called"
+    ),
+    Planted("sum for mean", {DY: "2 * difference"}, "train: values", "gradient of the sum"),
+    Planted("no 2", {DY: DY[4:]}, "train: values", "dy is half as large"),
+    Planted("wrong sign", {DY: f"-{DY}"}, "train: values", "dy has the wrong sign"),
+    Planted("divided by N", {DY: DY.replace("y.size", "len(y)")}, "train: values", "of pictures"),
+    Planted("sums", {"np.mean(": "np.sum("}, "train: values", "your losses are sums"),
+    Planted(
+        "float64 in dy",
+        {DY: "2 * difference.astype(float) / y.size"},
+        "train: dtype",
+        "your dy is float64",
+    ),
+    Planted(
+        "y changed",
+        {"difference = y - target": "y -= target\n        difference = y"},
+        "train: arguments",
+        "you changed y",
+    ),
+)  # fmt: skip

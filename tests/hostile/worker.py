@@ -1,0 +1,173 @@
+"""A process that runs one command of npespcn after another, and says how each went.
+
+A line of JSON comes in for each, ``{"words": [...], "folder": "...", "trace": false}``, and one
+goes out. What the command prints, on the level of the C library too, is caught in files. This may
+hang, crash or eat all memory: `judge.Worker` starts it, watches it and ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from npespcn import cli
+from npespcn.photos import ANIMATED, PAGED
+
+_TRACED = ("/PIL/", "/npespcn/", "/numpy/lib/", "zipfile", "/json/")
+_NOT_TRACED = ("/npespcn/conv", "/npespcn/rowconv", "/npespcn/winograd", "/npespcn/threads")
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    if sys.platform == "linux":
+        import resource
+
+        limit = int(os.environ["HOSTILE_ADDRESS_SPACE"])
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        print(json.dumps(_run(**json.loads(line))), file=answers, flush=True)
+
+
+def _run(words: list[str], folder: str, trace: bool) -> dict[str, Any]:
+    os.chdir(folder)
+    before = set(os.listdir())
+    _forget_peak()
+    begun, files, lines = time.process_time(), _open_files(), set[str]()
+    with _caught() as said:
+        try:
+            if trace:
+                with _tracing(lines):
+                    status: Any = cli.main(words)
+            else:
+                status = cli.main(words)
+        except SystemExit as error:  # wrong usage
+            status = error.code
+        except BaseException:
+            status = traceback.format_exc()
+    answer = {
+        "status": status,
+        "out": said()[0].decode(errors="surrogateescape"),
+        "err": said()[1].decode(errors="surrogateescape"),
+        "seconds": time.process_time() - begun,  # of the processor, all threads together
+        "peak": _peak(),
+        "files left open": _open_files() - files,
+        "lines": sorted(lines),
+    }
+    made = set(os.listdir()) - before
+    sources = {name for name in before for new in made if new.startswith(f"{Path(name).stem}_x")}
+    answer["new"] = {name: _sizes(name, result=True) for name in made}
+    return answer | {"old": {name: _sizes(name) for name in sources}}
+
+
+@contextmanager
+def _caught() -> Iterator[Callable[[], list[bytes]]]:
+    """Send what goes to stdout and stderr into files; yield what returns their contents."""
+    contents: list[bytes] = []
+    kept = [os.dup(1), os.dup(2)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        sys.stdout.flush(), sys.stderr.flush()
+        os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
+        try:
+            yield lambda: contents
+        finally:
+            sys.stdout.flush(), sys.stderr.flush()
+            for number, old in zip((1, 2), kept, strict=True):
+                os.dup2(old, number)
+                os.close(old)
+            for file in (out, err):
+                file.seek(0)
+                contents.append(file.read())
+
+
+@contextmanager
+def _tracing(lines: set[str]) -> Iterator[None]:
+    """Note which lines of Pillow, NumPy's file formats and the package run, in new threads too."""
+    wanted: dict[Any, bool] = {}
+
+    def local(frame: Any, event: str, _: Any) -> Any:
+        if event == "line":
+            lines.add(f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}")
+        return local
+
+    def start(frame: Any, event: str, _: Any) -> Any:
+        name = frame.f_code.co_filename
+        if name not in wanted:
+            wanted[name] = any(n in name for n in _TRACED) and not any(
+                n in name for n in _NOT_TRACED
+            )
+        return local if wanted[name] else None
+
+    threading.settrace(start)
+    sys.settrace(start)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+
+
+def _sizes(name: str, result: bool = False) -> list[Any] | str:
+    """Return the size of every frame or page of a picture, as Pillow itself reads it."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with Image.open(name) as image:
+            frames = []
+            for i in range(getattr(image, "n_frames", 1) if result else _count(image)):
+                if i:
+                    image.seek(i)
+                image.load()
+                frames.append(image.size)
+            turned = None if result else _turned(image)
+            return [frames, turned]
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _count(image: Image.Image) -> int:
+    return getattr(image, "n_frames", 1) if image.format in ANIMATED + PAGED else 1
+
+
+def _turned(image: Image.Image) -> bool | None:
+    """Return whether a picture is to be turned by 90 degrees; None if that cannot be told."""
+    try:
+        return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except Exception:
+        return None
+
+
+def _open_files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def _forget_peak() -> None:
+    """Let the system count the peak of the memory anew, where it can."""
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak() -> int:
+    """Return the most memory that there was at a time since then, in bytes; 0 if unknown."""
+    if sys.platform != "linux":
+        return 0
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""``python -m tutorials.exercises``: check, hint, list, watch, reset, grade."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tutorials.exercises.checker import grading, progress, words
+from tutorials.exercises.checker.climb import Report
+from tutorials.exercises.checker.exercises import HERE, NAMES, module, starter
+from tutorials.exercises.checker.runner import check
+
+STARTERS = HERE / "starters.zip"  # as they were handed out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, 1 (something is left to do), 2 (wrong usage), 130 (Ctrl-C)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return 130
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"exercises: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tutorials.exercises", description="Check the exercises, or ask for a hint."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
+        command.set_defaults(run=run)
+        return command
+
+    one: dict[str, Any] = {
+        "type": _number,
+        "metavar": "N",
+        "help": f"the exercise, 1 to {len(NAMES)}",
+    }
+    checking = add("check", _check, "check an exercise, or all, and say what is wrong")
+    checking.add_argument("exercise", type=_number_or_all, metavar="N",
+        help=f"the exercise, 1 to {len(NAMES)}, or all")  # fmt: skip
+    checking.add_argument("--file", type=Path, help="your file, if it is not the starter's")
+    checking.add_argument("--json", action="store_true", help="print Gradescope's results.json")
+    add("hint", _hint, "show the next hint").add_argument("exercise", **one)
+    add("list", _list, "list the exercises, with what you have reached")
+    watching = add("watch", _watch, "check whenever a file is saved, until Ctrl-C")
+    watching.add_argument("exercise", nargs="?", **one)
+    watching.add_argument("--file", type=Path, help="your file, if it is not the starter's")
+    add("reset", _reset, "start an exercise afresh, and keep a backup").add_argument(
+        "exercise", **one
+    )
+    grading_ = add("grade", _grade, "check a folder of submissions, and write a table")
+    grading_.add_argument("folder", type=Path, metavar="DIR", help="alice/ex01_….py, bob/ex01_….py")
+    grading_.add_argument("-o", "--output", type=Path, default=Path("grades.csv"), metavar="FILE",
+        help="the table (default: grades.csv)")  # fmt: skip
+    grading_.add_argument("--json", type=Path, metavar="DIR",
+        help="also write each student's results.json there")  # fmt: skip
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Check; 0 for full marks, else 1."""
+    numbers = options.exercise or list(NAMES)
+    if options.file and len(numbers) > 1:
+        raise ValueError("--file is for one exercise")
+    reports = []
+    for number in numbers:
+        path = options.file or starter(number)
+        reports.append(check(number, path if options.json else _existing(path)))
+        if not options.json:
+            _tell(reports[-1], options.file)
+    if options.json:
+        print(json.dumps(grading.gradescope(reports), indent=2))
+    return 0 if all(report.complete for report in reports) else 1
+
+
+def _tell(report: Report, file: Path | None = None) -> None:
+    """Print a report; note what was reached; help who has not begun."""
+    print(words.summary(report), flush=True)
+    if file is None:
+        before = progress.read().get(str(report.number), {})
+        best = max(report.points, before.get("points", 0))
+        progress.note(report.number, points=best, full=report.full)
+    if report.points == 0:
+        print(f"Hint 1 of 3: {module(report.number).HINTS[0]}", flush=True)
+    elif not report.complete:
+        print(f"Stuck? python -m tutorials.exercises hint {report.number}", flush=True)
+
+
+def _hint(options: argparse.Namespace) -> int:
+    number = options.exercise
+    hints = module(number).HINTS
+    shown = min(progress.read().get(str(number), {}).get("hints", 0), len(hints) - 1)
+    print(f"Hint {shown + 1} of {len(hints)}: {hints[shown]}")
+    progress.note(number, hints=shown + 1)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    reached = progress.read()
+    for number in NAMES:
+        entry = reached.get(str(number), {})
+        points, full = entry.get("points", 0), entry.get("full", 0)
+        mark = "done" if full and points == full else f"{points}/{full}" if full else ""
+        hints = entry.get("hints", 0)
+        told = f"  ({hints} hint{'s' if hints > 1 else ''})" if hints else ""
+        print(f"{number:2}  {mark:>6}  {module(number).TITLE}{told}")
+    print("Points are of your best check; check N tells how a file stands now.")
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    if options.file and options.exercise is None:
+        raise ValueError("--file needs the number of its exercise")
+    numbers = [options.exercise] if options.exercise else list(NAMES)
+    files = {number: _existing(options.file or starter(number)) for number in numbers}
+    seen = dict.fromkeys(numbers, -1) if options.exercise else _saved(files)
+    print("watching; Ctrl-C ends it", flush=True)
+    while True:
+        now = _saved(files)
+        for number, when in now.items():
+            if when not in (seen[number], 0):
+                _tell(check(number, files[number]), options.file)
+        seen = now
+        time.sleep(0.5)
+
+
+def _saved(files: dict[int, Path]) -> dict[int, int]:
+    """Return when each file was saved, 0 for one that is being written anew."""
+    return {
+        number: path.stat().st_mtime_ns if path.exists() else 0 for number, path in files.items()
+    }
+
+
+def _reset(options: argparse.Namespace) -> int:
+    path = starter(options.exercise)
+    with zipfile.ZipFile(STARTERS) as archive:
+        fresh = archive.read(path.name)
+    if path.exists():
+        count = 1
+        while (backup := path.with_name(f"{path.stem}.{count}.bak")).exists():
+            count += 1
+        path.rename(backup)
+        print(f"your file is now {backup.name}")
+    path.write_bytes(fresh)
+    print(f"{path.name} is as it was handed out")
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    """Grade a folder; 0 if everybody has full marks in all that they handed in, else 1."""
+    graded = grading.grade(options.folder, options.output)
+    if options.json:
+        options.json.mkdir(parents=True, exist_ok=True)
+        for student, reports in graded.items():
+            path = options.json / f"{student}.json"
+            path.write_text(
+                json.dumps(grading.gradescope(reports.values()), indent=2), encoding="utf-8"
+            )
+    print(options.output)
+    return 0 if all(r.complete for reports in graded.values() for r in reports.values()) else 1
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is no file")
+    return path
+
+
+def _number(text: str) -> int:
+    digits = text.lower().removeprefix("ex")
+    if digits.isdecimal() and int(digits) in NAMES:
+        return int(digits)
+    raise argparse.ArgumentTypeError(f"{text!r} is no exercise: 1 to {max(NAMES)}")
+
+
+def _number_or_all(text: str) -> list[int]:
+    return [] if text == "all" else [_number(text)]

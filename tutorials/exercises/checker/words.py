@@ -1,0 +1,33 @@
+"""Reports in words."""
+
+from __future__ import annotations
+
+from tutorials.exercises.checker.climb import Report, Step
+
+
+def summary(report: Report) -> str:
+    """Return the rungs that were reached, what broke, and the points."""
+    lines = [f"Exercise {report.number}: {report.title}"]
+    for step in report.steps:
+        if step.passed or step is report.broken:
+            lines.append(f"  {'ok' if step.passed else 'NO'}  {explain(step, indent=6)}")
+        else:  # where the rest is other work: one thing at a time
+            lines.append(f"  NO  {step.name}")
+    if report.printed:
+        lines += ["Your file printed:", *(f"  {line}" for line in report.printed.splitlines())]
+    lines.append(f"{report.points} of {report.full} points")
+    return "\n".join(lines)
+
+
+def explain(step: Step, indent: int = 0) -> str:
+    """Return a rung's name, what is to be said of it, the example, what was expected and came."""
+    first = f"{step.name}: {step.message}" if step.message else step.name
+    lines = [first, *filter(None, [step.example])]
+    return f"\n{' ' * indent}".join([*lines, *step.shown.splitlines()])
+
+
+def one_line(report: Report) -> str:
+    """Return the points, and what broke."""
+    line = f"{report.name} {report.points} of {report.full}"
+    broken = report.broken
+    return line if broken is None else f"{line}; {broken.name}: {broken.message}"

@@ -1,0 +1,84 @@
+"""Exercise 6: the backward convolution.
+
+Difficulty 4 of 5, 60 minutes. Before it: lessons 4 and 5, exercise 5.
+Goal: take a gradient back through a convolution, to the picture, the kernel and the bias.
+
+The forward convolution is given below: `im2col` and `conv2d`, the answer to exercise 5. It adds up
+products. With row = p + i - padding and col = q + j - padding (outside of the picture are zeros),
+
+  y[n, o, p, q] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, row, col]
+
+The gradient dy of a loss in y is given. Every product that was added to y[n, o, p, q] sends
+dy[n, o, p, q] back to both of its factors, and every gradient is the sum of what comes to it:
+
+  dx[n, c, row, col]  += dy[n, o, p, q] * weight[o, c, i, j]   where (row, col) is in the picture
+  dweight[o, c, i, j] += dy[n, o, p, q] * x[n, c, row, col]
+  dbias[o]            += dy[n, o, p, q]
+
+That is the specification. Write it with matrix products:
+
+- `col2im`, which does the same for `im2col`: a pixel that was copied into several columns gets the
+  sum of what these copies hold. It is the transpose of im2col, and not its inverse;
+- `conv2d_backward`, for which `col2im` is made.
+
+An example, for k = 2 and no padding. Columns of ones, of a picture of 3 by 3 pixels, become
+[[1, 2, 1], [2, 4, 2], [1, 2, 1]]. And where x is [[5, 6], [7, 8]], weight [[1, 2], [3, 4]] and dy
+[[10]], dx is [[10, 20], [30, 40]], dweight is [[50, 60], [70, 80]], and dbias is [10].
+
+Check it    python -m tutorials.exercises check 6
+A hint      python -m tutorials.exercises hint 6
+"""
+
+import numpy as np
+
+
+def im2col(x, kernel_size, padding=0):
+    """Given: (N, C, H, W) -> (N, C*k*k, H'*W')."""
+    n, c, h, w = x.shape
+    k, p = kernel_size, padding
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))  # (N, C, H + 2p, W + 2p)
+    out_h, out_w = h + 2 * p - k + 1, w + 2 * p - k + 1
+    columns = np.empty((n, c, k, k, out_h, out_w), x.dtype)
+    for i, j in np.ndindex(k, k):
+        columns[:, :, i, j] = padded[:, :, i : i + out_h, j : j + out_w]
+    return columns.reshape(n, c * k * k, out_h * out_w)  # (N, C*k*k, H'*W')
+
+
+def conv2d(x, weight, bias, padding=0):
+    """Given: (N, C, H, W) -> (N, O, H', W')."""
+    n, _, h, w = x.shape
+    out_channels, k = len(weight), weight.shape[2]
+    out_h, out_w = h + 2 * padding - k + 1, w + 2 * padding - k + 1
+    columns = im2col(x, k, padding)  # (N, C*k*k, H'*W')
+    y = weight.reshape(out_channels, -1) @ columns + bias[:, None]  # (N, O, H'*W')
+    return y.reshape(n, out_channels, out_h, out_w)
+
+
+def col2im(
+    columns: np.ndarray, shape: tuple[int, int, int, int], kernel_size: int, padding: int = 0
+) -> np.ndarray:
+    """Add columns up where im2col took them from, as torch.nn.functional.fold does.
+
+    columns : array of floats, shape (N, C*k*k, H'*W')
+    shape : the picture's, (N, C, H, W)
+    kernel_size : int, k
+    padding : int, how many zeros im2col puts on each of the four sides
+
+    Returns an array of the same type, shape (N, C, H, W)
+    """
+    raise NotImplementedError
+
+
+def conv2d_backward(
+    dy: np.ndarray, x: np.ndarray, weight: np.ndarray, padding: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the gradients of a loss in x, weight and bias.
+
+    dy : the loss's gradient in y, array of floats, shape (N, O, H', W')
+    x : array of the same type, shape (N, C, H, W)
+    weight : array of the same type, shape (O, C, k, k)
+    padding : int, zeros on each of the four sides
+
+    Returns (dx, dweight, dbias), of the same type, of the shapes of x, weight and bias, (O,)
+    """
+    raise NotImplementedError

@@ -1,0 +1,75 @@
+"""Exercise 5: im2col and the forward convolution.
+
+Difficulty 3 of 5, 40 minutes. Before it: lesson 4.
+Goal: lay the pixels out as columns, so that a convolution becomes one matrix product.
+
+The specification is `conv2d_loop` below: seven loops, right and very slow. The picture has zeros
+around it, padding of them on each of its four sides, and the kernel is not flipped. With
+H' = H + 2*padding - k + 1 and W' = W + 2*padding - k + 1 it has H'*W' positions. Write
+
+- `im2col`. Its row c*k*k + i*k + j holds what weight[:, c, i, j] meets, and its column p*W' + q is
+  the position (p, q), the kernel's upper left corner:
+  columns[n, c*k*k + i*k + j, p*W' + q] = x[n, c, p + i - padding, q + j - padding], or 0 outside;
+- `conv2d`, which gives what `conv2d_loop` gives, with no loop over pixels.
+
+An example, for k = 2 and no padding. The picture [[1, 2, 3], [4, 5, 6]] has two positions, and its
+columns are [[1, 2], [2, 3], [4, 5], [5, 6]], an array of shape (1, 4, 2). With the weight
+[[1, 2], [3, 4]] and the bias 10 the result is [[47, 57]]: 1*1 + 2*2 + 3*4 + 4*5 + 10 = 47.
+
+Check it    python -m tutorials.exercises check 5
+A hint      python -m tutorials.exercises hint 5
+"""
+
+import numpy as np
+
+
+def conv2d_loop(x, weight, bias, padding=0):
+    """The specification: (N, C, H, W) -> (N, O, H', W')."""
+    count, _, h, w = x.shape
+    out_channels, k = len(weight), weight.shape[2]
+    out_h, out_w = h + 2 * padding - k + 1, w + 2 * padding - k + 1
+    y = np.empty((count, out_channels, out_h, out_w), x.dtype)
+    for n, o, p, q in np.ndindex(y.shape):
+        y[n, o, p, q] = bias[o]
+        for c, i, j in np.ndindex(weight.shape[1:]):
+            row, col = p + i - padding, q + j - padding
+            if 0 <= row < h and 0 <= col < w:  # there are zeros outside
+                y[n, o, p, q] += weight[o, c, i, j] * x[n, c, row, col]
+    return y
+
+
+def im2col(x: np.ndarray, kernel_size: int, padding: int = 0) -> np.ndarray:
+    """Lay the pixels under each position of the kernel out, as torch.nn.functional.unfold does.
+
+    x : array of floats, shape (N, C, H, W)
+    kernel_size : int, k
+    padding : int, zeros on each of the four sides
+
+    Returns an array of the same type, shape (N, C*k*k, H'*W')
+    """
+    n, c, h, w = x.shape
+    k, p = kernel_size, padding
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))  # (N, C, H + 2p, W + 2p)
+    out_h, out_w = h + 2 * p - k + 1, w + 2 * p - k + 1
+    columns = np.empty((n, c, k, k, out_h, out_w), x.dtype)
+    for i, j in np.ndindex(k, k):
+        columns[:, :, i, j] = padded[:, :, i : i + out_h, j : j + out_w]
+    return columns.reshape(n, c * k * k, out_h * out_w)  # (N, C*k*k, H'*W')
+
+
+def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, padding: int = 0) -> np.ndarray:
+    """Convolve, as torch.nn.functional.conv2d does.
+
+    x : array of floats, shape (N, C, H, W)
+    weight : array of the same type, shape (O, C, k, k)
+    bias : array of the same type, shape (O,)
+    padding : int, zeros on each of the four sides
+
+    Returns an array of the same type, shape (N, O, H', W')
+    """
+    n, _, h, w = x.shape
+    out_channels, k = len(weight), weight.shape[2]
+    rows, cols = h + 2 * padding - k + 1, w + 2 * padding - k + 1
+    columns = im2col(x, k, padding)  # (N, C*k*k, H'*W')
+    y = weight.reshape(out_channels, -1) @ columns + bias[:, None]  # (N, O, H'*W')
+    return y.reshape(n, out_channels, rows, cols)  # (N, O, H', W')

@@ -1,0 +1,81 @@
+"""Exercise 8: ICNR initialisation.
+
+Difficulty 2 of 5, 20 minutes. Before it: lesson 6.
+Goal: start the layer before a pixel shuffle so that it draws no checkerboard.
+
+If C*r*r filters are drawn one by one, each pixel of an r*r block comes from a filter of its own,
+and flat grey becomes a checkerboard. ICNR (Aitken et al. 2017) draws C filters only, and makes the
+weight from them so that each block is one colour. Write `icnr`:
+
+- it calls `initialize((C, in, k, k))`, once, and nothing else that draws. (The shape matters:
+  many initialisers read the spread of their numbers from it, as `xavier` below does.)
+- from what this gives, `drawn`, it makes the one weight that has, for every x,
+  shuffled_convolution(x, weight, r) == enlarged_convolution(x, drawn, r)
+- the weight has the type of `drawn`, and it can be trained. That is, it can be written to, and to
+  change one filter in place changes no other.
+
+An example, for C = 2, r = 2 and k = 1. If `initialize((2, 1, 1, 1))` gives the numbers 1 and 2,
+`icnr(initialize, (8, 1, 1, 1), 2)` has eight filters. The picture [[10]] then becomes two images,
+[[10, 10], [10, 10]] and [[20, 20], [20, 20]].
+
+Check it    python -m tutorials.exercises check 8
+A hint      python -m tutorials.exercises hint 8
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def xavier(shape):
+    """One way to initialise. The more a layer feeds and is fed, the smaller its numbers."""
+    out_channels, in_channels, k, _ = shape
+    bound = np.sqrt(6 / (in_channels * k * k + out_channels * k * k))
+    return np.random.default_rng(0).uniform(-bound, bound, shape)
+
+
+def convolution(x, weight):
+    """Convolve without padding: (in, H, W), (out, in, k, k) -> (out, H - k + 1, W - k + 1)."""
+    k = weight.shape[2]
+    y = np.empty((len(weight), x.shape[1] - k + 1, x.shape[2] - k + 1))
+    for o, row, col in np.ndindex(y.shape):
+        y[o, row, col] = np.sum(weight[o] * x[:, row : row + k, col : col + k])
+    return y
+
+
+def shuffled_convolution(x, weight, r):
+    """What the network computes: a convolution and a pixel shuffle, C*r*r filters -> C images."""
+    z = convolution(x, weight)  # (C*r*r, H', W')
+    y = np.empty((len(z) // (r * r), z.shape[1] * r, z.shape[2] * r))
+    for c, row, col in np.ndindex(y.shape):
+        i, j = row % r, col % r  # the place in the block
+        y[c, row, col] = z[c * r * r + i * r + j, row // r, col // r]
+    return y
+
+
+def enlarged_convolution(x, drawn, r):
+    """What it shall compute at first: a convolution, then each pixel becomes a block of r*r."""
+    z = convolution(x, drawn)  # (C, H', W')
+    y = np.empty((len(z), z.shape[1] * r, z.shape[2] * r))
+    for c, row, col in np.ndindex(y.shape):
+        y[c, row, col] = z[c, row // r, col // r]
+    return y
+
+
+def icnr(
+    initialize: Callable[[tuple[int, ...]], np.ndarray],
+    shape: tuple[int, int, int, int],
+    upscale_factor: int,
+) -> np.ndarray:
+    """Make the weight of a layer before a pixel shuffle, whose blocks start as one colour each.
+
+    initialize : function, draws: initialize(shape) gives an array of this shape, of any float type
+    shape : tuple of ints, (C*r*r, in, k, k), the weight's
+    upscale_factor : int, r
+
+    Returns an array of the type that initialize gives, of this shape
+    """
+    out_channels, *kernel = shape
+    area = upscale_factor**2
+    drawn = initialize((out_channels // area, *kernel))  # (C, in, k, k)
+    return np.repeat(drawn, area, axis=0)  # (C*r*r, in, k, k)
