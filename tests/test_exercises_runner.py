@@ -96,7 +96,7 @@ def test_a_hostile_file_ends_with_a_clear_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body, words = HOSTILE[name]
-    monkeypatch.setattr(runner, "SECONDS", 8.0)
+    monkeypatch.setattr(runner, "SECONDS", 5.0)
     path = tmp_path / "mine.py"
     path.write_text(SOLUTION.replace(BODY, f"    {body}\n{BODY}"))
     started = time.monotonic()
@@ -124,7 +124,7 @@ def test_children_end_with_it(tmp_path: Path) -> None:
     path.write_text(SOLUTION.replace(BODY, f"    {forks}{BODY}"))
     report = runner.check(1, path)
     assert report.broken is not None
-    assert len(pids.read_text()) == 50  # they were there
+    assert len(pids.read_text()) >= 50  # they were there
     assert not [p for p in _command_lines() if str(path) in p]
 
 

@@ -1,7 +1,7 @@
 """Make the networks of this folder again: ``make weights DATA="T91 BSD200"``.
 
 DATA names the two folders of photographs, in this order; without it the same is done on dead leaves
-alone. It takes three hours on two cores, and may be stopped: the same command goes on where it was.
+alone. It takes four hours on a core, and may be stopped: the same command goes on where it was.
 On the same processor with the same versions of Python, NumPy and Pillow the weights come out to
 the bit, on one thread or several; elsewhere matrix products round differently, and so do the last
 digits.
@@ -24,15 +24,24 @@ from npespcn.testsets import find_pictures
 
 HERE, RUNS = Path(__file__).parent, Path("runs")
 COMMON = "--batch-size 32 --validate-every 2000 --seed 0"
-FIRST, SECOND = f"{RUNS}/weights_first", f"{RUNS}/weights_x2_first"
-LAST_STEPS = f"--loss log_mse --start {FIRST}/{LAST}"
+LAST_STEPS = "--pictures 50 --steps 24000 --lr 3e-3 --loss log_mse --start"
+
+
+def _from(run: str) -> str:
+    return f"{RUNS}/{run}/{LAST}"
+
+
 RECIPES = {  # each run's folder: what is particular to it
-    FIRST: "--scale 3 --pictures 500 --steps 60000",
-    f"{RUNS}/weights_x3": f"--scale 3 --pictures 150 --steps 4000 --lr 1e-3 {LAST_STEPS}",
-    SECOND: f"--scale 2 --pictures 500 --steps 24000 {LAST_STEPS}",
-    f"{RUNS}/weights_x2": "--scale 2 --pictures 150 --steps 10000 --lr 2e-3 --loss log_mse "
-    f"--start {SECOND}/{LAST}",
-    f"{RUNS}/weights_x4": f"--scale 4 --pictures 500 --steps 24000 {LAST_STEPS}",
+    f"{RUNS}/weights_first": "--scale 3 --pictures 500 --steps 60000",
+    f"{RUNS}/weights_x3": f"--scale 3 {LAST_STEPS} {_from('weights_first')}",
+    f"{RUNS}/weights_x2_first": "--scale 2 --pictures 500 --steps 24000 --loss log_mse "
+    f"--start {_from('weights_first')}",
+    f"{RUNS}/weights_x2_second": "--scale 2 --pictures 500 --steps 60000 --lr 2e-3 "
+    f"--loss log_mse --start {_from('weights_x2_first')}",
+    f"{RUNS}/weights_x2": f"--scale 2 {LAST_STEPS} {_from('weights_x2_second')}",
+    f"{RUNS}/weights_x4_first": "--scale 4 --pictures 500 --steps 24000 --loss log_mse "
+    f"--start {_from('weights_first')}",
+    f"{RUNS}/weights_x4": f"--scale 4 {LAST_STEPS} {_from('weights_x4_first')}",
 }
 LEAVES = "dead-leaves pictures of npespcn.synthetic, seed 0, as many as the recipe says"
 
@@ -51,7 +60,7 @@ def main() -> int:
             return status
         names = [Path(word).name if word in options.data else word for word in photographs]
         commands.append(" ".join(["npespcn", *words, *names]))
-        if out not in (FIRST, SECOND):
+        if not out.endswith(("_first", "_second")):
             _write(ESPCN.load(f"{out}/{LAST}"), _behind(out, commands), options)
     return 0
 

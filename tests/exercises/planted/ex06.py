@@ -81,10 +81,15 @@ PLANTED = (
     Planted("dy changed", {"    k = weight.shape[2]\n    matrix":
         "    k = weight.shape[2]\n    dy *= 2\n    dy /= 4\n    dy = dy * 2\n    matrix"},
         "conv2d_backward: arguments", "you changed dy"),
+    Planted("the padding forgotten", {"im2col(x, k, padding).transpose": "im2col(x, k).transpose"},
+        "conv2d_backward: shape", "do im2col and col2im get the padding, too?"),
+    Planted("pictures mixed up", {DX: "np.tensordot(matrix.T, dpositions, (1, 1))"
+        ".reshape(n, -1, out_h * out_w)"},
+        "conv2d_backward: odd inputs", "dx: the pictures are mixed up"),
     Planted("float32 within", {DX: "(matrix.T @ dpositions).astype(np.float32).astype(x.dtype)"},
         "conv2d_backward: gradient", "digits: is there a float32 on the way?"),
     Planted("float64 always", {DB: "dy.sum(axis=(0, 2, 3), dtype=float)"},
         "conv2d_backward: dtype", "dbias must keep the type"),
     Planted("a result missing", {RETURN: "return dx, dmatrix.reshape(weight.shape)"},
-        "conv2d_backward: runs", "and returned 2 results"),
+        "conv2d_backward: runs", "and returned a tuple of 2"),
 )  # fmt: skip

@@ -3,12 +3,19 @@
 ===================  ==============================================================================
 ``exercises.py``     the list of exercises
 ``exNN_….py``        one exercise: its questions, its known mistakes, its hints
+``…_slips.py``       more known mistakes, where there are many
+``task.py``          what an exercise is made of: tasks with their cases, rungs
 ``ladder.py``        the rungs that a function climbs, from "runs" to "gradient"
+``diagnosis.py``     which known mistake it is
 ``student.py``       a student's file: imported, called, and what it raises put in words
-``grids.py``         small arrays as text
+``climb.py``         a file climbs an exercise's rungs
+``grids.py``         small arrays as text; ``words.py``: reports as text
+``slopes.py``        gradients by small differences
+``adam.py``          exercise 10's optimiser; ``loop.py``: its loop; ``pairs.py``: exercise 11's
 ``answers.py``       PyTorch's answers, asked live or as recorded in ``answers/``
 ``worker.py``        the process that runs a student's file, with limits
 ``runner.py``        the process beside it, which watches the clock and reads the report
+``progress.py``      what a student has reached
 ``grading.py``       points for Gradescope, and a table for a folder of submissions
 ``cli.py``           ``python -m tutorials.exercises``
 ===================  ==============================================================================

@@ -241,8 +241,29 @@ def _dx_mistakes() -> Iterator[Mistake]:
     )
     for message, crop in CROPS[1:]:
         yield Mistake(f"dx: {message}", partial(picture_gradient, crop=crop))
+    yield Mistake(
+        "dx: the pictures are mixed up: (C*k*k, N, positions) needs its axes swapped, and not a "
+        "reshape",
+        _mixed_pictures,
+    )
+    yield Mistake(
+        "with padding it raises: do im2col and col2im get the padding, too?", _raises_with_padding
+    )
     yield Mistake("that is dweight: the order is dx, dweight, dbias", weight_gradient)
     yield Mistake("that is dbias: the order is dx, dweight, dbias", bias_gradient(_right_bias))
+
+
+def _mixed_pictures(dy: Any, x: Any, weight: Any, padding: int = 0) -> Any:
+    matrix, positions = weight.reshape(len(weight), -1), dy.reshape(*dy.shape[:2], -1)
+    mixed = np.tensordot(matrix.T, positions, (1, 1))  # (C*k*k, N, positions)
+    columns = mixed.reshape(len(x), len(mixed), -1)
+    return image_of(columns, x.shape, weight.shape[2], padding)
+
+
+def _raises_with_padding(dy: Any, x: Any, weight: Any, padding: int = 0) -> Any:
+    if padding:
+        raise ValueError("the columns are of another size")
+    return picture_gradient(dy, x, weight)
 
 
 def _divided(count: Callable[[Any], int], dy: Any, x: Any, weight: Any, padding: int = 0) -> Any:

@@ -151,10 +151,13 @@ class Part(Student):
         results = self.student.call(name, arguments)
         if isinstance(results, tuple | list) and len(results) == len(RESULTS):
             return results[self.index]
-        came = f"{len(results)} results" if isinstance(results, tuple) else "one result"
+        came = "one result"
+        if results is None:
+            came = "None: is a return missing?"
+        elif isinstance(results, tuple | list | dict):
+            came = f"a {type(results).__name__} of {len(results)}"
         raise Broken(
-            f"{name} must return ({', '.join(RESULTS)}), and returned "
-            + ("None: is a return missing?" if results is None else came),
+            f"{name} must return ({', '.join(RESULTS)}), and returned {came}",
             grids.call(name, arguments),
         )
 

@@ -184,6 +184,8 @@ MSE_MISTAKES = (
         _of(lambda d: (d**2).sum() / 2)),
     Mistake(f"the sum is divided by the number of pictures: {ALL}",
         _of(lambda d: (d**2).sum() / len(d))),
+    Mistake(f"the sum is divided by twice the number of pictures: {ALL}",
+        _of(lambda d: (d**2).sum() / (2 * len(d)))),
     Mistake(f"the sum is divided by the size of one picture: {ALL}",
         _of(lambda d: (d**2).sum() / d[0].size)),
     Mistake(f"the sum is divided by the last axis only: {ALL}",
@@ -220,6 +222,7 @@ MSE_BACKWARD_MISTAKES = (
     Mistake("that is the difference, target - prediction: 2 * (prediction - target) / n is the "
         "gradient", _of(lambda d: -d)),
     Mistake(f"you divide by the number of pictures: {ALL}", _of(lambda d: 2 * d / len(d))),
+    Mistake(f"{SIGN}; and {ALL}", _of(lambda d: -2 * d / len(d))),
     Mistake(f"you divide by the number of pictures, and the factor 2 is missing: {ALL}",
         _of(lambda d: d / len(d))),
     Mistake(f"you divide by the size of one picture: {ALL}", _of(lambda d: 2 * d / d[0].size)),

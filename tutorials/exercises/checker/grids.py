@@ -56,7 +56,7 @@ def _value(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         text = repr(value)
         return text if len(text) < 60 else f"{text[:57]}..."
-    kind = "" if value.dtype.kind in "iu" and value.dtype.itemsize == 8 else f", {value.dtype}"
+    kind = "" if value.dtype in (np.int64, np.float64) else f" as {value.dtype}"
     count = np.arange(value.size).reshape(value.shape)
     for start in (0, 1):
         if value.size > 1 and np.array_equal(value, count + start):

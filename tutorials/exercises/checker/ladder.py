@@ -60,7 +60,7 @@ def naming(check: Callable[[Task, Student], None], task: Task, student: Student)
 
 
 def _runs(task: Task, student: Student) -> None:
-    values = as_values(student.call(task.name, task.cases[0].arguments))
+    values = _called(task, student, task.cases[0])
     what = f"{task.name} must return {_names(task)}"
     if len(values) != len(task.results):
         kind = (
@@ -82,7 +82,7 @@ def _runs(task: Task, student: Student) -> None:
 
 def _shapes(task: Task, student: Student) -> None:
     for case in _by_size(task.cases):
-        check_shapes(task, case, as_values(student.call(task.name, case.arguments)))
+        check_shapes(task, case, _called(task, student, case))
 
 
 def _dtypes(task: Task, student: Student) -> None:
@@ -96,6 +96,15 @@ def _dtypes(task: Task, student: Student) -> None:
                     "the arrays that come in",
                     _example(task, case),
                 )
+
+
+def _called(task: Task, student: Student, case: Case) -> Values:
+    """Return the results of a call; where it raises, say by which."""
+    came = outcome(student, task, case)
+    if isinstance(came, Broken):
+        example = _example(task, case) if came.raised else ""
+        raise Broken(came.message, example, came.shown, came.raised)
+    return came
 
 
 def check_values(task: Task, student: Student, cases: Sequence[Case]) -> None:
