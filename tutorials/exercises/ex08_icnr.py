@@ -9,8 +9,8 @@ weight from them so that each block is one colour. Write `icnr`:
 
 - it calls `initialize((C, in, k, k))`, once, and nothing else that draws. (The shape matters:
   many initialisers read the spread of their numbers from it, as `xavier` below does.)
-- from what this gives, `drawn`, it makes the one weight that has, for every x,
-  shuffled_convolution(x, weight, r) == enlarged_convolution(x, drawn, r)
+- from what this gives, `drawn`, it makes the weight for which both give the same, for every x:
+  shuffled_convolution(x, weight, r) and enlarged_convolution(x, drawn, r)
 - the weight has the type of `drawn`, and it can be trained. That is, it can be written to, and to
   change one filter in place changes no other.
 

@@ -29,7 +29,7 @@ PLANTED = (
         "stacked",
         {ROWS: "np.stack(list(blocks), axis=-2)", COLUMNS: "np.stack(list(tall), axis=-1)"},
         "shape",
-        "np.stack joins along a new axis",
+        "and np.stack makes a new axis",
     ),
     Planted(
         "split keeps its axis",

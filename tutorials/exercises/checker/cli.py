@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import sys
 import time
 import zipfile
@@ -13,7 +15,7 @@ from typing import Any
 
 from tutorials.exercises.checker import grading, progress, words
 from tutorials.exercises.checker.climb import Report
-from tutorials.exercises.checker.exercises import HERE, NAMES, module, starter
+from tutorials.exercises.checker.exercises import HERE, NAMES, hints, module, starter
 from tutorials.exercises.checker.runner import check
 
 STARTERS = HERE / "starters.zip"  # as they were handed out
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads has enough: head, for one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (OSError, ValueError, RuntimeError) as error:
         print(f"exercises: {error}", file=sys.stderr)
         return 1
@@ -52,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the exercise, 1 to {len(NAMES)}, or all")  # fmt: skip
     checking.add_argument("--file", type=Path, help="your file, if it is not the starter's")
     checking.add_argument("--json", action="store_true", help="print Gradescope's results.json")
-    add("hint", _hint, "show the next hint").add_argument("exercise", **one)
+    add("hint", _hint, "show the next hint, and those before it").add_argument("exercise", **one)
     add("list", _list, "list the exercises, with what you have reached")
     watching = add("watch", _watch, "check whenever a file is saved, until Ctrl-C")
     watching.add_argument("exercise", nargs="?", **one)
@@ -86,37 +91,43 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _tell(report: Report, file: Path | None = None) -> None:
-    """Print a report; note what was reached; help who has not begun."""
-    print(words.summary(report), flush=True)
+    """Note what was reached; print the report; help who has not begun."""
+    at = report.broken.name if report.broken else ""
     if file is None:
         before = progress.read().get(str(report.number), {})
-        best = max(report.points, before.get("points", 0))
-        progress.note(report.number, points=best, full=report.full)
+        best = max(report.points, int(before.get("points", 0)))
+        progress.note(report.number, points=best, full=report.full, at=at)
+    print(words.summary(report), flush=True)
     if report.points == 0:
-        print(f"Hint 1 of 3: {module(report.number).HINTS[0]}", flush=True)
+        print(f"Hint 1 of 3: {hints(report.number, at)[0]}", flush=True)
     elif not report.complete:
         print(f"Stuck? python -m tutorials.exercises hint {report.number}", flush=True)
 
 
 def _hint(options: argparse.Namespace) -> int:
+    """Show one hint more, of those for where the last check ended."""
     number = options.exercise
-    hints = module(number).HINTS
-    shown = min(progress.read().get(str(number), {}).get("hints", 0), len(hints) - 1)
-    print(f"Hint {shown + 1} of {len(hints)}: {hints[shown]}")
-    progress.note(number, hints=shown + 1)
+    entry = progress.read().get(str(number), {})
+    at = str(entry.get("at", ""))
+    of = at.partition(":")[0] if hints(number, at) != hints(number) else ""
+    seen = int(entry.get("hints" + of, 0))
+    for i, hint in enumerate(hints(number, at)[: seen + 1], 1):  # those before it, too
+        print(f"Hint {i} of 3{of and ' for '}{of}: {hint}")
+    if seen < 3:
+        progress.note(number, **{"hints" + of: seen + 1})
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
     reached = progress.read()
+    print(" N    best")
     for number in NAMES:
         entry = reached.get(str(number), {})
         points, full = entry.get("points", 0), entry.get("full", 0)
         mark = "done" if full and points == full else f"{points}/{full}" if full else ""
-        hints = entry.get("hints", 0)
-        told = f"  ({hints} hint{'s' if hints > 1 else ''})" if hints else ""
+        seen = sum(int(value) for key, value in entry.items() if key.startswith("hints"))
+        told = f"  ({seen} hint{'s' if seen > 1 else ''})" if seen else ""
         print(f"{number:2}  {mark:>6}  {module(number).TITLE}{told}")
-    print("Points are of your best check; check N tells how a file stands now.")
     return 0
 
 
@@ -131,6 +142,7 @@ def _watch(options: argparse.Namespace) -> int:
         now = _saved(files)
         for number, when in now.items():
             if when not in (seen[number], 0):
+                print(f"\n{time.strftime('%H:%M:%S')}", flush=True)
                 _tell(check(number, files[number]), options.file)
         seen = now
         time.sleep(0.5)
@@ -147,7 +159,7 @@ def _reset(options: argparse.Namespace) -> int:
     path = starter(options.exercise)
     with zipfile.ZipFile(STARTERS) as archive:
         fresh = archive.read(path.name)
-    if path.exists():
+    if path.exists() and path.read_bytes() != fresh:
         count = 1
         while (backup := path.with_name(f"{path.stem}.{count}.bak")).exists():
             count += 1
@@ -174,14 +186,14 @@ def _grade(options: argparse.Namespace) -> int:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is no file")
+        raise FileNotFoundError(f"{path} is no file (reset brings a starter back)")
     return path
 
 
 def _number(text: str) -> int:
-    digits = text.lower().removeprefix("ex")
-    if digits.isdecimal() and int(digits) in NAMES:
-        return int(digits)
+    match = re.fullmatch(r"(?:ex)?0*(\d{1,2})(?:_.*)?", Path(text).name)
+    if match and int(match[1]) in NAMES:
+        return int(match[1])
     raise argparse.ArgumentTypeError(f"{text!r} is no exercise: 1 to {max(NAMES)}")
 
 

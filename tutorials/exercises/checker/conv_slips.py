@@ -254,7 +254,7 @@ KERNELS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
         lambda weight: weight[..., ::-1],
     ),
     (
-        "weight.reshape(C*k*k, O) mixes the numbers up: reshape to (O, C*k*k), then transpose",
+        "weight.reshape(C*k*k, O) mixes the numbers up: it is (O, C, k, k), so take (O, C*k*k)",
         lambda weight: weight.reshape(-1, len(weight)).T.reshape(weight.shape),
     ),
     (

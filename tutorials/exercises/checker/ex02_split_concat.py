@@ -162,7 +162,10 @@ SPLIT = (
     "np.split keeps the axis that it cuts, at length 1, and your result still has it: take it off "
     "each piece, as piece[0] does"
 )
-STACK = "np.stack joins along a new axis: np.concatenate joins along one that is there"
+STACK = (
+    "the pieces were not joined along an axis that they have: np.concatenate does it, and np.stack "
+    "makes a new axis"
+)
 
 MISTAKES = (
     Mistake(

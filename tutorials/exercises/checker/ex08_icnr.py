@@ -76,7 +76,8 @@ class Layer:
         drawn = Initializer()(self.right).ravel()
         numbers = " ".join(f"{number:g}" for number in drawn[:4])
         more = " ..." if drawn.size > 4 else ""
-        return f"icnr(initialize, {self.shape}, {self.r}), where initialize draws {numbers}{more}"
+        drawing = f"initialize({self.right}) draws {numbers}{more}"
+        return f"icnr(initialize, {self.shape}, {self.r}), where {drawing}"
 
     def made(self) -> str:
         """Say which picture is made."""

@@ -138,4 +138,4 @@ def _beats_bicubic(student: Student) -> str:
             f"{figures}: that is not better, after {STEPS} steps",
             f"on {HELD_OUT} pictures of dead leaves that it has not seen; Adam(params, lr={LR})",
         )
-    return f"{figures}, in {seconds:.0f} seconds"
+    return f"{figures}, in {seconds:.1f} seconds"

@@ -18,15 +18,33 @@ from tutorials.exercises.checker.task import SEVERAL, Case, Mistake, Rung, Task
 TITLE = "find the bug"
 INDEPENDENT = True
 POINTS = 4  # for each program
-HINTS = (
-    "Try what the authors did not: H not W; three colours; a kernel that changes when it is turned "
-    "round; a listing in another order; a picture that is far from its reference.",
-    "Where: what the two splits count; how a channel number grows with c; which number of the "
-    "kernel a neighbour of the pixel meets; what zip knows about names; the type of a difference.",
-    "Split axis 1 into H, then into W. Each colour owns r*r channels, side by side. In dx, one "
-    "pixel of dy leaves the kernel as it is. Make dictionaries from picture names to files. uint8 "
-    "ends at 255, for squares too.",
-)
+HINTS = {
+    "phase_shift": (
+        "Try a picture that the author did not: one that is higher than wide.",
+        "What do the two splits count? Look at the axis that each of them cuts.",
+        "Axis 1 of the blocks is H, so it is split into H lines; then axis 1 of tall is W.",
+    ),
+    "shuffle_loop": (
+        "Try what the author did not: an image of three colours.",
+        "How must a channel number grow with c? How does it here? Which channels are never read?",
+        "Each colour owns r*r channels, side by side: those of colour c begin at c*r*r, c from 0.",
+    ),
+    "conv2d_input_gradient": (
+        "Try a kernel that changes when it is turned round, and a dy with a single 1.",
+        "Forward, y[p] meets weight[i] at x[p + i]. Which one does x[u] meet on its way to y[p]?",
+        "It is weight[u - p]: in dx, one pixel of dy leaves the kernel as it is, not turned round.",
+    ),
+    "make_pairs": (
+        "Does a directory always list its files in one order?",
+        "What does zip know about the names? And what should happen where a partner is missing?",
+        "Make a dictionary from a picture's name to its file, for either list, and look names up.",
+    ),
+    "psnr": (
+        "Try a picture that is far from its reference.",
+        "What is the type of the difference, and which numbers does that type have?",
+        "uint8 has 0 to 255: differences below 0 and squares above 255 come round again.",
+    ),
+}
 
 ONE_COLOUR = "right for one colour channel, wrong for three"
 NOT_SQUARE = "right for square pictures, wrong where H is not W"

@@ -31,9 +31,17 @@ def build(number: int) -> Exercise:
         name=NAMES[number],
         title=made.TITLE,
         rungs=made.rungs(),
-        hints=made.HINTS,
         independent=getattr(made, "INDEPENDENT", False),
     )
+
+
+def hints(number: int, rung: str = "") -> tuple[str, str, str]:
+    """Return the three hints of an exercise, or those for the function at whose rung a file is."""
+    given = module(number).HINTS
+    if isinstance(given, tuple):
+        return given
+    by_function: dict[str, tuple[str, str, str]] = given
+    return by_function.get(rung.partition(":")[0]) or next(iter(by_function.values()))
 
 
 def starter(number: int) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 WIDEST, HIGHEST = 9, 9  # numbers in a row, rows in a grid
+LONGEST = 90  # of a call in one line
 
 
 def compare(name: str, expected: Any, came: Any) -> str:
@@ -47,28 +48,37 @@ def grid(x: Any, digits: int = 4) -> list[str]:
 
 
 def call(name: str, arguments: Mapping[str, Any]) -> str:
-    """Write a call down, with its arguments in words."""
-    words = ", ".join(f"{key}={_value(value)}" for key, value in arguments.items())
-    return f"{name}({words})"
+    """Write a call down as Python has it, in lines of its own where it is long."""
+    words = [f"{key}={_value(value)}" for key, value in arguments.items()]
+    if sum(map(len, words)) < LONGEST:
+        return f"{name}({', '.join(words)})"
+    return f"{name}(\n    " + ",\n    ".join(words) + ")"
 
 
 def _value(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         text = repr(value)
         return text if len(text) < 60 else f"{text[:57]}..."
-    kind = "" if value.dtype in (np.int64, np.float64) else f" as {value.dtype}"
+    kind = "" if value.dtype in (np.int64, np.float64) else f".astype(np.{value.dtype})"
     count = np.arange(value.size).reshape(value.shape)
+    point = ".0" if value.dtype.kind == "f" else ""
     for start in (0, 1):
         if value.size > 1 and np.array_equal(value, count + start):
-            span = f"{value.size}" if start == 0 else f"1, {value.size + 1}"
-            return f"arange({span}).reshape{value.shape}{kind}"
-    if value.ndim < 2 and value.size <= HIGHEST:
-        return f"[{' '.join(map(_number, value.ravel()))}]"
+            first = f"{start}, " if start else ""
+            span = f"np.arange({first}{value.size + start}{point})"
+            return span + (f".reshape{value.shape}" if value.ndim > 1 else "") + kind
     if value.size <= 12:
-        return " ".join(str(np.asarray([_number(v) for v in value.ravel()])).split()).replace(
-            "'", ""
-        ) + (f".reshape{value.shape}")
-    return f"numbers of shape {value.shape}{kind}"
+        return f"np.array({_nested(value)}){kind}"
+    return f"<numbers of shape {value.shape}, {value.dtype}>"
+
+
+def _nested(value: Any) -> str:
+    """Write an array as nested lists, with a point in one number at least if it is of floats."""
+    value = np.asarray(value)
+    if value.ndim == 0:
+        text = _number(value)
+        return f"{text}.0" if value.dtype.kind == "f" and text.lstrip("-").isdecimal() else text
+    return f"[{', '.join(_nested(part) for part in value)}]"
 
 
 def _number(value: Any, digits: int = 4) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from tutorials.exercises.checker import grids
 from tutorials.exercises.checker.diagnosis import diagnose, outcome, right
 from tutorials.exercises.checker.student import Broken, Student
-from tutorials.exercises.checker.task import SEVERAL, Case, Rung, Task, Values, as_values, same
+from tutorials.exercises.checker.task import SEVERAL, Case, Rung, Task, Values, same
 
 POINTS = {
     "runs": 1,
@@ -87,8 +88,8 @@ def _shapes(task: Task, student: Student) -> None:
 
 def _dtypes(task: Task, student: Student) -> None:
     for dtype in task.dtypes:
-        case = task.cases[0]
-        values = as_values(student.call(task.name, _cast(case.arguments, dtype)))
+        case = replace(task.cases[0], arguments=_cast(task.cases[0].arguments, dtype))
+        values = _called(task, student, case)
         for name, value, answer in zip(task.results, values, case.answer, strict=True):
             if np.ndim(answer) and value.dtype != dtype:
                 raise Broken(
@@ -123,6 +124,8 @@ def check_values(task: Task, student: Student, cases: Sequence[Case]) -> None:
     for name, value, answer in zip(task.results, came, case.answer, strict=True):
         if not same(value, answer, task.tolerance):
             words = "the right shape and wrong values" if np.ndim(answer) else "a wrong value"
+            if np.isnan(value).any() and not np.isnan(answer).any():
+                words = "numbers that nobody set (np.empty is not np.zeros), or 0/0: they are NaN"
             shown = grids.compare(name, answer, value)
             raise Broken(message or f"{name} has {words}", _example(task, case), shown)
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]  # of the package ``tutorials``
 START_SECONDS = 60.0  # for the checker itself: PyTorch may take a while to import
 SECONDS = 15.0  # for the student's file, all rungs together that do not ask for more
 OUTPUT = 1 << 20  # bytes that it may print
-SHOWN_LINES = 20
+SHOWN_LINES = 10  # of the first, and of the last
 
 
 def check(number: int, path: Path) -> Report:
@@ -133,9 +133,9 @@ def _events(lines: Path) -> list[dict[str, Any]]:
 
 
 def _read(output: Path) -> str:
-    """Return the last lines of what was printed."""
+    """Return the first and the last lines of what was printed."""
     with output.open("rb") as file:
-        file.seek(max(0, output.stat().st_size - 8000))
-        lines = file.read().decode("utf-8", errors="replace").splitlines()
-    shown = [line[:200] for line in lines[-SHOWN_LINES:]]
-    return "\n".join(["…", *shown] if len(lines) > SHOWN_LINES else shown)
+        lines = file.read(2 * OUTPUT).decode("utf-8", errors="replace").splitlines()
+    if len(lines) > 2 * SHOWN_LINES:
+        lines[SHOWN_LINES:-SHOWN_LINES] = ["…"]
+    return "\n".join(line[:200] for line in lines)

@@ -23,8 +23,8 @@ ANSWERS = {  # packages whose import makes the exercise pointless
     "onnx": "ONNX",
     "onnxruntime": "ONNX Runtime",
     "npespcn": "this project's own answer",
-    "tutorials": "this project's own answer",
-    "solutions": "the solutions",
+    "tutorials": "another file, which may have the answer",
+    "solutions": "the answer",
 }
 
 
@@ -163,7 +163,7 @@ def _in_words(error: BaseException, path: Path) -> str:
     elif isinstance(error, MemoryError):
         words = "asks for more memory than the checker gives (1 GB)"
     elif isinstance(error, RecursionError):
-        words = "calls itself without end"
+        return "calls itself without end"
     else:
         text = " ".join(str(error).split())
         words = f"raised {type(error).__name__}: {text}" if text else f"raised {error!r}"

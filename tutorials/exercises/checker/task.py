@@ -88,13 +88,12 @@ class Rung:
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: the functions to write, the rungs to climb, three hints."""
+    """An exercise, and the rungs to climb."""
 
     number: int
     name: str  # of its file, without .py: ex01_pixel_shuffle
     title: str
     rungs: Sequence[Rung]
-    hints: tuple[str, str, str]
     independent: bool = field(default=False)  # go on after a broken rung: the rest is other work
 
     @property

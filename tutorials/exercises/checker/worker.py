@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tutorials.exercises.checker.climb import climb
 from tutorials.exercises.checker.exercises import build
 
@@ -37,6 +39,7 @@ def main() -> None:
 
         tell("ready", {"title": exercise.title, "full": exercise.points})
         _limit()
+        _show_what_is_not_set()
         climb(
             exercise,
             path,
@@ -47,6 +50,19 @@ def main() -> None:
             sys.stdout.flush()
         tell("end", None)
         os._exit(0)  # whatever threads the student's file has started
+
+
+def _show_what_is_not_set() -> None:
+    """Let np.empty give NaN: what happens to lie in memory looks right one day, wrong another."""
+    given = np.empty
+
+    def empty(*arguments: Any, **more: Any) -> Any:
+        array = given(*arguments, **more)
+        if array.dtype.kind in "fc":
+            array.fill(np.nan)
+        return array
+
+    np.empty = empty  # type: ignore[misc]
 
 
 def _limit() -> None:

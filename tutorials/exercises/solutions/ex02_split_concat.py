@@ -6,8 +6,9 @@ Goal: build the picture of pieces, which are joined along one axis at a time.
 The result is that of exercise 1, for any C, r, H and W, any number of leading axes, and any type
 of numbers. The specification is these three stages.
 
-1. Channel c*r*r + i*r + j of an LR pixel is row i and column j of its block in image channel c.
-   Arrange x so that H and W come first and the blocks last: (H, W, ..., C, i, j).
+1. Channel c*r*r + i*r + j of a pixel of x is row i and column j of its block in image channel c.
+   Arrange x so that H and W come first and the blocks last: (H, W, ..., C, i, j). The dots are
+   the leading axes, if there are any.
 2. Cut this into its H pieces of (W, ..., C, i, j). Join them along i, to (W, ..., C, H*r, j).
 3. Cut that into its W pieces of (..., C, H*r, j). Join them along j, to (..., C, H*r, W*r).
 
