@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint tutorials check handout notebooks docs bench bench-steps \
-	weights clean
+.PHONY: help demo test fuzz test-gpu test-browser lint tutorials check handout notebooks docs bench \
+	bench-gpu bench-steps weights clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,13 @@ demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, dr
 	$(BIN)/python tutorials/demo.py
 
 test: $(DEV_INSTALLED) ## run the tests (5 minutes at most)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
+
+test-gpu: $(DEV_INSTALLED) ## run the tests that need a GPU, on it (docs/gpu.md: how to install CuPy)
+	NPESPCN_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu
+
+fuzz: $(DEV_INSTALLED) ## damage files at random for 10 minutes (ARGS="--seconds 60" for less)
+	$(BIN)/python tests/fuzz.py $(ARGS)
 
 test-browser: $(BROWSER_INSTALLED) ## run the explorer's tests in Chromium, if that is installed
 	$(BIN)/python -m pytest tests/browser
@@ -47,10 +53,13 @@ docs: $(DOCS_INSTALLED) ## build the site into docs/_build/html; new and changed
 bench: $(INSTALLED) ## time it beside PyTorch, if that is installed in .venv (ARGS=--quick for less)
 	$(BIN)/python benchmarks/bench.py $(ARGS)
 
+bench-gpu: $(INSTALLED) ## time it on a GPU, beside PyTorch if that is installed in .venv and finds it
+	$(BIN)/python benchmarks/gpu.py $(ARGS)
+
 bench-steps: $(INSTALLED) ## time every step from the loops to the final form
 	$(BIN)/python benchmarks/steps.py
 
-weights: $(INSTALLED) ## train the networks that come with the package again (DATA="T91 BSD200"; 3 hours)
+weights: $(INSTALLED) ## train the networks that come with the package again (DATA="T91 BSD200"; 4 hours)
 	$(BIN)/python npespcn/weights/make.py $(DATA) $(ARGS)
 
 clean: ## remove what make and the tools made, the virtual environment too

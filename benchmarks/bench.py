@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from npespcn import __version__
+from npespcn.backend import to_device
 from npespcn.easel import save
 from npespcn.losses import mse
 from npespcn.models import ESPCN
@@ -49,6 +50,7 @@ AIMS = {"shuffle": 0.4, "predict tanh": 0.8, "predict relu": 1.0, "train": 0.8}
 PRODUCT = 1536  # the side of the square product
 BURST = 0.02  # seconds of runs in a row, of which the mean counts as one
 PAUSE = 0.01  # seconds after them, in which the threads that wait awake fall asleep
+TORCH_DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 Task = Callable[[], Any]
 
 
@@ -92,12 +94,13 @@ def versions() -> dict[str, str]:
 # --- what is timed: a side's process makes a task from its name and a few numbers -----------------
 
 
-def shuffle_task(side: str, shape: list[int], r: int) -> Task:
-    """Shuffle, or for comparison copy."""
+def shuffle_task(side: str, shape: list[int], r: int, device: str = "cpu") -> Task:
+    """Shuffle."""
     x = np.random.default_rng(0).random(shape, np.float32)
     if side == "npespcn":
-        return lambda: pixel_shuffle(x, r)
-    tensor = torch.tensor(x)
+        there = to_device(x, device)
+        return lambda: pixel_shuffle(there, r)
+    tensor = torch.tensor(x, device=TORCH_DEVICES[device])
     return lambda: nn.functional.pixel_shuffle(tensor, r)
 
 
@@ -113,38 +116,41 @@ def product_task(side: str) -> Task:
     return lambda: np.matmul(x, x, out=product)
 
 
-def predict_task(side: str, activation: str, height: int, width: int) -> Task:
-    """Enlarge one plane of luma three times."""
+def predict_task(
+    side: str, activation: str, height: int, width: int, scale: int = 3, device: str = "cpu"
+) -> Task:
+    """Enlarge one plane of luma."""
     x = np.random.default_rng(0).random((1, 1, height, width), np.float32)
     if side == "npespcn":
-        model = ESPCN(3, activation=activation)
-        return lambda: model.predict(x)
-    network, tensor = torch_twin(side, activation, x)
+        model, there = ESPCN(scale, activation=activation).to(device), to_device(x, device)
+        return lambda: model.predict(there)
+    network, tensor = torch_twin(side, activation, x, scale, device)
 
-    def infer() -> None:
+    def infer() -> Any:
         with torch.inference_mode():
-            network(tensor)
+            return network(tensor)
 
     return infer
 
 
-def train_task(side: str, n: int, size: int) -> Task:
+def train_task(side: str, n: int, size: int, device: str = "cpu") -> Task:
     """Take a training step: forward, mean squared error, backward, Adam."""
     rng = np.random.default_rng(0)
     x = rng.random((n, 1, size, size), np.float32)
     target = rng.random((n, 1, 3 * size, 3 * size), np.float32)
     if side == "npespcn":
-        model = ESPCN(3)
-        adam = Adam(model)
+        model = ESPCN(3).to(device)
+        adam, there, aim = Adam(model), to_device(x, device), to_device(target, device)
 
         def step() -> None:
-            _, dy = mse(model.forward(x), target)
+            _, dy = mse(model.forward(there), aim)
             model.backward_params(dy)
             adam.step()
 
         return step
-    network, tensor = torch_twin(side, "tanh", x)
-    goal, optimizer = torch.tensor(target), torch.optim.Adam(network.parameters())
+    network, tensor = torch_twin(side, "tanh", x, 3, device)
+    goal = torch.tensor(target, device=TORCH_DEVICES[device])
+    optimizer = torch.optim.Adam(network.parameters())
 
     def torch_step() -> None:
         optimizer.zero_grad()
@@ -154,7 +160,7 @@ def train_task(side: str, n: int, size: int) -> Task:
     return torch_step
 
 
-def torch_twin(side: str, activation: str, x: Any) -> tuple[Any, Any]:
+def torch_twin(side: str, activation: str, x: Any, scale: int, device: str) -> tuple[Any, Any]:
     """Return the same network and input in PyTorch, in the memory format that `side` names."""
     layout = torch.channels_last if side == "torch channels_last" else torch.contiguous_format
     between = {"tanh": nn.Tanh, "relu": nn.ReLU}[activation]
@@ -163,10 +169,12 @@ def torch_twin(side: str, activation: str, x: Any) -> tuple[Any, Any]:
         between(),
         nn.Conv2d(64, 32, 3, padding=1),
         between(),
-        nn.Conv2d(32, 9, 3, padding=1),
-        nn.PixelShuffle(3),
+        nn.Conv2d(32, scale * scale, 3, padding=1),
+        nn.PixelShuffle(scale),
     )
-    return network.to(memory_format=layout), torch.tensor(x).to(memory_format=layout)
+    device = TORCH_DEVICES[device]
+    tensor = torch.tensor(x, device=device).to(memory_format=layout)
+    return network.to(device, memory_format=layout), tensor
 
 
 MAKERS: dict[str, Callable[..., Task]] = {
@@ -182,7 +190,26 @@ SIDES = ("npespcn", "torch", "torch channels_last")
 # --- the processes --------------------------------------------------------------------------------
 
 
-def serve(side: str) -> None:
+def wall_clock(task: Task) -> float:
+    """Return the milliseconds of a run, as they are in a row of runs."""
+    start, count = time.perf_counter(), 0
+    while count == 0 or time.perf_counter() - start < BURST:
+        task()
+        count += 1
+    return (time.perf_counter() - start) / count * 1e3
+
+
+def peak_memory() -> float:
+    """Return the most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux: in KB
+
+
+def serve(
+    side: str,
+    makers: dict[str, Callable[..., Task]] = MAKERS,
+    clock: Callable[[Task], float] = wall_clock,
+    memory: Callable[[], float] = peak_memory,
+) -> None:
     """Time the tasks that come in on stdin, one line of JSON each; answer in milliseconds."""
     if side != "npespcn":
         torch.set_num_threads(int(os.environ["NPESPCN_THREADS"]))
@@ -190,25 +217,19 @@ def serve(side: str) -> None:
     for line in sys.stdin:
         name, *numbers = json.loads(line)
         if line not in tasks:
-            tasks = {line: MAKERS[name](side, *numbers)}
+            tasks = {line: makers[name](side, *numbers)}
         tasks[line]()  # to warm up: a run is as long as it is in a row of them
-        start, count = time.perf_counter(), 0
-        while count == 0 or time.perf_counter() - start < BURST:
-            tasks[line]()
-            count += 1
-        elapsed = (time.perf_counter() - start) / count * 1e3
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux: in KB
-        print(json.dumps([elapsed, peak]), flush=True)
+        print(json.dumps([clock(tasks[line]), memory()]), flush=True)
 
 
 class Side:
     """One side's process, to be asked for one run at a time."""
 
-    def __init__(self, side: str, threads: int) -> None:
+    def __init__(self, side: str, threads: int, script: str = __file__) -> None:
         count = str(threads)
         counts = {"NPESPCN_THREADS": count, "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
         self.process = subprocess.Popen(  # noqa: S603  # this script itself
-            [sys.executable, __file__, "--serve", side],
+            [sys.executable, script, "--serve", side],
             env={**os.environ, **counts},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -55,7 +55,7 @@ def _module_of(x: Array) -> ModuleType:
         ndarray = getattr(module, "ndarray", None)
         if module is not None and isinstance(ndarray, type) and isinstance(x, ndarray):
             return module
-    raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+    raise TypeError(f"array_module: expected a NumPy or CuPy array, got {type(x).__name__}")
 
 
 def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
@@ -108,10 +108,10 @@ def to_device(x: Array, device: str = "gpu") -> Array:
         If there is no usable GPU. The message says which of the three it is (CuPy is missing, the
         driver is, or the device is) and what to do.
     """
+    if not isinstance(device, str) or device not in ("cpu", "gpu"):
+        raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {device!r}")
     if device == "cpu":
         return to_host(x)
-    if device != "gpu":
-        raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {device!r}")
     cupy = _require_cupy()
     return x if array_module(x) is cupy else cupy.asarray(x)
 

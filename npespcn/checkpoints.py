@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +23,8 @@ from typing import IO, Any
 import numpy as np
 
 from npespcn.backend import Array
-from npespcn.files import atomic_write
-from npespcn.models import Network, read_npz
+from npespcn.files import atomic_write, sweep
+from npespcn.models import Network, read_npz, read_words
 
 try:
     import fcntl
@@ -33,7 +32,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LAST, BEST, HISTORY, LOCK = "last.npz", "best.npz", "history.csv", ".lock"
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.(npz|csv)")  # `atomic_write`'s, of a process that died
+_LONGEST = 800  # characters of a complaint
 
 
 class RunFolder:
@@ -59,9 +58,7 @@ class RunFolder:
             raise FileExistsError(
                 f"{self.path} holds a run already: resume it, or choose another folder"
             )
-        for file in self.path.iterdir():  # nobody else writes here now
-            if _TEMPORARY.fullmatch(file.name):
-                file.unlink(missing_ok=True)
+        sweep(self.path)
 
     def __enter__(self) -> RunFolder:
         return self
@@ -135,9 +132,7 @@ class RunFolder:
             raise ValueError(f"{path} is of a network with other options: {differences}")
         arrays = read_npz(path)
         try:
-            progress, there = (
-                dict(json.loads(str(arrays[key]))) for key in ("progress", "settings")
-            )
+            progress, there = (dict(read_words(arrays[key])) for key in ("progress", "settings"))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no checkpoint of a run: {error}") from error
         here = json.loads(json.dumps(settings))  # which makes lists of tuples
@@ -155,7 +150,8 @@ class RunFolder:
 
 def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     names = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
-    return ", ".join(f"{name}={saved.get(name)!r} there, {now.get(name)!r} here" for name in names)
+    words = [f"{name}={saved.get(name)!r} there, {now.get(name)!r} here" for name in names]
+    return ", ".join(words)[:_LONGEST]  # what is in a file may be of any length
 
 
 def _below(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -2,32 +2,35 @@
 
 Each command is a module of `npespcn.commands`: it parses its words, calls the library, and prints.
 Its `run` says whether it failed at some of its inputs, having named them; an error ends it at once.
-Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C. A user's mistake is
-one line on stderr.
+Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C (or SIGTERM, or since
+the terminal is gone). A user's mistake is one line on stderr.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
+import contextlib
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from npespcn import __version__
 from npespcn.commands import evaluate, explain, export, one_line, train, upscale
+from npespcn.guards import silence_decoders
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        with warnings.catch_warnings():
+        with _stopped_tidily(), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.simplefilter("ignore", RuntimeWarning)  # overflow: `fit` says what it means
             warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata; it names no file
-            logging.getLogger("PIL").addHandler(logging.NullHandler())
+            silence_decoders()
             warnings.showwarning = _warn  # type: ignore[assignment]  # ignores what it is not told
             failed = options.run(options)
     except KeyboardInterrupt:
@@ -38,6 +41,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"npespcn {options.command}: {words}", file=sys.stderr)
         return 1
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def _stopped_tidily() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does, where they would end the process on the spot."""
+    named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
+    numbers = [number for number in named if number and signal.getsignal(number) == signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only that one may handle signals
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,4 +75,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _warn(message: Warning | str, *_: Any) -> None:
-    print(f"npespcn: {one_line(message)}", file=sys.stderr)
+    # At once: with --jobs, another thread's line could come before a separate line break.
+    print(f"npespcn: {one_line(message)}\n", end="", file=sys.stderr)

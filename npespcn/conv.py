@@ -7,7 +7,8 @@ in deep learning, the cross-correlation::
     y[n, o, p, q] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, p*s + i, q*s + j]
 
 with x padded by zeros first, and s the stride. The result has NumPy's common dtype of the
-arguments, and its channels lie last in memory (the shape hides it, and the next layer gains by it).
+arguments (whole numbers get 64 bits, for sums of 8 bits would wrap), and its channels lie last in
+memory (the shape hides it, and the next layer gains by it).
 
 `conv2d_loop` is that formula. `im2col` lays the C*k*k numbers under each position of the kernel out
 as a column, which makes the sum one matrix product. `conv2d_forward` and its gradients do that a
@@ -25,6 +26,7 @@ from typing import Any
 
 from npespcn import rowconv, winograd
 from npespcn.backend import Array, array_module, strided_view
+from npespcn.checks import four_sides, real_array, whole_number, widened
 from npespcn.convshape import (
     Padding,
     Pads,
@@ -36,7 +38,6 @@ from npespcn.convshape import (
     common_dtype,
     copy_rows,
     out_size,
-    whole_number,
 )
 
 
@@ -64,6 +65,7 @@ def conv2d_loop(
         If the shapes do not fit together; the message names them.
     """
     check_conv("conv2d_loop", x, weight, bias)
+    x, weight = widened(x, weight)
     xp = array_module(x, weight)
     out_channels, channels, k, _ = weight.shape
     stride, pads, (out_h, out_w) = _geometry("conv2d_loop", x.shape[2:], k, stride, padding)
@@ -117,10 +119,8 @@ def col2im(
     The adjoint of `im2col`, ⟨im2col(x), columns⟩ = ⟨x, col2im(columns)⟩, and not its inverse: a
     pixel under several positions gets the *sum* of what they hold. ``torch.nn.Fold``.
     """
-    array_module(columns)
-    if len(shape) != 4:
-        raise ValueError(f"col2im: shape must be (N, C, H, W), got {tuple(shape)}")
-    n, c, h, w = shape
+    real_array("col2im: columns", columns)
+    n, c, h, w = shape = four_sides("col2im: shape", "(N, C, H, W)", shape, 0)
     k = whole_number("col2im: kernel_size", kernel_size, 1)
     stride, pads, (out_h, out_w) = _geometry("col2im", (h, w), k, stride, padding)
     if columns.shape != (n, c * k * k, out_h * out_w):
@@ -128,6 +128,7 @@ def col2im(
             f"col2im: columns of {shape} under a {k}x{k} kernel must be "
             f"{(n, c * k * k, out_h * out_w)}, got {columns.shape}"
         )
+    (columns,) = widened(columns)
     padded = _zeros_around(columns, shape, pads, columns.dtype)
     split = columns.reshape(n, c, k, k, out_h, out_w).transpose(1, 2, 3, 0, 4, 5)
     _add_windows(padded, split, stride)
@@ -142,6 +143,7 @@ def conv2d_forward(
     Never holds the columns of more than one block (about 3,000 pixels).
     """
     check_conv("conv2d_forward", x, weight, bias)
+    x, weight = widened(x, weight)
     xp = array_module(x, weight)
     out_channels, channels, k, _ = weight.shape
     stride, pads, (out_h, out_w) = _geometry("conv2d_forward", x.shape[2:], k, stride, padding)
@@ -164,6 +166,7 @@ def conv2d_backward(
     dy: Array, x: Array, weight: Array, stride: int = 1, padding: Padding = 0
 ) -> tuple[Array, Array, Array]:
     """Return (dx, dweight, dbias) of `conv2d_forward` for an upstream gradient, (N, O, H', W')."""
+    check_conv("conv2d_backward", x, weight)
     dx = conv2d_input_gradient(dy, weight, x.shape, stride, padding)
     dweight = conv2d_weight_gradient(dy, x, weight.shape[2], stride, padding)
     return dx, dweight, conv2d_bias_gradient(dy)
@@ -174,6 +177,8 @@ def conv2d_bias_gradient(dy: Array) -> Array:
 
     As a product with ones: a BLAS adds up rows of channels faster than NumPy's ``sum``.
     """
+    check_picture("conv2d_bias_gradient", "dy", dy)
+    (dy,) = widened(dy)
     xp = array_module(dy)
     flat = dy.transpose(0, 2, 3, 1).reshape(-1, dy.shape[1])  # (pixels, O)
     dbias: Array = xp.ones(len(flat), dy.dtype) @ flat
@@ -197,12 +202,12 @@ def conv2d_input_gradient(
     name = "conv2d_input_gradient"
     check_weight(name, weight)
     k = weight.shape[2]
-    if len(shape) != 4 or shape[1] != weight.shape[1]:
-        raise ValueError(
-            f"{name}: shape must be (N, {weight.shape[1]}, H, W) for weight {weight.shape}, "
-            f"got {tuple(shape)}"
-        )
+    axes = f"(N, {weight.shape[1]}, H, W) for weight {weight.shape}"
+    shape = four_sides(f"{name}: shape", axes, shape, 0)
+    if shape[1] != weight.shape[1]:
+        raise ValueError(f"{name}: shape must be {axes}, got {shape}")
     stride, pads = _check_upstream(name, dy, weight.shape[0], k, shape, stride, padding)
+    dy, weight = widened(dy, weight)
     if stride == 1 and max(map(max, pads)) < k:
         flipped = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, O, k, k)
         (above, below), (left, right) = pads
@@ -235,6 +240,7 @@ def conv2d_weight_gradient(
     k = whole_number(f"{name}: kernel_size", kernel_size, 1)
     out_channels, channels = dy.shape[1], x.shape[1]
     stride, pads = _check_upstream(name, dy, out_channels, k, x.shape, stride, padding)
+    dy, x = widened(dy, x)
     xp = array_module(dy, x)
     if stride == 1 and winograd.pays(channels, out_channels, k, xp.result_type(dy, x)):
         return winograd.weight_gradient(dy, x, pads)
@@ -252,7 +258,7 @@ def _geometry(
     name: str, size: tuple[int, ...], k: int, stride: int, padding: Padding
 ) -> tuple[int, Pads, tuple[int, int]]:
     stride = whole_number(f"{name}: stride", stride, 1)
-    pads = as_pads(padding, k, stride)
+    pads = as_pads(name, padding, k, stride)
     return stride, pads, out_size(name, (size[0], size[1]), k, stride, pads)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from npespcn.backend import Array, array_module
+from npespcn.checks import real_array
+from npespcn.checks import whole_number as whole_number
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """Zeros added ((above, below), (left, right))."""
@@ -19,40 +20,26 @@ _BLOCK = 3072  # output pixels: a block's columns and products then stay in a co
 _DEVICE_BLOCK = 1 << 20  # a GPU wants few large blocks instead
 
 
-def whole_number(name: str, value: Any, least: int) -> int:
-    """Return `value` as an int, or raise: it must be a whole number (no bool) from `least`."""
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
-    return number
-
-
-def as_pads(padding: Padding, k: int, stride: int) -> Pads:
+def as_pads(name: str, padding: Padding, k: int, stride: int) -> Pads:
     """Return the four pads. An even kernel under "same" has its odd zero below and at the right."""
+    name = f"{name}: padding"
     if isinstance(padding, str):
         if padding == "valid":
             return (0, 0), (0, 0)
         if padding != "same":
-            raise ValueError(f"padding must be 'same', 'valid' or a number, got {padding!r}")
+            raise ValueError(f"{name} must be 'same', 'valid' or a number, got {padding!r}")
         if stride != 1:
-            raise ValueError(f"padding='same' needs stride 1, got stride={stride}")
+            raise ValueError(f"{name}='same' needs stride 1, got stride={stride}")
         before = (k - 1) // 2
         return (before, k - 1 - before), (before, k - 1 - before)
     if isinstance(padding, tuple):
         if len(padding) != 2 or any(not isinstance(p, tuple) or len(p) != 2 for p in padding):
             raise ValueError(
-                f"padding as a tuple must be ((above, below), (left, right)), got {padding!r}"
+                f"{name} as a tuple must be ((above, below), (left, right)), got {padding!r}"
             )
-        above, below, left, right = (
-            whole_number("padding", p, 0) for side in padding for p in side
-        )
+        above, below, left, right = (whole_number(name, p, 0) for side in padding for p in side)
         return (above, below), (left, right)
-    p = whole_number("padding", padding, 0)
+    p = whole_number(name, padding, 0)
     return (p, p), (p, p)
 
 
@@ -69,11 +56,9 @@ def out_size(name: str, size: tuple[int, int], k: int, stride: int, pads: Pads) 
 
 def check_picture(name: str, argument: str, x: Array) -> None:
     """Raise unless `x` is a real-valued array of shape (N, C, H, W)."""
-    array_module(x)  # a TypeError for anything that is no array
+    real_array(f"{name}: {argument}", x)
     if x.ndim != 4:
         raise ValueError(f"{name}: {argument} must be (N, C, H, W), got shape {x.shape}")
-    if x.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: {argument} must hold real numbers, got {x.dtype}")
 
 
 def check_weight(name: str, weight: Array) -> None:
@@ -89,6 +74,8 @@ def check_conv(name: str, x: Array, weight: Array, bias: Array | None = None) ->
     """Raise unless x (N, C, H, W), weight (O, C, k, k) and bias (O,) fit together."""
     check_picture(name, "x", x)
     check_weight(name, weight)
+    if bias is not None:
+        real_array(f"{name}: bias", bias)
     array_module(x, weight, *(() if bias is None else (bias,)))  # all on one device
     if x.shape[1] != weight.shape[1]:
         raise ValueError(

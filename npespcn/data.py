@@ -7,7 +7,6 @@ mismatched, and no file name has to be trusted for it.
 from __future__ import annotations
 
 import multiprocessing
-import operator
 import os
 import re
 import signal
@@ -22,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from npespcn.backend import Array
+from npespcn.checks import generator, whole_number
 from npespcn.images import downscale, read_image, rgb_to_y
-from npespcn.synthetic import LeafStatistics, dead_leaves
+from npespcn.synthetic import SMALLEST, LeafStatistics, dead_leaves
 from npespcn.threads import thread_count
 
 # --- where pictures come from --------------------------------------------------------------------
@@ -49,15 +49,17 @@ def load_pictures(
     ValueError
         If no picture is left.
     """
-    names = [entry.name for entry in os.scandir(folder) if not entry.is_dir()]
+    whole_number("load_pictures: smallest_side", smallest_side, 0)
+    names = [name for name in os.listdir(folder) if not os.path.isdir(os.path.join(folder, name))]
     pictures = []
     for name in sorted(names, key=natural_key):
         if name.startswith("."):
             continue
         try:
             picture = read_image(Path(folder, name))
-        except (OSError, ValueError) as error:
-            warnings.warn(f"skipped {name}: {error}", stacklevel=2)
+        except (OSError, ValueError, MemoryError) as error:
+            reason = str(error) or "not enough memory"
+            warnings.warn(f"skipped {name}: {reason}", stacklevel=2)
             continue
         height, width, _ = picture.shape
         if min(height, width) < smallest_side:
@@ -117,7 +119,15 @@ def dead_leaves_pictures(
     -------
     list of (size, size, 3) uint8 arrays
     """
-    workers = thread_count() if workers is None else workers
+    count = whole_number("dead_leaves_pictures: count", count, 0)
+    whole_number("dead_leaves_pictures: size", size, SMALLEST)
+    whole_number("dead_leaves_pictures: seed", seed, 0)
+    whole_number("dead_leaves_pictures: first", first, 0)
+    if not callable(progress) and progress is not None:
+        raise TypeError(f"dead_leaves_pictures: progress must be callable, got {progress!r}")
+    if workers is None:
+        workers = thread_count()
+    workers = whole_number("dead_leaves_pictures: workers", workers, 1)
     workers = min(workers, count // _WORTH_A_PROCESS)
     picture = partial(_picture, size=size, seed=seed, statistics=statistics)
     numbers = range(first, first + count)
@@ -212,11 +222,11 @@ class PairedPatches:
     """
 
     def __init__(self, pictures: Iterable[Array], scale: int, channels: int = 1) -> None:
-        self.scale = operator.index(scale)
-        self.channels = channels
-        self._pairs = [_pair(picture, self.scale, channels) for picture in pictures]
+        self.scale = whole_number("PairedPatches: scale", scale, 1)
+        self.channels = _check_channels("PairedPatches: channels", channels)
+        self._pairs = _pairs("PairedPatches", pictures, self.scale, channels)
         if not self._pairs:
-            raise ValueError("PairedPatches: there must be at least one picture")
+            raise ValueError("PairedPatches: pictures must hold at least one picture")
         sides = np.array([lr.shape[1:] for lr, _ in self._pairs])
         self._smallest_side = int(sides.min())
         self._area_up_to = np.cumsum(sides.prod(axis=1))
@@ -256,8 +266,12 @@ class PairedPatches:
         ValueError
             If `patch_size` is larger than a side of a picture's low resolution.
         """
-        n, c, p, r = batch_size, self.channels, patch_size, self.scale
-        if not 1 <= p <= self._smallest_side:
+        name = "PairedPatches.batch"
+        generator(f"{name}: rng", rng)
+        n = whole_number(f"{name}: batch_size", batch_size, 1)
+        p = whole_number(f"{name}: patch_size", patch_size, 1)
+        c, r = self.channels, self.scale
+        if p > self._smallest_side:
             raise ValueError(
                 f"PairedPatches.batch: patch_size must be from 1 to {self._smallest_side}, the "
                 f"shortest side of the pictures at low resolution (scale={r}), got {p}"
@@ -324,11 +338,8 @@ class LeafStream(PairedPatches):
         workers: int | None = 1,
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        if count < 1 or every < 1:
-            raise ValueError(
-                f"LeafStream: count and every must be at least 1, got {count} and {every}"
-            )
-        self._step, self._every = 0, every
+        whole_number("LeafStream: count", count, 1)
+        self._step, self._every = 0, whole_number("LeafStream: every", every, 1)
         self._make = partial(
             dead_leaves_pictures, size=size, seed=seed, statistics=statistics, workers=workers
         )
@@ -346,7 +357,7 @@ class LeafStream(PairedPatches):
 
     def seek(self, step: int) -> None:
         """Go on as after `step` batches: make the pictures that are in turn then."""
-        self._step = step
+        self._step = whole_number("LeafStream.seek: step", step, 0)
         self._take_in(step // self._every, len(self))
 
     def _take_in(self, first: int, count: int) -> None:
@@ -362,8 +373,24 @@ def validation_pairs(
 
     Parameters and errors are those of `PairedPatches`.
     """
-    pairs = [_pair(picture, operator.index(scale), channels) for picture in pictures]
+    scale = whole_number("validation_pairs: scale", scale, 1)
+    channels = _check_channels("validation_pairs: channels", channels)
+    pairs = _pairs("validation_pairs", pictures, scale, channels)
     return [(lr[None], hr[None]) for lr, hr in pairs]
+
+
+def _check_channels(name: str, channels: int) -> int:
+    if whole_number(name, channels, 1) not in (1, 3):
+        raise ValueError(f"{name} must be 1 (luma) or 3 (RGB), got {channels}")
+    return channels
+
+
+def _pairs(
+    name: str, pictures: Iterable[Array], scale: int, channels: int
+) -> list[tuple[Array, Array]]:
+    if not isinstance(pictures, Iterable):
+        raise TypeError(f"{name}: pictures must be several pictures, got {pictures!r}")
+    return [_pair(picture, scale, channels) for picture in pictures]
 
 
 def _pair(picture: Array, scale: int, channels: int) -> tuple[Array, Array]:
@@ -375,8 +402,6 @@ def _pair(picture: Array, scale: int, channels: int) -> tuple[Array, Array]:
 
 
 def _planes(picture: Array, channels: int) -> Array:
-    if channels not in (1, 3):
-        raise ValueError(f"channels must be 1 (luma) or 3 (RGB), got {channels}")
     rgb = np.asarray(picture, np.float64)
     if rgb.ndim == 2:
         rgb = np.stack([rgb] * 3, axis=-1)  # (H, W, 3)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.npespcn-[0-9a-f]{16}(\..*)?", re.DOTALL)
 
 
 @contextmanager
@@ -19,7 +27,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     file system, and has its suffix, because writers such as Pillow and ``np.savez`` go by it. A
     reader of `path` sees the old file or the new one, never a part; after an error or Ctrl-C the
     old one is untouched and the temporary file is gone. Permissions are those of the file that is
-    replaced, or the usual ones for a new file. A symbolic link is followed, not replaced.
+    replaced, or the usual ones for a new file. A symbolic link is followed, not replaced. What a
+    process that was killed has left beside `path` is removed first, see `sweep`.
 
     Parameters
     ----------
@@ -44,10 +53,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(f"atomic_write: {os.fspath(path)} is a folder, expected a file")
-    temporary = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+    sweep(target.parent)
     try:
-        # Not tempfile.mkstemp: its files can be read by their owner alone, and would stay so.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+        temporary, held = _new_file(target)
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     try:
@@ -58,7 +66,40 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
         os.replace(temporary, target)
     finally:
+        if held is not None:
+            os.close(held)
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that processes which were killed have left in a folder.
+
+    A process that writes one holds a lock on it, which the system releases when the process is
+    gone. Where locks do not work (Windows, some network drives), the files stay.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
+            with suppress(OSError), open(os.path.join(folder, name), "rb+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(file.name)
+
+
+def _new_file(target: Path) -> tuple[Path, int | None]:
+    """Make a temporary file beside `target`; return its name, and what to close to release it."""
+    while True:
+        temporary = target.with_name(f".npespcn-{secrets.token_hex(8)}{target.suffix}")
+        # Not tempfile.mkstemp: its files can be read by their owner alone, and would stay so.
+        file = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        if fcntl is None:  # and no file that is open can be renamed
+            os.close(file)
+            return temporary, None
+        with suppress(OSError):  # no such thing on this drive
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file).st_nlink:  # else another process has just swept it away
+            return temporary, file
+        os.close(file)
 
 
 def check_file(path: str | os.PathLike[str]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from npespcn.backend import Array, array_module
+from npespcn.checks import positive, real_array
 from npespcn.layers import Layer
 
 
@@ -54,12 +55,20 @@ def gradcheck(
     >>> gradcheck(Tanh(), np.linspace(-1, 1, 12).reshape(1, 2, 2, 3)) < 1e-6
     True
     """
-    xp = array_module(x)
+    if not isinstance(layer, Layer):
+        raise TypeError(f"gradcheck: layer must be a layer, got {layer!r}")
+    if rng is None:
+        rng = np.random.default_rng(0)
+    if not hasattr(rng, "normal"):
+        raise TypeError(f"gradcheck: rng must be a numpy.random.Generator, got {rng!r}")
+    positive("gradcheck: tolerance", tolerance)
+    positive("gradcheck: epsilon", epsilon)
+    xp = real_array("gradcheck: x", x)
     for name, array in {"x": x, **layer.params}.items():
         if array.dtype != np.float64:
             raise TypeError(f"gradcheck: {name} must be float64, got {array.dtype}")
     y = layer.forward(x)
-    dy = xp.asarray((rng or np.random.default_rng(0)).normal(size=y.shape))
+    dy = xp.asarray(rng.normal(size=y.shape))
     dx = layer.backward(dy)
     if layer.grads.keys() != layer.params.keys():
         raise AssertionError(
@@ -82,6 +91,9 @@ def numerical_gradient(
 
     Moves each entry of `array` in place, where `function` reads it, and puts it back.
     """
+    if not callable(function):
+        raise TypeError(f"numerical_gradient: function must be callable, got {function!r}")
+    positive("numerical_gradient: epsilon", epsilon)
     gradient = array_module(array).zeros_like(array)
     for index in np.ndindex(array.shape):
         before = float(array[index])

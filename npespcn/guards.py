@@ -6,15 +6,17 @@ for gigabytes of memory, or for minutes of work.
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
 
 from PIL import Image
 
-ROOM = 900_000_000
+ROOM = 800_000_000
 """Bytes of memory that pixels may take, however small the file is that they come from."""
 
-DENSITY = 100
-"""Bytes of pixels that each byte of a file may bring beyond that; a photograph's brings 10 to 50."""
+DENSITY = 150
+"""Bytes of pixels for each byte of the file that may, beyond that; a photograph has 10 to 100."""
 
 WORK = 4_000_000_000
 """Pixels that a JPEG may pass over, all its scans together; a progressive one has about ten."""
@@ -24,6 +26,7 @@ NEVER_READ = ("BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "PALM", "PD
 and IPTC, which it unpacks slowly, or without a look at the size of the picture inside."""
 
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "I;16": 2}  # in a plain mode; in all others it is 4
+_SILENCE = logging.NullHandler()  # else what nobody handles goes to stderr
 _BYTES_PER_ROW = 8  # Pillow keeps the address of each
 
 
@@ -31,6 +34,17 @@ def picture_formats() -> list[str]:
     """Return the formats that pictures may have, as ``Image.open`` takes them."""
     Image.init()
     return [name for name in Image.ID if name not in NEVER_READ]
+
+
+def silence_decoders() -> None:
+    """Let Pillow and libtiff print nothing to stderr about a broken file: their error says it."""
+    logging.getLogger("PIL").addHandler(_SILENCE)
+    library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
+    for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        set_handler = getattr(library, name, None)  # not to be found in Pillow for Windows
+        if set_handler is not None:
+            set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+            set_handler(None)
 
 
 def check_bomb(image: Image.Image, scale: int = 1, count: int = 1, taken: int = 0) -> int:
@@ -62,6 +76,7 @@ def check_bomb(image: Image.Image, scale: int = 1, count: int = 1, taken: int = 
     each = 4 if "transparency" in image.info else _BYTES_PER_PIXEL.get(image.mode, 4)
     own = height * (width * each + _BYTES_PER_ROW)
     taken += count * height * scale * (width * scale * each + _BYTES_PER_ROW)
+    taken += taken // 4 if count > 1 else 0  # what writes an animation keeps a part of it twice
     try:
         with open(getattr(image, "filename", ""), "rb") as file:
             size = os.fstat(file.fileno()).st_size

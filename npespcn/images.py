@@ -6,7 +6,6 @@ The networks take (N, C, H, W); ``npespcn.data`` goes from one to the other.
 
 from __future__ import annotations
 
-import operator
 import os
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from npespcn.backend import Array
+from npespcn.checks import four_sides, whole_number
 from npespcn.files import atomic_write, check_file
 from npespcn.guards import check_bomb, picture_formats
 
@@ -41,6 +41,8 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
         with Image.open(path, formats=picture_formats()) as image:
             check_bomb(image, _AS_IF_ENLARGED)
             return ImageOps.exif_transpose(image)  # reads every pixel
+    except MemoryError:
+        raise
     except Exception as error:  # a broken file can raise almost anything in Pillow's decoders
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -65,14 +67,16 @@ def read_image(path: str | os.PathLike[str]) -> Array:
             f"read_image: {os.fspath(path)} holds floating-point pixels, whose range is unknown; "
             "save it with 8 or 16 bits"
         )
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip
-        wide = np.asarray(image).astype(np.float64)
-        image = Image.fromarray(_to_uint8(wide / 257))  # 65535 -> 255
-    if image.mode == "P":
-        image = image.convert("RGBA")  # understands every kind of palette transparency
     try:
+        if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip
+            wide = np.asarray(image).astype(np.float64)
+            image = Image.fromarray(_to_uint8(wide / 257))  # 65535 -> 255
+        if image.mode == "P":
+            image = image.convert("RGBA")  # understands every kind of palette transparency
         return np.array(image.convert("RGB"))  # a copy: np.asarray's would be read-only
-    except ValueError as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
         raise ValueError(f"read_image: {os.fspath(path)}: {error}") from error
 
 
@@ -259,7 +263,7 @@ def downscale(picture: Array, scale: int) -> Array:
            [  0,  13, 187, 202]], dtype=uint8)
     """
     picture = np.asarray(picture)
-    scale = _check_scale("downscale", scale)
+    scale = whole_number("downscale: scale", scale, 1)
     if picture.dtype != np.uint8:
         raise TypeError(f"downscale: picture must be uint8, got {picture.dtype}")
     _check_picture("downscale", picture)
@@ -299,7 +303,7 @@ def upscale_bicubic(
         If the dtype, the shape, the scale or the box is not as above.
     """
     picture = np.asarray(picture)
-    scale = _check_scale("upscale_bicubic", scale)
+    scale = whole_number("upscale_bicubic: scale", scale, 1)
     if picture.dtype not in (np.uint8, np.float32):
         raise TypeError(f"upscale_bicubic: picture must be uint8 or float32, got {picture.dtype}")
     if picture.dtype == np.float32 and picture.ndim != 2:
@@ -307,7 +311,13 @@ def upscale_bicubic(
             f"upscale_bicubic: a float32 picture must be one plane (H, W), got {picture.shape}"
         )
     _check_picture("upscale_bicubic", picture)
-    left, upper, right, lower = box or (0, 0, picture.shape[1], picture.shape[0])
+    height, width = picture.shape[:2]
+    if box is None:
+        box = (0, 0, width, height)
+    name = "upscale_bicubic: box"
+    left, upper, right, lower = four_sides(name, "(left, upper, right, lower)", box, 0)
+    if not (left < right <= width and upper < lower <= height):
+        raise ValueError(f"{name} must lie in the picture of {width} x {height}, got {box}")
     return _pillow_bicubic(picture, (right - left) * scale, (lower - upper) * scale, box)
 
 
@@ -324,15 +334,3 @@ def _check_picture(function: str, picture: Array) -> None:
             f"{function}: picture must be (H, W) or (H, W, 3) and not empty, "
             f"got shape {picture.shape}"
         )
-
-
-def _check_scale(function: str, scale: int) -> int:
-    try:
-        scale = operator.index(scale)
-    except TypeError:
-        raise TypeError(
-            f"{function}: scale must be a whole number, got {type(scale).__name__}"
-        ) from None
-    if scale < 1:
-        raise ValueError(f"{function}: scale must be at least 1, got {scale}")
-    return scale

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from npespcn.backend import Array
-from npespcn.convshape import whole_number
+from npespcn.checks import four_sides, generator, whole_number
 from npespcn.shuffle import channel_permutation
 
 Shape: TypeAlias = tuple[int, int, int, int]
@@ -24,7 +24,7 @@ def xavier(rng: np.random.Generator, shape: Shape) -> Array:
 
     Made for tanh, whose slope at 0 is 1. Glorot and Bengio 2010, equation 16.
     """
-    fan_out, fan_in = _fans(shape)
+    fan_out, fan_in = _fans("xavier", rng, shape)
     bound = np.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, shape)
 
@@ -34,7 +34,7 @@ def he(rng: np.random.Generator, shape: Shape) -> Array:
 
     He et al. 2015, equation 10.
     """
-    _, fan_in = _fans(shape)
+    _, fan_in = _fans("he", rng, shape)
     return rng.normal(0, np.sqrt(2 / fan_in), shape)
 
 
@@ -44,7 +44,7 @@ def paper(rng: np.random.Generator, shape: Shape) -> Array:
     Shi et al. 2016 do not say how they start; for the training they refer to SRCNN's paper. Signals
     and gradients start a thousand times too small, so it learns slowly at first: that is history.
     """
-    _fans(shape)
+    _fans("paper", rng, shape)
     return rng.normal(0, 0.001, shape)
 
 
@@ -66,6 +66,7 @@ def icnr(
     ValueError
         If the output channels do not divide by upscale_factor².
     """
+    _fans("icnr", rng, shape)
     out_channels = shape[0]
     area = whole_number("icnr: upscale_factor", upscale_factor, 1) ** 2
     if out_channels % area:
@@ -78,9 +79,9 @@ def icnr(
     return repeated[np.argsort(channel_permutation(out_channels // area, upscale_factor, order))]
 
 
-def _fans(shape: Shape) -> tuple[int, int]:
+def _fans(name: str, rng: np.random.Generator, shape: Shape) -> tuple[int, int]:
     """Return (fan_out, fan_in): how many numbers a kernel feeds, and how many feed it."""
-    if len(shape) != 4:
-        raise ValueError(f"an initial weight must have shape (O, C, k, k), got {shape}")
-    out_channels, in_channels, height, width = shape
+    generator(f"{name}: rng", rng)
+    sides = four_sides(f"{name}: shape", "(O, C, k, k)", shape, 1)
+    out_channels, in_channels, height, width = sides
     return out_channels * height * width, in_channels * height * width

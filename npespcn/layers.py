@@ -24,15 +24,16 @@ from npespcn.backend import (
     to_device,
     to_host,
 )
+from npespcn.checks import array, generator, one_of, real_array, same_shape, whole_number
 from npespcn.conv import (
     conv2d_bias_gradient,
     conv2d_forward,
     conv2d_input_gradient,
     conv2d_weight_gradient,
 )
-from npespcn.convshape import Padding, as_pads, check_conv, whole_number
+from npespcn.convshape import Padding, as_pads, check_conv
 from npespcn.initializers import xavier
-from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
+from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
 from npespcn.threads import parallel_map
 
 AnyLayer = TypeVar("AnyLayer", bound="Layer")
@@ -121,9 +122,9 @@ class Conv2d(Layer):
         dtype: str = "float32",
     ) -> None:
         super().__init__()
-        _check_sizes("Conv2d", in_channels, out_channels, kernel_size, dtype)
+        _check_sizes("Conv2d", in_channels, out_channels, kernel_size, rng, dtype)
         self.stride, self.padding = whole_number("Conv2d: stride", stride, 1), padding
-        as_pads(padding, kernel_size, self.stride)
+        as_pads("Conv2d", padding, kernel_size, self.stride)
         shape = (out_channels, in_channels, kernel_size, kernel_size)
         rng = rng or np.random.default_rng(0)
         self.params = {
@@ -184,7 +185,7 @@ class ConvTranspose2d(Layer):
         dtype: str = "float32",
     ) -> None:
         super().__init__()
-        _check_sizes("ConvTranspose2d", in_channels, out_channels, kernel_size, dtype)
+        _check_sizes("ConvTranspose2d", in_channels, out_channels, kernel_size, rng, dtype)
         self.stride = whole_number("ConvTranspose2d: stride", stride, 1)
         self.padding = whole_number("ConvTranspose2d: padding", padding, 0)
         self.output_padding = whole_number("ConvTranspose2d: output_padding", output_padding, 0)
@@ -212,11 +213,13 @@ class ConvTranspose2d(Layer):
         y = conv2d_input_gradient(
             x, weight, (len(x), weight.shape[1], h, w), self.stride, self.padding
         )
-        self._kept = x
+        self._kept = x, y.shape
         return y + self.params["bias"][:, None, None]
 
     def backward(self, dy: Array) -> Array:
-        x, weight = self._recall(), self.params["weight"]
+        (x, shape), weight = self._recall(), self.params["weight"]
+        real_array("ConvTranspose2d.backward: dy", dy)
+        same_shape("ConvTranspose2d.backward: dy", dy, shape)
         self.grads = {
             "weight": conv2d_weight_gradient(x, dy, weight.shape[2], self.stride, self.padding),
             "bias": conv2d_bias_gradient(dy),
@@ -224,15 +227,27 @@ class ConvTranspose2d(Layer):
         return conv2d_forward(dy, weight, None, self.stride, self.padding)
 
 
-class Tanh(Layer):
+class _Activation(Layer):
+    """What keeps its output, and needs no more of its input."""
+
+    def _output_and(self, dy: Array) -> tuple[Array, Array]:
+        y = self._recall()
+        name = f"{type(self).__name__}.backward: dy"
+        real_array(name, dy)
+        same_shape(name, dy, y.shape)
+        return y, dy
+
+
+class Tanh(_Activation):
     """y = tanh(x), elementwise; dx = dy * (1 - y*y)."""
 
     def forward(self, x: Array) -> Array:
-        self._kept = y = along_memory(array_module(x).tanh, x)
+        xp = real_array("Tanh: x", x)
+        self._kept = y = along_memory(xp.tanh, x)
         return y
 
     def backward(self, dy: Array) -> Array:
-        return along_memory(_through_tanh, self._recall(), dy)
+        return along_memory(_through_tanh, *self._output_and(dy))
 
 
 def _through_tanh(y: Array, dy: Array) -> Array:
@@ -242,29 +257,31 @@ def _through_tanh(y: Array, dy: Array) -> Array:
     return dx
 
 
-class ReLU(Layer):
+class ReLU(_Activation):
     """y = max(x, 0), elementwise; dx = dy where x > 0, and 0 elsewhere, at x = 0 too."""
 
     def forward(self, x: Array) -> Array:
-        self._kept = y = along_memory(lambda x: array_module(x).maximum(x, 0), x)
+        xp = real_array("ReLU: x", x)
+        self._kept = y = along_memory(lambda x: xp.maximum(x, 0), x)
         return y
 
     def backward(self, dy: Array) -> Array:
-        return along_memory(lambda y, dy: dy * (y > 0), self._recall(), dy)
+        return along_memory(lambda y, dy: dy * (y > 0), *self._output_and(dy))
 
 
-class Sigmoid(Layer):
+class Sigmoid(_Activation):
     """y = 1 / (1 + exp(-x)), elementwise; dx = dy * y * (1 - y).
 
     Computed as (1 + tanh(x/2)) / 2, the same function, which overflows nowhere.
     """
 
     def forward(self, x: Array) -> Array:
-        self._kept = y = along_memory(lambda x: 0.5 * (1 + array_module(x).tanh(0.5 * x)), x)
+        xp = real_array("Sigmoid: x", x)
+        self._kept = y = along_memory(lambda x: 0.5 * (1 + xp.tanh(0.5 * x)), x)
         return y
 
     def backward(self, dy: Array) -> Array:
-        return along_memory(lambda y, dy: dy * (y * (1 - y)), self._recall(), dy)
+        return along_memory(lambda y, dy: dy * (y * (1 - y)), *self._output_and(dy))
 
 
 class PixelShuffle(Layer):
@@ -276,14 +293,17 @@ class PixelShuffle(Layer):
 
     def __init__(self, upscale_factor: int, order: str = "CRD") -> None:
         super().__init__()
-        self.upscale_factor, self.order = upscale_factor, order
+        one_of("PixelShuffle: order", order, ORDERS)
+        self.upscale_factor = whole_number("PixelShuffle: upscale_factor", upscale_factor, 1)
+        self.order = order
 
     def forward(self, x: Array) -> Array:
-        self._kept = True
-        return pixel_shuffle(x, self.upscale_factor, order=self.order)
+        y = pixel_shuffle(x, self.upscale_factor, order=self.order)
+        self._kept = y.shape
+        return y
 
     def backward(self, dy: Array) -> Array:
-        self._recall()
+        same_shape("PixelShuffle.backward: dy", dy, self._recall())
         return pixel_unshuffle(dy, self.upscale_factor, order=self.order)
 
 
@@ -296,14 +316,19 @@ class PixelUnshuffle(Layer):
 
     def __init__(self, downscale_factor: int, order: str = "CRD") -> None:
         super().__init__()
-        self.downscale_factor, self.order = downscale_factor, order
+        one_of("PixelUnshuffle: order", order, ORDERS)
+        self.downscale_factor = whole_number(
+            "PixelUnshuffle: downscale_factor", downscale_factor, 1
+        )
+        self.order = order
 
     def forward(self, x: Array) -> Array:
-        self._kept = True
-        return pixel_unshuffle(x, self.downscale_factor, order=self.order)
+        y = pixel_unshuffle(x, self.downscale_factor, order=self.order)
+        self._kept = y.shape
+        return y
 
     def backward(self, dy: Array) -> Array:
-        self._recall()
+        same_shape("PixelUnshuffle.backward: dy", dy, self._recall())
         return pixel_shuffle(dy, self.downscale_factor, order=self.order)
 
 
@@ -326,6 +351,9 @@ class Sequential(Layer):
         self.layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
         if not self.layers:
             raise ValueError("Sequential: needs at least one layer")
+        for name, layer in self.layers.items():
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential: {name} must be a layer, got {layer!r}")
 
     @property
     def params(self) -> dict[str, Array]:
@@ -346,6 +374,8 @@ class Sequential(Layer):
         self._scatter("grads", values)
 
     def forward(self, x: Array) -> Array:
+        if array(f"{type(self).__name__}: x", x) and x.ndim == 0:
+            raise ValueError(f"{type(self).__name__}: x must hold a batch, got a single number")
         chunks = _chunks(x)
         replicas = [self] if len(chunks) == 1 else [self.replica() for _ in chunks]
         self._kept = list(zip(replicas, chunks, strict=True))
@@ -386,6 +416,9 @@ class Sequential(Layer):
         ValueError
             If a name is missing or unknown, or a shape differs; the message names them.
         """
+        if not isinstance(arrays, Mapping):
+            kind = type(arrays).__name__
+            raise TypeError(f"load_state_dict: arrays must be a mapping of names, got {kind}")
         params = self.params
         missing, unknown = sorted(params.keys() - arrays), sorted(arrays.keys() - params)
         if missing or unknown:
@@ -419,7 +452,8 @@ class Sequential(Layer):
         """Run the backward pass of every chunk, and add the gradients up."""
         kept = self._recall()
         n = kept[-1][1].stop  # the last chunk ends where the batch does
-        if len(dy) != n:
+        array(f"{type(self).__name__}.backward: dy", dy)
+        if dy.ndim == 0 or len(dy) != n:
             raise ValueError(
                 f"{type(self).__name__}.backward: forward saw {n} images, dy has shape {dy.shape}"
             )
@@ -456,13 +490,19 @@ def _chunks(x: Array) -> list[slice]:
 
 
 def _check_sizes(
-    name: str, in_channels: int, out_channels: int, kernel_size: int, dtype: str
+    name: str,
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    rng: np.random.Generator | None,
+    dtype: str,
 ) -> None:
     whole_number(f"{name}: in_channels", in_channels, 1)
     whole_number(f"{name}: out_channels", out_channels, 1)
     whole_number(f"{name}: kernel_size", kernel_size, 1)
-    if np.dtype(dtype).name not in ("float32", "float64"):
-        raise ValueError(f"{name}: dtype must be 'float32' or 'float64', got {dtype!r}")
+    if rng is not None:
+        generator(f"{name}: rng", rng)
+    one_of(f"{name}: dtype", str(dtype), ("float32", "float64"))
 
 
 def _join(parts: list[Array]) -> Array:

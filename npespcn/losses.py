@@ -6,6 +6,7 @@ The value stays where the arrays are, as a 0-d array; ``float(value)`` reads it.
 from __future__ import annotations
 
 from npespcn.backend import Array, array_module
+from npespcn.checks import array, from_zero, real_array
 
 
 def mse(prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -35,7 +36,8 @@ def charbonnier(prediction: Array, target: Array, epsilon: float = 1e-3) -> tupl
     Charbonnier et al. 1994; for super-resolution with ε = 0.001, Lai et al. 2017 (LapSRN).
     """
     difference = _difference("charbonnier", prediction, target)
-    root = array_module(prediction).sqrt(difference * difference + epsilon**2)
+    epsilon = from_zero("charbonnier: epsilon", epsilon)
+    root = array_module(prediction).hypot(difference, epsilon)  # whose squares overflow nowhere
     return root.mean(), difference / root / difference.size
 
 
@@ -55,13 +57,17 @@ def log_mse(prediction: Array, target: Array, epsilon: float = 1e-4) -> tuple[Ar
     '16.99 dB'
     """
     difference = _difference("log_mse", prediction, target)
+    epsilon = from_zero("log_mse: epsilon", epsilon)
     xp, axes = array_module(prediction), tuple(range(1, difference.ndim))
     errors = (difference * difference).mean(axis=axes, keepdims=True) + epsilon  # (N, 1, ...)
     return xp.log(errors).mean(), difference / errors * (2 / difference.size)
 
 
 def _difference(name: str, prediction: Array, target: Array) -> Array:
-    array_module(prediction, target)
+    real_array(f"{name}: prediction", prediction)
+    if array(f"{name}: target", target) and target.dtype.kind not in "buif":
+        raise TypeError(f"{name}: target must hold real numbers, got {target.dtype}")
+    array_module(prediction, target)  # both on one device
     if prediction.shape != target.shape or prediction.size == 0:
         raise ValueError(
             f"{name}: prediction and target must have one shape, and not be empty, "

@@ -7,11 +7,10 @@ the scale 0 to 255 and leaves out a border as wide as the scale.
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
 
 from npespcn.backend import Array
+from npespcn.checks import positive, whole_number
 
 _WINDOW = 11
 _SIGMA = 1.5
@@ -122,22 +121,23 @@ def _prepare(
     for name, x in (("a", a), ("b", b)):
         if x.dtype.kind not in "buif":
             raise TypeError(f"{function}: {name} must hold real numbers, got {x.dtype}")
+        if not np.isfinite(x).all():
+            raise ValueError(f"{function}: {name} must hold finite numbers alone")
     if a.shape != b.shape:
-        raise ValueError(f"{function}: shapes differ, a is {a.shape} and b is {b.shape}")
+        raise ValueError(
+            f"{function}: a and b must have one shape, a is {a.shape} and b is {b.shape}"
+        )
     if not (a.ndim == 2 or (a.ndim == 3 and 1 <= a.shape[2] <= 4)):
         raise ValueError(
-            f"{function}: pictures must be (H, W) or (H, W, channels) with at most 4 channels, "
+            f"{function}: a and b must be (H, W) or (H, W, channels) with at most 4 channels, "
             f"got shape {a.shape}"
         )
-    if not data_range > 0:
-        raise ValueError(f"{function}: data_range must be positive, got {data_range}")
-    border = operator.index(border)
-    if border < 0:
-        raise ValueError(f"{function}: border must be at least 0, got {border}")
+    positive(f"{function}: data_range", data_range)
+    border = whole_number(f"{function}: border", border, 0)
     h, w = a.shape[0] - 2 * border, a.shape[1] - 2 * border
     if min(h, w) < smallest:
         raise ValueError(
-            f"{function}: pictures of shape {a.shape} leave {max(h, 0)} x {max(w, 0)} pixels "
+            f"{function}: a and b of shape {a.shape} leave {max(h, 0)} x {max(w, 0)} pixels "
             f"(border={border}), at least {smallest} x {smallest} are needed"
         )
     inside = np.s_[border : border + h, border : border + w]

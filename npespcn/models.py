@@ -14,8 +14,9 @@ import numpy as np
 
 from npespcn import __version__
 from npespcn.backend import Array, array_module, device_of, to_device
+from npespcn.checks import one_of, whole_number
 from npespcn.conv import conv2d_forward
-from npespcn.convshape import Pads, check_picture, whole_number
+from npespcn.convshape import Pads, check_picture
 from npespcn.files import atomic_write, check_file
 from npespcn.initializers import Initializer, he, icnr, paper, xavier
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
@@ -26,6 +27,9 @@ ACTIVATIONS: dict[str, Callable[[], Layer]] = {"tanh": Tanh, "relu": ReLU, "sigm
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier, "he": he, "paper": paper, "icnr": xavier}
 PADDINGS = ("same", "valid", "edge")
 PRETRAINED = (2, 3, 4)
+_UNPACKED = 1 << 28  # bytes that an .npz may hold, however small it is
+_MOST_ARRAYS = 10_000  # in an .npz; a checkpoint has some 50
+_LONGEST_WORDS, _LONGEST_REASON = 4_000_000, 300  # bytes of JSON, characters of a complaint
 _TILE = (96, 160)  # LR rows and columns that `predict` takes through the network at a time
 _TILE_ON_GPU = (1024, 1024)
 
@@ -68,9 +72,7 @@ class Network(Sequential):
             halo allows.
         """
         name, channels = type(self).__name__, self.options["channels"]
-        check_picture(f"{name}.predict", "x", x)
-        if x.shape[1] != channels:
-            raise ValueError(f"{name}.predict: x must have {channels} channels, got {x.shape}")
+        self._check_channels("predict", "x", x)
         xp, lost = array_module(x), self.halo if self.padding == "valid" else 0  # on each side
         n, _, h, w = x.shape
         if min(h, w) <= 2 * lost:
@@ -105,6 +107,12 @@ class Network(Sequential):
                 run(tile)
         return y
 
+    def _check_channels(self, method: str, argument: str, x: Array) -> None:
+        name, channels = f"{type(self).__name__}.{method}", self.options["channels"]
+        check_picture(name, argument, x)
+        if x.shape[1] != channels:
+            raise ValueError(f"{name}: {argument} must have {channels} channels, got {x.shape}")
+
     def _with_edge(self, x: Array) -> Array:
         """Repeat the edge of x by the halo, if that is this network's padding."""
         if self.padding != "edge" or min(x.shape[2:]) == 0:
@@ -128,6 +136,7 @@ class Network(Sequential):
             the picture ends there. What the network's padding puts in their place is put there
             (and under "valid" what "edge" does).
         """
+        self._check_channels("predict_tile", "part", part)
         zeros = self.padding == "same"
         if not zeros and missing != ((0, 0), (0, 0)):
             part = array_module(part).pad(part, ((0, 0), (0, 0), *missing), mode="edge")
@@ -195,16 +204,19 @@ class Network(Sequential):
             words, prefix = read_npz(path), "weights/"
             own = {key[len(prefix) :]: v for key, v in words.items() if key.startswith(prefix)}
         try:
-            about = json.loads(str(words["about"]))
+            about = read_words(words["about"])
             name, options = about["network"], about["options"]
             if name != cls.__name__:
                 raise ValueError(f"it holds a network of class {name!r}")
             _check_claim(dict(options), own)
             model = cls(**options)
             model.load_state_dict(own)
+            if not all(np.isfinite(param).all() for param in model.params.values()):
+                raise ValueError("its weights are not all finite numbers")
         except (KeyError, TypeError, ValueError, MemoryError, RecursionError) as error:
-            reason = f"it has no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{os.fspath(path)}: not a saved {cls.__name__}: {reason}") from error
+            reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            reason = f"not a saved {cls.__name__}: {reason[:_LONGEST_REASON]}"
+            raise ValueError(f"{os.fspath(path)}: {reason}") from error
         return model
 
 
@@ -267,12 +279,12 @@ class ESPCN(Network):
     ) -> None:
         r = whole_number("ESPCN: scale", scale, 1)
         c = whole_number("ESPCN: channels", channels, 1)
-        _check_option("activation", activation, ACTIVATIONS)
-        _check_option("output", output, (None, "sigmoid", "tanh"))
-        _check_option("tail", tail, (False, True))
-        _check_option("padding", padding, PADDINGS)
-        _check_option("init", init, INITIALIZERS)
-        _check_option("dtype", str(dtype), ("float32", "float64"))
+        one_of("ESPCN: activation", activation, ACTIVATIONS)
+        one_of("ESPCN: output", output, (None, "sigmoid", "tanh"))
+        one_of("ESPCN: tail", tail, (False, True))
+        one_of("ESPCN: padding", padding, PADDINGS)
+        one_of("ESPCN: init", init, INITIALIZERS)
+        one_of("ESPCN: dtype", str(dtype), ("float32", "float64"))
         options: dict[str, Any] = {"scale": r, "channels": c, "activation": activation}
         options |= {"output": output, "tail": bool(tail), "padding": padding, "init": init}
         options |= {"seed": whole_number("ESPCN: seed", seed, 0), "dtype": str(dtype)}
@@ -314,6 +326,7 @@ class ESPCN(Network):
 
         Pads as `predict` does, and keeps nothing: to look at, and small pictures only.
         """
+        self._check_channels("subpixel_channels", "x", x)
         x = self._with_edge(x)
         for layer in self.layers.values():
             if isinstance(layer, PixelShuffle):
@@ -344,9 +357,9 @@ class SRCNN(Network):
         dtype: str = "float32",
     ) -> None:
         c = whole_number("SRCNN: channels", channels, 1)
-        _check_option("padding", padding, PADDINGS)
-        _check_option("init", init, [name for name in INITIALIZERS if name != "icnr"])
-        _check_option("dtype", str(dtype), ("float32", "float64"))
+        one_of("SRCNN: padding", padding, PADDINGS)
+        one_of("SRCNN: init", init, [name for name in INITIALIZERS if name != "icnr"])
+        one_of("SRCNN: dtype", str(dtype), ("float32", "float64"))
         options: dict[str, Any] = {"channels": c, "padding": padding, "init": init}
         options |= {"seed": whole_number("SRCNN: seed", seed, 0), "dtype": str(dtype)}
         conv = partial(_conv, np.random.default_rng(seed), INITIALIZERS[init], padding, str(dtype))
@@ -380,16 +393,40 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     check_file(path)
     with Path(path).open("rb") as file:
         try:
-            arrays = np.load(file, allow_pickle=False)
-            if isinstance(arrays, np.ndarray):
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
                 raise ValueError("it is a single array (.npy)")
-            with arrays:
-                return {name: arrays[name] for name in arrays.files}
+            with archive:
+                entries = archive.zip.infolist()
+                size = sum(entry.file_size for entry in entries)
+                if size > max(_UNPACKED, 10 * os.fstat(file.fileno()).st_size):
+                    raise ValueError(f"it would unpack to {size:,} bytes")
+                if len(entries) > _MOST_ARRAYS:
+                    raise ValueError(f"it holds {len(entries):,} files")
+                arrays = {name: archive[name] for name in archive.files}
+            if not all(isinstance(value, np.ndarray) for value in arrays.values()):
+                raise ValueError("it holds something else than plain arrays")
+            return arrays
         except Exception as error:  # zipfile and NumPy raise a dozen kinds over a damaged file
             reason = str(error).partition("\n")[0]
             if "pickle" in reason:  # NumPy's words then go on to say how to run it
                 reason = "it holds something else than plain arrays"
-            raise ValueError(f"{os.fspath(path)}: not a readable .npz file: {reason}") from error
+            reason = f"not a readable .npz file: {reason[:_LONGEST_REASON]}"
+            raise ValueError(f"{os.fspath(path)}: {reason}") from error
+
+
+def read_words(text: Array | str) -> Any:
+    """Parse JSON, as it stands in a file that `Network.save` wrote.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        If it is none, is nested too deep, or is too long: as Python objects, lists of lists take
+        50 times the memory of their text.
+    """
+    if (text.size * text.itemsize if isinstance(text, np.ndarray) else len(text)) > _LONGEST_WORDS:
+        raise ValueError("its words are too long")
+    return json.loads(str(text))
 
 
 def _conv(
@@ -432,9 +469,3 @@ def _check_claim(options: dict[str, Any], weights: Mapping[str, Array]) -> None:
     held = sum(value.size for value in weights.values())
     if c * (1600 + 288 * r * r) > max(held, 100_000):  # no network here has fewer weights
         raise ValueError("its options ask for more weights than it holds")
-
-
-def _check_option(name: str, value: Any, allowed: Any) -> None:
-    if value not in tuple(allowed):
-        choices = ", ".join(repr(choice) for choice in allowed)
-        raise ValueError(f"{name} must be one of {choices}, got {value!r}")

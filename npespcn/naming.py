@@ -10,7 +10,7 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def find_sources(
         Which of these not to go into: earlier results are there.
     """
     found = Found()
-    results = None if out is None else os.path.realpath(out)
+    results = None if out is None else identity(Path(out))
     for name in names:
         path = Path(name)
         if os.path.isdir(name):  # which "" is not; Path("") is
@@ -73,7 +73,7 @@ def find_sources(
         elif os.path.lexists(name):
             found.sources.append(Source(path))
         else:
-            matches = sorted(glob.glob(name, recursive=True), key=natural_key)
+            matches = sorted(_glob(name), key=natural_key)
             files = [Source(Path(match)) for match in matches if not os.path.isdir(match)]
             if not files:
                 found.problems.append(f"{name}: no such file")
@@ -89,15 +89,15 @@ def _search(
     top: Path,
     is_picture: Callable[[Path], bool],
     recursive: bool,
-    results: str | None,
+    results: tuple[int, int] | None,
     found: Found,
 ) -> None:
     def complain(error: OSError) -> None:
         found.problems.append(f"{error.filename}: {error.strerror}")
 
-    for folder, folders, names in os.walk(top, onerror=complain):
+    for folder, folders, names in _walk(str(top), complain):
         inner = sorted((f for f in folders if f[0] != "."), key=natural_key) if recursive else []
-        apart = [f for f in inner if os.path.realpath(os.path.join(folder, f)) == results]
+        apart = [f for f in inner if results and identity(Path(folder, f)) == results]
         folders[:] = [f for f in inner if f not in apart]
         found.others += [Path(folder, f) for f in apart]
         paths = [Path(folder, n) for n in sorted(names, key=natural_key) if n[0] != "."]
@@ -109,6 +109,45 @@ def _search(
                 found.sources.append(Source(path, Path(folder).relative_to(top)))
             else:
                 found.others.append(path)
+
+
+def _walk(
+    top: str, complain: Callable[[OSError], object]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Do as ``os.walk``, which fails some 1,000 folders deep in Python before 3.12."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder or os.curdir) as entries:
+                names = [entry.name for entry in entries]
+        except OSError as error:
+            complain(error)
+            continue
+        folders: list[str] = []
+        files: list[str] = []
+        for name in names:
+            (folders if os.path.isdir(os.path.join(folder, name)) else files).append(name)
+        yield folder, folders, files
+        paths = [os.path.join(folder, name) for name in reversed(folders)]
+        waiting += [path for path in paths if not os.path.islink(path)]
+
+
+def _glob(pattern: str) -> list[str]:
+    """Do as ``glob.glob``, but follow no links for ``**``: two in a circle would have no end."""
+    parts = pattern.replace(os.altsep or os.sep, os.sep).split(os.sep)
+    if "**" not in parts:
+        return glob.glob(pattern)
+    at = parts.index("**")
+    while parts[at + 1 :][:1] == ["**"]:  # as good as one
+        del parts[at]
+    tail = os.sep.join(parts[at + 1 :]) or "*"
+    matches = []
+    for top in glob.glob(os.sep.join([*parts[:at], ""])) if at else [""]:
+        for folder, folders, _ in _walk(top, lambda error: None):
+            folders[:] = [name for name in folders if name[0] != "."]
+            matches += _glob(os.path.join(glob.escape(folder), tail))
+    return matches
 
 
 def name_targets(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from npespcn.backend import Array, array_module, device_of, to_device, to_host
-from npespcn.convshape import whole_number
+from npespcn.checks import array, fraction, from_zero, positive, whole_number
 from npespcn.layers import Layer
 from npespcn.threads import one_blas_thread
 
@@ -34,19 +34,22 @@ class Optimizer:
 
     Raises
     ------
-    ValueError
-        If `lr` is not a positive number, or a factor names no parameter.
+    TypeError, ValueError
+        If `lr` is not a positive number, or a factor names no parameter, or is below 0.
     """
 
     def __init__(
         self, model: Layer, lr: float, lr_factors: Mapping[str, float] | None = None
     ) -> None:
         name = type(self).__name__
-        if not 0 < lr < math.inf:
-            raise ValueError(f"{name}: lr must be a positive number, got {lr!r}")
-        self.model, self.lr = model, lr
-        self.lr_factors = dict(lr_factors or {})
-        for key in self.lr_factors:
+        if not isinstance(model, Layer):
+            raise TypeError(f"{name}: model must be a layer, got {model!r}")
+        if not isinstance(lr_factors, Mapping | None):
+            raise TypeError(f"{name}: lr_factors must be a mapping of names, got {lr_factors!r}")
+        self.model, self.lr = model, positive(f"{name}: lr", lr)
+        self.lr_factors: dict[str, float] = {}
+        for key, factor in (lr_factors or {}).items():
+            self.lr_factors[key] = from_zero(f"{name}: lr_factors[{key!r}]", factor)
             if not any(param == key or param.startswith(f"{key}.") for param in model.params):
                 raise ValueError(
                     f"{name}: lr_factors names {key!r}, but the parameters are "
@@ -94,15 +97,47 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If an entry belongs to no parameter of the model.
+            If an entry belongs to no parameter of the model; or if one is missing, has another
+            shape or dtype than `direction` makes, or is not all finite numbers.
         """
         state: dict[str, dict[str, Array]] = {key: {} for key in self.model.params}
+        if not isinstance(arrays, Mapping):
+            kind = type(arrays).__name__
+            raise TypeError(f"load_state_dict: arrays must be a mapping of names, got {kind}")
+        steps = whole_number("load_state_dict: steps", steps, 0)
         for entry, value in arrays.items():
+            array(f"load_state_dict: arrays[{entry!r}]", value)
             name, _, key = entry.rpartition("/")
             if name not in state:
                 raise ValueError(f"load_state_dict: {entry!r} belongs to no parameter of the model")
-            state[name][key] = to_device(value, device_of(self.model.params[name])).copy()
+            state[name][key] = value
+        for name, expected in self._after_a_step().items() if steps else ():
+            if state[name].keys() != expected.keys():
+                keys = ", ".join(expected)
+                raise ValueError(f"load_state_dict: {name!r} needs the entries {keys}")
+            for key, like in expected.items():
+                value = state[name][key]
+                kind = f"{like.dtype} of shape {like.shape}"
+                if value.shape != like.shape or value.dtype != like.dtype:
+                    got = f"{value.dtype} of shape {value.shape}"
+                    raise ValueError(f"load_state_dict: {name}/{key} must be {kind}, got {got}")
+                if not array_module(value).isfinite(value).all():
+                    raise ValueError(f"load_state_dict: {name}/{key} is not all finite numbers")
+        for name, entries in state.items():
+            device = device_of(self.model.params[name])
+            state[name] = {key: to_device(value, device).copy() for key, value in entries.items()}
         self.state, self.steps = state, steps
+
+    def _after_a_step(self) -> dict[str, dict[str, Array]]:
+        """Return a state such as `direction` makes in its first step, of gradients of 0."""
+        state: dict[str, dict[str, Array]] = {name: {} for name in self.model.params}
+        before, self.steps = self.steps, 1
+        try:
+            for name, param in self.model.params.items():
+                self.direction(array_module(param).zeros_like(param), state[name])
+        finally:
+            self.steps = before
+        return state
 
     def _factor(self, name: str) -> float:
         while name not in self.lr_factors:  # the parameter, its layer, the network that holds it
@@ -123,7 +158,7 @@ class SGD(Optimizer):
         lr_factors: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(model, lr, lr_factors)
-        self.momentum = _fraction("SGD: momentum", momentum)
+        self.momentum = fraction("SGD: momentum", momentum)
 
     def direction(self, grad: Array, state: dict[str, Array]) -> Array:
         if self.momentum == 0:
@@ -153,8 +188,12 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(model, lr, lr_factors)
         name = type(self).__name__
-        self.betas = (_fraction(f"{name}: betas", betas[0]), _fraction(f"{name}: betas", betas[1]))
-        self.epsilon = epsilon
+        if not isinstance(betas, tuple | list):
+            raise TypeError(f"{name}: betas must be two numbers, got {betas!r}")
+        if len(betas) != 2:
+            raise ValueError(f"{name}: betas must be two numbers, got {betas!r}")
+        self.betas = (fraction(f"{name}: betas", betas[0]), fraction(f"{name}: betas", betas[1]))
+        self.epsilon = from_zero(f"{name}: epsilon", epsilon)
 
     def direction(self, grad: Array, state: dict[str, Array]) -> Array:
         mean = _running_mean(state, "mean", grad, self.betas[0])
@@ -207,7 +246,7 @@ class SOAP(Adam):
     ) -> None:
         super().__init__(model, lr, betas, epsilon, lr_factors)
         self.refresh = whole_number("SOAP: refresh", refresh, 1)
-        self.covariance_beta = _fraction("SOAP: covariance_beta", covariance_beta)
+        self.covariance_beta = fraction("SOAP: covariance_beta", covariance_beta)
 
     def direction(self, grad: Array, state: dict[str, Array]) -> Array:
         if grad.ndim < 2:
@@ -244,6 +283,7 @@ class SOAP(Adam):
 def cosine(steps: int, final: float = 0.0) -> Schedule:
     """From 1 at step 0 down to `final` at step `steps`, along half a cosine."""
     whole_number("cosine: steps", steps, 1)
+    from_zero("cosine: final", final)
     return lambda step: (
         final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(step, steps) / steps))
     )
@@ -251,6 +291,10 @@ def cosine(steps: int, final: float = 0.0) -> Schedule:
 
 def step_decay(milestones: Sequence[int], factor: float = 0.1) -> Schedule:
     """Multiply by `factor` at each of the `milestones` (steps)."""
+    if not isinstance(milestones, Sequence):
+        raise TypeError(f"step_decay: milestones must be whole numbers, got {milestones!r}")
+    milestones = [whole_number("step_decay: milestones", step, 0) for step in milestones]
+    positive("step_decay: factor", factor)
     return lambda step: factor ** sum(step >= milestone for milestone in milestones)
 
 
@@ -269,7 +313,10 @@ class Plateau:
         threshold: float = 1e-3,
         final: float = 0.01,
     ) -> None:
-        self.factor, self.patience, self.threshold, self.final = factor, patience, threshold, final
+        self.factor = positive("Plateau: factor", factor)
+        self.patience = whole_number("Plateau: patience", patience, 1)
+        self.threshold = fraction("Plateau: threshold", threshold)
+        self.final = from_zero("Plateau: final", final)
         self.scale, self.best, self.waited = 1.0, math.inf, 0
 
     def __call__(self, step: int) -> float:
@@ -302,9 +349,3 @@ def _running_mean(state: dict[str, Array], key: str, value: Array, beta: float) 
     mean *= beta
     mean += (1 - beta) * value
     return mean
-
-
-def _fraction(name: str, value: float) -> float:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be in [0, 1), got {value!r}")
-    return value

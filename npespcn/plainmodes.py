@@ -53,8 +53,8 @@ def to_plain_mode(image: Image.Image) -> Image.Image:
     """
     name = name_of(image)
     raw = str(getattr(image, "tile", ""))  # how the file holds the pixels, until they are read
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;") and _has_16_bits(image):
-        warnings.warn(f"{name}: has 16 bits a channel, of which 8 are read", stacklevel=2)
+    grey = image.mode in ("I", "F") or image.mode.startswith("I;")
+    cut = not grey and _has_16_bits(image)
     with reading(name):
         turn_of_tiff = getattr(image, "tag_v2", {}).get(ORIENTATION)
         image.load()  # and forget that tag, once it is applied
@@ -67,6 +67,8 @@ def to_plain_mode(image: Image.Image) -> Image.Image:
         if profile and isinstance(profile, bytes) and image.mode not in ("CMYK", "LAB"):
             info["icc_profile"] = profile  # to those two it is applied
         plain = _plain(image, _clear_colour(image, raw), name)
+    if cut:  # said only now, when nothing else can be wrong
+        warnings.warn(f"{name}: has 16 bits a channel, of which 8 are read", stacklevel=2)
     if turn in _TURNS:  # not by ImageOps, which fails if anything else in the EXIF is broken
         plain = plain.transpose(_TURNS[turn])
     plain.info = info

@@ -9,15 +9,14 @@ concatenate (the early TensorFlow one).
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Collection
-from numbers import Integral
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npespcn.backend import Array, array_module
+from npespcn.backend import Array
+from npespcn.checks import array, one_of, whole_number
 
 ORDERS = {"CRD": "cij", "DCR": "ijc", "paper": "jic"}
 """How an order counts the channels: its three axes, the slowest first.
@@ -38,7 +37,7 @@ def channel_formula(order: str = "CRD") -> str:
     >>> channel_formula("CRD"), channel_formula("DCR"), channel_formula("paper")
     ('(c*r + i)*r + j', '(i*r + j)*C + c', '(j*r + i)*C + c')
     """
-    _check_choice("channel_formula", "order", order, ORDERS)
+    one_of("channel_formula: order", order, ORDERS)
     first, second, third = tuple(ORDERS[order])
     size = {"c": "C", "i": "r", "j": "r"}
     return f"({first}*{size[second]} + {second})*{size[third]} + {third}"
@@ -77,10 +76,9 @@ def channel_permutation(channels: int, upscale_factor: int, order: str = "CRD") 
     >>> channel_permutation(2, 2, "paper")
     array([0, 4, 2, 6, 1, 5, 3, 7])
     """
-    where = "channel_permutation"
-    c = _check_integer(where, "channels", channels, least=0)
-    r = _check_integer(where, "upscale_factor", upscale_factor, least=1)
-    _check_choice(where, "order", order, ORDERS)
+    c = whole_number("channel_permutation: channels", channels, 0)
+    r = whole_number("channel_permutation: upscale_factor", upscale_factor, 1)
+    one_of("channel_permutation: order", order, ORDERS)
     axes = ORDERS[order]
     size = {"c": c, "i": r, "j": r}
     numbers = np.arange(c * r * r, dtype=np.intp).reshape([size[axis] for axis in axes])
@@ -249,9 +247,9 @@ def pixel_shuffle(
     """
     where = "pixel_shuffle"
     xp, r = _check(where, x, "upscale_factor", upscale_factor)
-    _check_choice(where, "method", method, METHODS)
-    _check_choice(where, "order", order, ORDERS)
-    _check_choice(where, "layout", layout, LAYOUTS)
+    one_of(f"{where}: method", method, METHODS)
+    one_of(f"{where}: order", order, ORDERS)
+    one_of(f"{where}: layout", layout, LAYOUTS)
     axis = -3 if layout == "NCHW" else -1
     c = _check_groups(where, x.shape, x.shape[axis], r)
     x = xp.moveaxis(x, axis, -3)  # (*, C*r*r, H, W)
@@ -301,8 +299,8 @@ def pixel_unshuffle(
     """
     where = "pixel_unshuffle"
     xp, r = _check(where, x, "downscale_factor", downscale_factor)
-    _check_choice(where, "order", order, ORDERS)
-    _check_choice(where, "layout", layout, LAYOUTS)
+    one_of(f"{where}: order", order, ORDERS)
+    one_of(f"{where}: layout", layout, LAYOUTS)
     axis = -3 if layout == "NCHW" else -1
     shape = x.shape
     x = xp.moveaxis(x, axis, -3)  # (*, C, H*r, W*r)
@@ -324,22 +322,10 @@ def pixel_unshuffle(
 
 def _check(where: str, x: Array, name: str, factor: int) -> tuple[Any, int]:
     """Return the array's module, and r as an int."""
-    try:
-        xp = array_module(x)
-    except TypeError:
-        message = f"{where}: x must be a NumPy or CuPy array, got {type(x).__name__}"
-        raise TypeError(message) from None
+    xp = array(f"{where}: x", x)
     if x.ndim < 3:
         raise ValueError(f"{where}: x must have at least 3 axes, got shape {x.shape}")
-    return xp, _check_integer(where, name, factor, least=1)
-
-
-def _check_integer(where: str, name: str, value: int, least: int) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"{where}: {name} must be an integer, got {type(value).__name__} {value!r}")
-    if value < least:
-        raise ValueError(f"{where}: {name} must be at least {least}, got {value}")
-    return operator.index(value)  # NumPy's small integers would overflow in r * r
+    return xp, whole_number(f"{where}: {name}", factor, 1)
 
 
 def _check_groups(where: str, shape: tuple[int, ...], channels: int, r: int) -> int:
@@ -350,9 +336,3 @@ def _check_groups(where: str, shape: tuple[int, ...], channels: int, r: int) -> 
             f"(upscale_factor={r}); x has shape {shape}"
         )
     return channels // (r * r)
-
-
-def _check_choice(where: str, name: str, value: str, allowed: Collection[str]) -> None:
-    if value not in tuple(allowed):
-        names = ", ".join(repr(choice) for choice in allowed)
-        raise ValueError(f"{where}: {name} must be one of {names}, got {value!r}")

@@ -17,14 +17,15 @@ restoration neural networks", Scale Space and Variational Methods in Computer Vi
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from npespcn.backend import Array
+from npespcn.checks import from_zero, generator, whole_number
 
+SMALLEST = 16  # pixels, of a side
 _SUPERSAMPLING = 2  # Pillow draws hard edges: draw larger, then reduce
 _ELLIPSE_VERTICES = 24
 _STROKE_VERTICES = 7
@@ -85,6 +86,8 @@ class LeafStatistics:
 
     def __post_init__(self) -> None:
         """Refuse what would fail, or mean something else, in the middle of a picture."""
+        for name in ("polygons", "strokes", "contrast", "smallest_radius", "radius_exponent"):
+            from_zero(f"LeafStatistics: {name}", getattr(self, name))
         if not (self.polygons >= 0 <= self.strokes and self.polygons + self.strokes <= 1):
             raise ValueError(
                 "LeafStatistics: polygons and strokes are shares of the leaves, at most 1 in all, "
@@ -121,9 +124,10 @@ def dead_leaves(
     >>> dead_leaves(np.random.default_rng(0), size=64).shape
     (64, 64, 3)
     """
-    size = operator.index(size)
-    if size < 16:
-        raise ValueError(f"dead_leaves: size must be at least 16, got {size}")
+    generator("dead_leaves: rng", rng)
+    size = whole_number("dead_leaves: size", size, SMALLEST)
+    if not isinstance(statistics, LeafStatistics | None):
+        raise TypeError(f"dead_leaves: statistics must be LeafStatistics, got {statistics!r}")
     s = statistics or LeafStatistics()
     leaves = _paint(rng, size * _SUPERSAMPLING, s)
     filters = (Image.Resampling.BOX, Image.Resampling.BICUBIC)  # a soft lens, or a sharpened scan

@@ -122,10 +122,10 @@ def find_pictures(folder: str | os.PathLike[str], scale: int | None = None) -> P
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the files and the folders in a folder, but for hidden ones, in natural order."""
-    visible = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    visible.sort(key=lambda entry: natural_key(entry.name))
-    files = [folder / entry.name for entry in visible if not entry.is_dir()]
-    return files, [folder / entry.name for entry in visible if entry.is_dir()]
+    names = sorted((n for n in os.listdir(folder) if not n.startswith(".")), key=natural_key)
+    paths = [folder / name for name in names]
+    folders = [path for path in paths if os.path.isdir(path)]  # which says no of a link to itself
+    return [path for path in paths if path not in folders], folders
 
 
 def _match(pattern: str, name: str) -> re.Match[str] | None:

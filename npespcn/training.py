@@ -14,7 +14,7 @@ import numpy as np
 
 from npespcn.backend import Array, array_module, to_host
 from npespcn.centring import centred
-from npespcn.checkpoints import RunFolder
+from npespcn.checkpoints import LAST, RunFolder
 from npespcn.convshape import whole_number
 from npespcn.distributed import Alone
 from npespcn.evaluation import inside, to_8_bits
@@ -170,8 +170,11 @@ def fit(
 
         saved = ranks.first(open_folder)
         model.load_state_dict(ranks.first(model.state_dict))
-        if saved is not None:
-            run.load(*saved)
+        if saved is not None and out is not None:
+            try:
+                run.load(*saved)
+            except ValueError as error:
+                raise ValueError(f"{os.path.join(out, LAST)}: {error}") from error
         stopped = threading.Event() if out is None else stack.enter_context(catch_signals())
         wanted = progress and ranks.rank == 0
         report = stack.enter_context(Report(run.history, run.step, steps, wanted, loss is mse))
@@ -322,7 +325,7 @@ class _Run:
         """Take up what `state` gave."""
         try:
             self._load(optimizer_state, saved, history)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise ValueError(
                 f"this checkpoint is not one that this version wrote: {error!r}"
             ) from error
@@ -333,8 +336,10 @@ class _Run:
         self.history = {name: history[name] for name in COLUMNS}
         if len({len(column) for column in self.history.values()}) != 1:
             raise ValueError("the history in this checkpoint has columns of different lengths")
-        self.step, self.best = saved["step"], saved["best"]
-        self.losses = [np.asarray(value) for value in saved["losses"]]
+        for column in self.history.values():
+            _ = [float(value) for value in column]  # an error if one is no number
+        self.step, self.best = whole_number("step", saved["step"], 0), float(saved["best"])
+        self.losses = [np.asarray(float(value)) for value in saved["losses"]]
         self.rng.bit_generator.state = saved["rng"]
         if isinstance(self.schedule, Plateau):
             self.schedule.load_state_dict(saved["schedule"])

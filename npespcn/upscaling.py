@@ -74,8 +74,8 @@ def upscale(
     OSError
         If the file cannot be opened.
     TypeError, ValueError
-        If it is no picture, if its pixels have no known range (floats), or if `scale`, `model` and
-        `tile` are not as above.
+        If it is no picture, if its pixels have no known range (floats), if the network's output is
+        not all finite numbers, or if `scale`, `model` and `tile` are not as above.
 
     Examples
     --------
@@ -85,6 +85,8 @@ def upscale(
     model = _network(scale, model)
     if tile is not None:
         whole_number("upscale: tile", tile, 1)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"upscale: progress must be callable, got {progress!r}")
     if isinstance(image, np.ndarray):
         picture = Image.fromarray(_check_array(image))
         return np.asarray(_enlarge(picture, model, tile, progress)).reshape(
@@ -109,6 +111,8 @@ def upscale(
 
 
 def _network(scale: int | None, model: ESPCN | None) -> ESPCN:
+    if scale is not None:
+        scale = whole_number("upscale: scale", scale, 1)
     if model is None:
         return ESPCN.pretrained(2 if scale is None else scale)
     if not isinstance(model, ESPCN):
@@ -127,8 +131,8 @@ def _check_array(image: Array) -> Array:
     colour = image.ndim == 3 and image.shape[2] in (3, 4) and image.dtype == np.uint8
     if not (plane or colour) or image.size == 0:
         raise ValueError(
-            "upscale: an array must be (H, W) uint8 or uint16, or (H, W, 3) or (H, W, 4) uint8, "
-            f"and not empty, got shape {image.shape} and dtype {image.dtype}"
+            "upscale: image, an array, must be (H, W) uint8 or uint16, or (H, W, 3) or (H, W, 4) "
+            f"uint8, and not empty, got shape {image.shape} and dtype {image.dtype}"
         )
     return np.ascontiguousarray(image)
 
@@ -242,8 +246,10 @@ class _Enlarger:
 
     def predict(self, x: Array, missing: Pads) -> Array:
         """Run the network, wherever it is: (N, C, h, w) -> (N, C, H, W)."""
-        y = self.model.predict_tile(as_input(self.model, x), missing)
-        return to_host(y).astype(np.float64)
+        y = to_host(self.model.predict_tile(as_input(self.model, x), missing)).astype(np.float64)
+        if not np.isfinite(y).all():  # else they would become black pixels
+            raise ValueError("the network's output is not all finite numbers")
+        return y
 
     def by_bicubic(self, planes: Array, missing: Pads) -> Array:
         """Enlarge planes: (h, w, k) -> (H, W, k)."""

@@ -62,7 +62,7 @@ NO_GPU = {
     ),
     "none visible": (fake_cupy(0), "no GPU: the driver finds no CUDA device; check nvidia-smi"),
 }
-"""What can be in CuPy's place in ``sys.modules`` (None: its import fails), and what is said then."""
+"""What may be in CuPy's place in ``sys.modules`` (None: no import), and what is said then."""
 
 
 def relative_error(actual: Array, expected: Array) -> float:

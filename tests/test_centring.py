@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import relative_error, require_gpu
+from helpers import relative_error
 
-from npespcn.backend import to_device
 from npespcn.centring import centre_biases, centred
 from npespcn.losses import mse
 from npespcn.models import ESPCN, SRCNN
@@ -160,20 +159,3 @@ def test_stepping_keeps_what_a_flat_picture_gives_in_the_first_layer():
         stepper.step()
     after = model.layers["conv1"].predict(flat)[0, :, 0, 0]
     np.testing.assert_allclose(after, before - 0.5 * model.grads["conv1.bias"], atol=1e-12)
-
-
-@pytest.mark.gpu
-def test_it_steps_on_a_gpu():
-    require_gpu()
-    results = []
-    for device in ("cpu", "gpu"):
-        model = network().to(device)
-        stepper = SOAP(model)
-        for x, target in batches(3, 1):
-            x, target = to_device(x, device), to_device(target, device)
-            model.backward_params(mse(model.forward(x), target)[1])
-            with centred(model, 0.5):
-                stepper.step()
-        results.append(model.state_dict())
-    for name, param in results[0].items():
-        assert relative_error(results[1][name], param) < 1e-6, name

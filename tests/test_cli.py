@@ -493,13 +493,6 @@ def test_a_place_that_cannot_be_written_is_one_line(capsys, train, tmp_path):
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_a_gpu_that_is_not_there_is_one_line(capsys, train, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    assert train("--device", "gpu") == 1
-    assert last_line(capsys).startswith("no GPU: CuPy is not installed (pip install")
-    assert not (tmp_path / "run").exists()
-
-
 def test_too_large_a_batch_is_one_line(capsys, train, tmp_path):
     for size in (10**12, 10**30):
         assert train("--batch-size", size, "--out", tmp_path / f"{size}") == 1

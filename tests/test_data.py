@@ -172,7 +172,7 @@ def test_pair_errors():
         validation_pairs(good, 13)
     patches = PairedPatches(good, 2)
     for size in (0, 7):
-        with pytest.raises(ValueError, match=f"patch_size must be from 1 to 6, .* got {size}"):
+        with pytest.raises(ValueError, match=f"patch_size must be .* got {size}"):
             patches.batch(np.random.default_rng(0), 1, size)
 
 
@@ -208,5 +208,5 @@ def test_a_stream_resumes_to_the_same_bits(stop):
 
 @pytest.mark.parametrize("options", [{"count": 0}, {"every": 0}])
 def test_stream_errors(options):
-    with pytest.raises(ValueError, match="LeafStream: count and every must be at least 1"):
+    with pytest.raises(ValueError, match=r"LeafStream: \w+ must be at least 1"):
         LeafStream(2, size=16, **options)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import strict_cupy
 from PIL import Image
 
 from npespcn import cli
@@ -257,9 +256,8 @@ def test_the_network_gets_8_bits_divided_by_255(tmp_path, monkeypatch, channels,
     np.testing.assert_array_equal(x, planes[None].astype(np.float32) / 255, strict=True)
 
 
-def test_double_precision_and_the_gpu_give_the_same(tmp_path, monkeypatch):
+def test_double_precision_and_the_gpu_give_the_same(tmp_path, gpu):
     save(tmp_path / "a.png", leaves())
-    monkeypatch.setitem(sys.modules, "cupy", strict_cupy)
     for channels in (1, 3):
         expected = only(tmp_path, 2, ESPCN(2, channels, padding="edge", seed=1)).network
         double = ESPCN(2, channels, padding="edge", seed=1, dtype="float64")
@@ -559,14 +557,12 @@ MISTAKES = {
     "flats --weights absent.npz": "No such file or directory: 'absent.npz'",
     "flats --weights flats/HR/9.png": "9.png: not a readable .npz file",
     "flats --scale 5": "there are networks for 2, 3, 4, not for 5",
-    "flats --weights adds_10.npz --device gpu": "no GPU: CuPy is not installed",
 }
 
 
 @pytest.mark.parametrize("words", MISTAKES)
 def test_a_mistake_is_one_line(flats, tmp_path, run, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "cupy", None)
     (tmp_path / "empty").mkdir()
     status, out, err = run(*words.split())
     assert (status, out) == (1, "")

@@ -1,10 +1,16 @@
 import os
 import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from npespcn.files import atomic_write
+from npespcn import files
+from npespcn.files import atomic_write, sweep
 
 
 def test_the_file_appears_only_at_the_end(tmp_path):
@@ -86,3 +92,98 @@ def test_what_cannot_be_written_is_refused_before_the_work(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"missing.a\.txt"), atomic_write(missing):
         began.append(2)
     assert began == []
+
+
+WRITER = """
+import sys
+from npespcn import files
+from npespcn.files import atomic_write
+with atomic_write(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print(temporary.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks of this kind")
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
+    target = tmp_path / "a.txt"
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", WRITER, str(target)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    left = process.stdout.readline().strip()
+    others = [".npespcn-0123456789abcde", ".npespcn-0123456789abcdef0", ".0123456789abcdef.npz"]
+    for name in others:
+        (tmp_path / name).touch()
+    sweep(tmp_path)
+    assert left in os.listdir(tmp_path)  # it is still being written
+    process.kill()
+    process.communicate()
+    assert left in os.listdir(tmp_path)
+    with atomic_write(tmp_path / "b.txt") as temporary:
+        temporary.touch()
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, "b.txt"])
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks of this kind")
+def test_many_writers_and_sweepers_do_not_disturb_each_other(tmp_path):
+    errors, before = [], open_files()
+
+    def write(name):
+        try:
+            for i in range(25):
+                with atomic_write(tmp_path / name) as new, new.open("r+") as file:  # it is there
+                    file.write(f"{i}")
+                sweep(tmp_path)
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=[f"{i}"]) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert open_files() == before
+    assert sorted(os.listdir(tmp_path)) == [f"{i}" for i in range(6)]
+    assert {(tmp_path / f"{i}").read_text() for i in range(6)} == {"24"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks of this kind")
+def test_a_writer_that_is_swept_before_it_holds_its_file_takes_another(tmp_path, monkeypatch):
+    flock, swept, begun = files.fcntl.flock, [], threading.Event()
+
+    def sweep_slowly():
+        (path,) = tmp_path.iterdir()
+        with path.open("rb+") as file:
+            flock(file, files.fcntl.LOCK_EX)
+            begun.set()
+            time.sleep(0.05)
+            path.unlink()
+        swept.append(path)
+
+    def flock_too_late(file, how):
+        if not begun.is_set():
+            threading.Thread(target=sweep_slowly).start()
+            begun.wait()
+        flock(file, how)
+
+    monkeypatch.setattr(files.fcntl, "flock", flock_too_late)
+    with atomic_write(tmp_path / "a") as temporary:
+        assert [temporary] != swept
+        with temporary.open("r+") as file:
+            file.write("whole")
+    assert len(swept) == 1
+    assert (tmp_path / "a").read_text() == "whole"
+
+
+def test_a_folder_that_cannot_be_swept_is_left_alone(tmp_path):
+    sweep(tmp_path / "nowhere")

@@ -81,8 +81,9 @@ class ShuffledForward(PixelShuffle):
     """Its backward is right for another forward."""
 
     def forward(self, x: Array) -> Array:
-        self._kept = True
-        return pixel_shuffle(x, 3, order="paper")
+        y = pixel_shuffle(x, 3, order="paper")
+        self._kept = y.shape
+        return y
 
 
 PLANTED = {

@@ -134,6 +134,6 @@ def test_messages_of_icnr(arguments: tuple[Any, ...], error: type[Exception], me
 
 @pytest.mark.parametrize("initializer", [xavier, he, paper])
 def test_shapes_that_are_no_weights_are_refused(initializer: Any) -> None:
-    message = "an initial weight must have shape (O, C, k, k), got (3, 4)"
+    message = f"{initializer.__name__}: shape must be (O, C, k, k), got (3, 4)"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         initializer(np.random.default_rng(0), (3, 4))

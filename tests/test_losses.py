@@ -163,8 +163,8 @@ def test_no_argument_is_changed_and_scattered_read_only_ones_will_do(loss: Any) 
             TypeError,
             "{}: prediction must be floating-point, got uint8",
         ),
-        ([0.0], np.zeros(1), TypeError, "expected a NumPy or CuPy array, got list"),
-        (np.zeros(1), 0.0, TypeError, "expected a NumPy or CuPy array, got float"),
+        ([0.0], np.zeros(1), TypeError, "{}: prediction must be a NumPy or CuPy array, got list"),
+        (np.zeros(1), 0.0, TypeError, "{}: target must be a NumPy or CuPy array, got float"),
     ],
 )
 def test_messages(

@@ -125,14 +125,16 @@ def test_channels():
 @pytest.mark.parametrize("measure", [psnr, ssim])
 def test_errors(measure):
     name, x = measure.__name__, np.zeros((16, 16), np.uint8)
-    with pytest.raises(ValueError, match=rf"{name}: shapes differ, a is \(16, 16\) and b is \(16,"):
+    with pytest.raises(
+        ValueError, match=rf"{name}: a and b must have one shape, a is \(16, 16\) and b is \(16,"
+    ):
         measure(x, x[:, :1])
     for shape in [(16,), (3, 16, 16), (1, 1, 16, 16), (16, 16, 0)]:
-        with pytest.raises(ValueError, match=rf"{name}: pictures must be .* got shape"):
+        with pytest.raises(ValueError, match=rf"{name}: a and b must be .* got shape"):
             measure(np.zeros(shape), np.zeros(shape))
     with pytest.raises(TypeError, match=f"{name}: b must hold real numbers, got complex128"):
         measure(x, x * 1j)
-    with pytest.raises(ValueError, match=f"{name}: data_range must be positive, got 0"):
+    with pytest.raises(ValueError, match=f"{name}: data_range must be a positive number, got 0"):
         measure(x, x, data_range=0)
     with pytest.raises(ValueError, match=f"{name}: border must be at least 0, got -1"):
         measure(x, x, border=-1)

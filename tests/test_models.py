@@ -377,7 +377,7 @@ def test_messages_of_predict(
 
 
 def test_lists_are_refused() -> None:
-    with pytest.raises(TypeError, match="expected a NumPy or CuPy array, got list"):
+    with pytest.raises(TypeError, match="predict: x must be a NumPy or CuPy array, got list"):
         ESPCN(2).predict([[1.0]])
 
 

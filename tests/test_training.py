@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from helpers import assert_same_run, relative_error, require_gpu
+from helpers import assert_same_run
 
 from npespcn import training
 from npespcn.centring import centre_biases
@@ -853,23 +853,3 @@ def test_a_terminal_gets_a_bar(monkeypatch):
 def test_it_is_silent_unless_asked(capsys, tmp_path):
     train(tmp_path, steps=10)
     assert capsys.readouterr() == ("", "")
-
-
-# --- GPU -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.gpu
-def test_it_trains_on_a_gpu_and_goes_on_there(tmp_path):
-    require_gpu()
-    runs = []
-    for device in ("cpu", "gpu"):
-        model = ESPCN(2, padding="edge", seed=1).to(device)
-        for steps in (7, 20):
-            optimizer = Adam(model)
-            data = PairedPatches(pictures(2, 40), 2)
-            how = {"batch_size": 2, "patch_size": 10, "validation": held_out()}
-            out = tmp_path / device
-            history = fit(model, data, optimizer, steps=steps, out=out, resume=True, **how)
-        runs.append((model, history))
-    assert relative_error(runs[0][1]["loss"], np.array(runs[1][1]["loss"])) < 1e-3
-    assert validate(runs[1][0], held_out()) == pytest.approx(runs[0][1]["val_psnr"][-1], abs=0.05)

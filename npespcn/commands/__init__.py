@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from npespcn.convshape import whole_number
@@ -31,5 +32,6 @@ def from_(least: int) -> Any:
 
 
 def one_line(message: Any) -> str:
-    """Return a message without line breaks."""
-    return " ".join(str(message).split())
+    """Return a message without line breaks, and without what a terminal would take for orders."""
+    line = " ".join(str(message).split())
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: ascii(match[0])[1:-1], line)

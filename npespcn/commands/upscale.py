@@ -69,6 +69,9 @@ def _run(options: argparse.Namespace) -> bool:
     model = ESPCN.load(options.weights) if options.weights else ESPCN.pretrained(options.scale or 2)
     if options.scale not in (None, model.scale):
         raise ValueError(f"{options.weights} is for scale {model.scale}, not {options.scale}")
+    if model.options["channels"] not in (1, 3):
+        planes = model.options["channels"]
+        raise ValueError(f"{options.weights}: it takes {planes} planes, not 1 (luma) or 3 (RGB)")
     model.to(options.device)
     found = find_sources(options.names, _is_picture, options.recursive, options.out)
     for line in found.problems:
@@ -176,9 +179,9 @@ class _Work:
                 larger = upscale(frame, None, self.model, self.options.tile, progress=progress)
                 larger.info["duration"] = frame.info.get("duration")
                 frames.append(larger)
-        write_photo(target, frames, loop)
-        if self.options.compare:
+        if self.options.compare:  # before the picture, whose presence says that all is done
             self.compare(source, first, frames[0], target)
+        write_photo(target, frames, loop)
 
     def compare(self, source: Path, small: Image.Image, larger: Image.Image, target: Path) -> None:
         """Draw the first frame by bicubic interpolation and by the network."""
@@ -243,4 +246,4 @@ def _say(path: Path) -> None:
 
 def _complain(words: str) -> None:
     with tqdm.external_write_mode():
-        print(f"npespcn upscale: {one_line(words)}", file=sys.stderr)
+        print(f"npespcn upscale: {one_line(words)}\n", end="", file=sys.stderr)

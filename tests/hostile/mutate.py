@@ -109,32 +109,28 @@ def with_right_sums(png: bytes) -> bytes:
 
 def mutated_zip(rng: Random, data: bytes, others: list[bytes]) -> bytes:
     """Return an ``.npz`` file, damaged as a whole, or in a member while the rest stays right."""
-    if rng.random() < 0.25:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            contents = [archive.read(name) for name in names]
+    except Exception:  # it is damaged already
+        names = []
+    if not names or rng.random() < 0.25:
         return mutated(rng, data, others)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [(entry, archive.read(entry)) for entry in archive.infolist()]
-    names = [entry.filename for entry, _ in members]
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as new:
-        one = rng.randrange(len(members))
-        if rng.random() < 0.3:
-            one = names.index("about.npy") if "about.npy" in names else one
-        for i, (entry, content) in enumerate(members):
-            if i != one:
-                new.writestr(_stamped(entry.filename), content)
+    packing = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    chosen = rng.randrange(len(names))
+    if "about.npy" in names and rng.random() < 0.3:
+        chosen = names.index("about.npy")
+    fate, file = rng.choice(("damaged",) * 7 + ("another", "missing", "renamed")), io.BytesIO()
+    with zipfile.ZipFile(file, "w") as new:
+        for i, (name, content) in enumerate(zip(names, contents, strict=True)):
+            if i == chosen and fate == "missing":
                 continue
-            fate = rng.random()
-            if fate < 0.7:
-                content = mutated(rng, content, [other for _, other in members])
-            elif fate < 0.8:
-                content = rng.choice(members)[1]
-            elif fate < 0.85:
-                continue
-            name = rng.choice(names) if fate > 0.95 else entry.filename
-            if name not in new.namelist():  # a second one of that name is made in `networks`
-                new.writestr(_stamped(name), content)
+            if i == chosen and fate == "renamed":
+                name = name[1:]
+            if i == chosen and fate != "renamed":
+                damaged = mutated(rng, content, contents)
+                content = damaged if fate == "damaged" else rng.choice(contents)
+            # A ZipInfo without a time is always the same.
+            new.writestr(zipfile.ZipInfo(name), content, packing)
     return file.getvalue()
-
-
-def _stamped(name: str) -> zipfile.ZipInfo:
-    return zipfile.ZipInfo(name)  # with a time that is always the same

@@ -73,7 +73,7 @@ _OTHERWISE: list[tuple[str, str, str, dict[str, Any]]] = [  # format, suffix, mo
     ("DDS", "dds", "RGBA", {"pixel_format": "DXT1"}),
     ("DDS", "dds", "RGBA", {"pixel_format": "DXT5"}),
     ("GIF", "gif", "P", {"interlace": 1, "transparency": 3, "comment": b"words"}),
-    ("ICO", "ico", "RGBA", {"bitmap_format": "bmp"}),
+    ("ICO", "ico", "RGBA", {"bitmap_format": "bmp", "sizes": [(WIDTH, HEIGHT)]}),
     ("JPEG", "jpg", "RGB", {"progressive": True, "dpi": (72, 72), "comment": b"words"}),
     ("JPEG", "jpg", "RGB", {"quality": 20, "restart_marker_blocks": 1}),
     ("JPEG2000", "j2k", "RGB", {"no_jp2": True, "irreversible": True, "num_resolutions": 2}),
@@ -98,17 +98,31 @@ _OTHERWISE: list[tuple[str, str, str, dict[str, Any]]] = [  # format, suffix, mo
 def whole() -> Files:
     """Return a small whole picture of every format that is read, in many of its modes."""
     files = {}
+    Image.init()
     for image_format, (suffix, modes) in _SAVED.items():
-        for mode in modes.split():
+        for mode in modes.split() if image_format in Image.SAVE else ():
             name = f"{image_format} {mode.replace(';', '')}.{suffix}"
-            files[name] = saved(noise(mode=mode), image_format)
+            side = 16 if image_format == "ICO" else None  # the least that an icon has
+            files[name] = saved(noise(side or WIDTH, side or HEIGHT, mode), image_format)
     for number, (image_format, suffix, mode, options) in enumerate(_OTHERWISE):
         name = f"{image_format} {mode.replace(';', '')} {number}.{suffix}"
         try:
             files[name] = saved(noise(mode=mode), image_format, **options)
-        except (OSError, ValueError, KeyError):  # this Pillow's libtiff lacks the compression
+        except (KeyError, OSError):  # this Pillow lacks the format, or its libtiff the compression
             continue
-    return files | _animated() | _described() | _by_hand()
+    files |= _animated() | _described() | _by_hand()
+    return {name: data for name, data in files.items() if _is_read(data)}
+
+
+def _is_read(data: bytes) -> bool:
+    """Return whether this Pillow reads what is right: older ones do not, of a few formats."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(io.BytesIO(data)).load()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _animated() -> Files:
@@ -116,17 +130,21 @@ def _animated() -> Files:
     options = {"save_all": True, "append_images": frames[1:], "duration": [30, 70, 120]}
     flat = [noise(seed=i) for i in range(3)]
     plain = {**options, "append_images": flat[1:]}
-    pages = [noise(5, 6, "L"), noise(7, 4, "I;16")]
+    pages = {"save_all": True, "append_images": [noise(5, 6, "L"), noise(7, 4, "I;16")]}
+    films = [
+        ("film.gif", "GIF", frames[0], {"disposal": 2, "loop": 3, **options}),
+        ("film of differences.gif", "GIF", flat[0], plain),
+        ("film.png", "PNG", frames[0], {"loop": 2, **options}),
+        ("film.webp", "WEBP", frames[0], {"lossless": True, **options}),
+        ("film.avif", "AVIF", flat[0], plain),
+        ("film.mpo", "MPO", flat[0], {"save_all": True, "append_images": flat[1:]}),
+        ("pages.tif", "TIFF", flat[0], pages),
+    ]
     return {
-        "film.gif": saved(frames[0], "GIF", disposal=2, loop=3, **options),
-        "film of differences.gif": saved(flat[0], "GIF", **plain),
-        "film.png": saved(frames[0], "PNG", loop=2, **options),
-        "film.webp": saved(frames[0], "WEBP", lossless=True, **options),
-        "film.avif": saved(flat[0], "AVIF", **plain),
-        "film.mpo": saved(flat[0], "MPO", save_all=True, append_images=flat[1:]),
-        "pages.tif": saved(flat[0], "TIFF", save_all=True, append_images=pages),
-        "film.fli": _fli(3),
-    }
+        name: saved(image, image_format, **more)
+        for name, image_format, image, more in films
+        if image_format in Image.SAVE
+    } | {"film.fli": _fli(3)}
 
 
 def _described() -> Files:
@@ -135,11 +153,11 @@ def _described() -> Files:
     exif.get_ifd(0x8769)[0x9286] = "a comment"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     said: dict[str, Any] = {"exif": exif, "icc_profile": profile}
+    formats = {"JPEG": "jpg", "PNG": "png", "TIFF": "tif", "WEBP": "webp", "AVIF": "avif"}
     return {
         f"described.{suffix}": saved(noise(), image_format, **said)
-        for image_format, suffix in [
-            *[("JPEG", "jpg"), ("PNG", "png"), ("TIFF", "tif"), ("WEBP", "webp"), ("AVIF", "avif")]
-        ]
+        for image_format, suffix in formats.items()
+        if image_format in Image.SAVE
     } | {"described CMYK.jpg": saved(noise(mode="CMYK"), "JPEG", **said)}
 
 
@@ -151,9 +169,6 @@ def _by_hand() -> Files:
     bmp = saved(noise(mode="RGBA"), "DIB")
     cur = bytearray(bmp + bytes(h * 4))
     cur[8:12] = struct.pack("<i", 2 * h)  # of the picture and its mask
-    fits = [b"SIMPLE  = T", b"BITPIX  = 8", b"NAXIS   = 2", b"NAXIS1  = %d" % w]
-    fits += [b"NAXIS2  = %d" % h, b"END"]
-    iptc = {(3, 60): b"\x01\x00", (3, 20): _be(w), (3, 30): _be(h), (3, 120): _be(1)}
     pixar = bytearray(1024)
     pixar[:4], pixar[416:420], pixar[424:428] = (
         b"\200\350\0\0",
@@ -168,15 +183,10 @@ def _by_hand() -> Files:
     return {
         "cursor.cur": struct.pack("<3H4B2H2I", 0, 2, 1, w, h, 0, 0, 0, 0, len(cur), 22) + cur,
         "many.dcx": struct.pack("<3I", 0x3ADE68B1, 12, 0) + pcx,
-        "stars.fits": b"".join(card.ljust(80) for card in fits).ljust(2880) + grey.ljust(2880),
-        "packed.fits": packed_fits(w, h),
         "texture.ftu": b"FTEX" + struct.pack("<7i", 1, w, h, 1, 1, 1, 32) + _le(len(rgb)) + rgb,
         "texture.ftc": b"FTEX" + struct.pack("<7i", 1, 8, 8, 1, 1, 0, 32) + _le(32) + grey[:32],
         "brush.gbr": struct.pack(">5I", 22, 1, w, h, 1) + b"a\0" + grey,
         "tools.imt": b"width %d\nheight %d\npixel n8\n\f" % (w, h) + grey,
-        "press.iim": b"".join(_iptc(*tag, data) for tag, data in iptc.items())
-        + _iptc(8, 10, grey)
-        + bytes(5),
         "area.png": struct.pack("!64i", *area) + grey,
         "icon.icns": b"icns" + struct.pack(">I4sI", len(icon) + 16, b"icp4", len(icon) + 8) + icon,
         "photo.pcd": bytes(disc),
@@ -255,6 +265,13 @@ def _be(number: int) -> bytes:
 
 def _le(number: int) -> bytes:
     return struct.pack("<I", number)
+
+
+def _press(width: int, height: int, pixels: bytes) -> bytes:
+    """Return an IPTC file with a picture."""
+    said = {60: b"\x01\x00", 20: _be(width), 30: _be(height), 120: _be(1)}
+    head = b"".join(_iptc(3, dataset, data) for dataset, data in said.items())
+    return head + _iptc(8, 10, pixels) + bytes(5)
 
 
 def _iptc(record: int, dataset: int, data: bytes) -> bytes:
@@ -354,7 +371,9 @@ def odd() -> Files:
         "interlace 7.png": png(w, h, 8, 0, rows, interlace=7),
         "no pixels.png": png(w, h, 8, 0, b""),
         "too many pixels.png": png(w, h, 8, 0, rows * 100),
-        "IHDR twice.png": png(w, h, 8, 0, rows, chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 3, 8, 0, 0, 0, 0))),  # noqa: E501
+        "IHDR twice.png": png(
+            w, h, 8, 0, rows, chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 3, 8, 0, 0, 0, 0))
+        ),
         "PLTE after all.png": png(w, h, 8, 3, rows).replace(chunk(b"IEND", b""), two),
         "gamma 0.png": png(w, h, 8, 0, rows, chunk(b"gAMA", _be(0)), chunk(b"cHRM", bytes(32))),
         "pHYs 0.png": png(w, h, 8, 0, rows, chunk(b"pHYs", bytes(8) + b"\1")),
@@ -440,6 +459,8 @@ def odd() -> Files:
         "size of a half.im": saved(noise(), "IM").replace(b"11*8", b"1.5*8"),
         "size of nan.im": saved(noise(), "IM").replace(b"11*8", b"nan*8"),
         "key too long.xpm": b'/* XPM */\n"2 1 1 9",\n"a c #fff",\n"aa",\n',
+        "packed.fits": packed_fits(w, h),
+        "press.iim": _press(w, h, grey),
         "in a circle.iim": _iptc(3, 60, b"\3\1") + _iptc(3, 65, b"\xff") + _iptc(8, 10, b""),
         "loop.eps": eps(b"{} loop"),
         "plain.eps": eps(b"showpage"),
@@ -515,7 +536,24 @@ def _misnamed() -> Files:
         "a zip": b"PK\5\6" + bytes(18),
         "a web page": b"<html><svg width='9' height='9'></svg></html>",
     }
-    suffixes = "png jpg tif gif webp bmp psd tga ico avif jp2 icns xpm fits im eps".split()
+    suffixes = [
+        "png",
+        "jpg",
+        "tif",
+        "gif",
+        "webp",
+        "bmp",
+        "psd",
+        "tga",
+        "ico",
+        "avif",
+        "jp2",
+        "icns",
+        "xpm",
+        "fits",
+        "im",
+        "eps",
+    ]
     return files | {f"{k}.{suffix}": data for k, data in contents.items() for suffix in suffixes}
 
 
@@ -553,12 +591,7 @@ def claims() -> Files:
             f"{size}.fits": packed_fits(1, 1)
             .replace(b"ZNAXIS1 = 1".ljust(30), (b"ZNAXIS1 = %d" % w).ljust(30))
             .replace(b"ZNAXIS2 = 1".ljust(30), (b"ZNAXIS2 = %d" % h).ljust(30)),
-            f"{size}.iim": _iptc(3, 60, b"\1\0")
-            + _iptc(3, 20, _be(w))
-            + _iptc(3, 30, _be(h))
-            + _iptc(3, 120, _be(1))
-            + _iptc(8, 10, b"abc")
-            + bytes(5),
+            f"{size}.iim": _press(w, h, b"abc"),
             f"thumbnail {size}.png": b"P7 332\n%d %d 255\n" % (w, h),
             f"tools {size}.png": b"width %d\nheight %d\npixel n8\n\f" % (w, h),
         }
@@ -598,15 +631,22 @@ def bombs() -> Files:
     webp = bytearray(saved(Image.new("RGB", (1, 1)), "WEBP", lossless=True))
     side_bits = 12_000 - 1
     webp[21:25] = struct.pack("<I", side_bits | side_bits << 14)  # 14 bits for each side
+    parts = [chunk(b"IHDR", head), chunk(b"IDAT", packed), chunk(b"IEND", b"")]
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    jpeg = saved(Image.new("L", (6000, 6000)), "JPEG", progressive=True)
+    scan = jpeg[jpeg.rindex(b"\xff\xda") : -2]
     return {
-        "bomb.png": b"\x89PNG\r\n\x1a\n"
-        + b"".join([chunk(b"IHDR", head), chunk(b"IDAT", packed), chunk(b"IEND", b"")]),
+        "bomb.png": png,
+        "bomb in an icon.ico": struct.pack("<3H4B2H2I", 0, 1, 1, 9, 9, 0, 0, 1, 32, len(png), 22)
+        + png,
+        "bomb of scans.jpg": jpeg[:-2] + scan * 200 + jpeg[-2:],
+        "bomb that grows.gif": gif(2, 2, gif_frame(0, 0, 2, 2), gif_frame(0, 0, side, side)),
         "bomb.tif": grey_tiff(side, side, deflated_zeros(side * side), t259=(3, [8])),
         "bomb of bits.tif": grey_tiff(side, side, bytes([255]) * 2000, 1, t259=(3, [4])),
         "bomb of frames.gif": frame[:start] + frame[start:-1] * 3000 + b";",
         "bomb of pages.tif": pages(page, 100),
         "bomb.webp": bytes(webp),
-        "bomb.fits": packed_fits(9000, 9000),
+        "bomb.fits": packed_fits(3000, 3000),
         "bomb.qoi": b"qoif" + struct.pack(">IIBB", side, side, 4, 0) + b"\xfd" * (side**2 // 62),
         "bomb.bmp": bmp(side, side, 8, b"\xff\0" * (side**2 // 255), bytes(1024), 1),
     }
@@ -631,3 +671,12 @@ def pages(page: bytes, count: int) -> bytes:
     places = [len(page) + i * length for i in range(count - 1)] + [0]
     directories = [page[start:end] + _le(place) for place in places]
     return page[:end] + _le(places[0]) + page[end + 4 :] + b"".join(directories[1:])
+
+
+def small_oddities() -> Files:
+    """Return those of `odd` that are of a few kilobytes, and pictures: something to damage."""
+    return {
+        name: data
+        for name, data in odd().items()
+        if 20 < len(data) < 20_000 and not name.startswith(("nothing", "a ", "in truth"))
+    }

@@ -1,0 +1,62 @@
+"""Hours in one process: neither memory nor open files become more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faults.moments import environment
+
+SECONDS, PICTURES = 30, 300  # without --minutes
+MEGABYTES = 10  # that the line through the second half may rise: chance, and larger pictures
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+
+
+@needs_proc
+def test_training_for_long_takes_no_more_memory_or_files(
+    tmp_path: Path, minutes: float | None, record_property: Callable[[str, object], None]
+) -> None:
+    seconds = SECONDS if minutes is None else 60 * minutes
+    record_property("long run", assert_flat(tmp_path, "train", seconds))
+
+
+@needs_proc
+def test_many_pictures_take_no_more_memory_or_files(
+    tmp_path: Path, minutes: float | None, record_property: Callable[[str, object], None]
+) -> None:
+    count = PICTURES if minutes is None else 1000
+    record_property("long run", assert_flat(tmp_path, "upscale", count))
+
+
+def assert_flat(folder: Path, kind: str, amount: float) -> str:
+    """Do so much in a process of its own, and look at what it noted; return a line about it."""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "faults.long_run", kind, str(amount)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    looks = np.array(json.loads(done.stdout))
+    assert len(looks) >= 12, "too few looks to judge by"
+    seconds, memory, *counts = looks[len(looks) // 2 :].T
+    rise = np.polyfit(seconds, memory, 1)[0] * (seconds[-1] - seconds[0])
+    assert rise < MEGABYTES, f"the memory rises by {rise:.0f} MB: {memory.tolist()}"
+    for what, before, after in zip(("files", "threads"), looks[:, 2:].T, counts, strict=True):
+        assert after[len(after) // 2 :].max() <= before[: len(before) * 3 // 4].max(), (
+            f"{what} rise"
+        )
+    return (
+        f"{kind} {amount:g}: {memory.min():.0f} to {memory.max():.0f} MB in the second half "
+        f"(line {rise:+.1f} MB), at most {looks[:, 2].max():.0f} files and "
+        f"{looks[:, 3].max():.0f} threads"
+    )

@@ -1,0 +1,104 @@
+"""Run npespcn, and write down where it is, so that somebody else can end it there.
+
+``python -m faults.watched FILE WORD...``: FILE, of one byte, always holds the number of the place
+in `PLACES`. The environment can add faults: ``FAULT=clock`` makes the time of day jump, and
+``FAULT=nan:25`` makes the 25th batch worthless.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import mmap
+import os
+import random
+import sys
+import time
+from typing import Any
+
+PLACES = (
+    "start",
+    "step",
+    "validation",
+    "save",
+    "drawing",
+    "looking",
+    "enlarging",
+    "writing",
+    "end",
+)
+WHERE = {  # what is done at each place
+    "step": ["training._Run.one_step"],
+    "validation": ["training.validate"],
+    "save": ["checkpoints.RunFolder.save", "checkpoints.RunFolder.save_best"],
+    "drawing": ["figures.save"],
+    "looking": ["commands.upscale.is_whole"],
+    "enlarging": ["commands.upscale.upscale"],
+    "writing": ["commands.upscale.write_photo"],
+}
+
+
+def main() -> int:
+    """Run the command; return its exit status."""
+    path, *words = sys.argv[1:]
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 1) as place:
+        from npespcn import cli, training
+
+        training.SAVE_EVERY_STEPS = 4  # so that saving is a good part of the work
+        for name, functions in WHERE.items():
+            for function in functions:
+                _announce(place, name, function)
+        fault, _, at = os.environ.get("FAULT", "").partition(":")
+        if fault == "clock":
+            _let_the_clock_jump()
+        if fault == "nan":
+            _spoil_batch(int(at))
+        try:
+            return cli.main(words)
+        finally:
+            place[0] = PLACES.index("end")
+
+
+def _announce(place: mmap.mmap, name: str, function: str) -> None:
+    """Have a function say that it runs, and that it has ended."""
+    *path, attribute = function.split(".")
+    depth = 2 if path[0] == "commands" else 1
+    owner: Any = importlib.import_module(".".join(["npespcn", *path[:depth]]))
+    for part in path[depth:]:
+        owner = getattr(owner, part)
+    original = getattr(owner, attribute)
+
+    @functools.wraps(original)
+    def announced(*args: Any, **kwargs: Any) -> Any:
+        before, place[0] = place[0], PLACES.index(name)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            place[0] = before
+
+    setattr(owner, attribute, announced)
+
+
+def _let_the_clock_jump() -> None:
+    """Make the time of day jump back and forth by up to a year, each time that it is asked for."""
+    rng, clock, std = random.Random(0), time.time, importlib.import_module("tqdm.std")  # noqa: S311
+    time.time = std.time = lambda: clock() + rng.uniform(-3e7, 3e7)
+    time.time_ns = lambda: int(time.time() * 1e9)
+
+
+def _spoil_batch(number: int) -> None:
+    from npespcn.data import PairedPatches
+
+    batch, count = PairedPatches.batch, 0
+
+    def spoilt(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        lr, hr = batch(*args)
+        return lr, hr * (float("nan") if count == number else 1)
+
+    PairedPatches.batch = spoilt  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
