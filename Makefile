@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-gpu test-browser lint tutorials check handout notebooks docs bench \
+.PHONY: help demo test test-faults test-oldest audit fuzz test-gpu test-browser lint tutorials check handout notebooks docs bench \
 	bench-gpu bench-steps weights clean
 
 PYTHON ?= python3
@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/installed
 DEV_INSTALLED := $(VENV)/dev-installed
 BROWSER_INSTALLED := $(VENV)/browser-installed
 DOCS_INSTALLED := $(VENV)/docs-installed
+OLDEST := .venv-oldest
+OLDEST_INSTALLED := $(OLDEST)/installed
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +20,16 @@ demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, dr
 
 test: $(DEV_INSTALLED) ## run the tests (5 minutes at most)
 	$(BIN)/python -m pytest -n auto
+
+test-faults: $(DEV_INSTALLED) ## kill, starve and mislead runs (ARGS="--kills 100 --minutes 60" for more)
+	$(BIN)/python -m pytest tests/faults $(ARGS)
+
+test-oldest: $(OLDEST_INSTALLED) ## run the tests with the lowest versions that are allowed (Python 3.10 to 3.12)
+	NPESPCN_OLDEST=1 $(OLDEST)/bin/python -m pytest -n auto
+
+audit: $(INSTALLED) ## ask PyPI for known holes in what is installed, and in what pip would install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'
+	$(BIN)/pip-audit --strict --requirement requirements.txt
 
 test-gpu: $(DEV_INSTALLED) ## run the tests that need a GPU, on it (docs/gpu.md: how to install CuPy)
 	NPESPCN_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu
@@ -63,7 +75,7 @@ weights: $(INSTALLED) ## train the networks that come with the package again (DA
 	$(BIN)/python npespcn/weights/make.py $(DATA) $(ARGS)
 
 clean: ## remove what make and the tools made, the virtual environment too
-	rm -rf $(VENV) build dist *.egg-info runs/demo runs/tutorials runs/notebooks
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info runs/demo runs/tutorials runs/notebooks
 	rm -rf docs/_build docs/api docs/lessons .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -83,4 +95,12 @@ $(BROWSER_INSTALLED): $(DEV_INSTALLED)
 
 $(DOCS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
+$(OLDEST_INSTALLED): pyproject.toml requirements.txt
+	rm -rf $(OLDEST)
+	$(PYTHON) -m venv $(OLDEST)
+	grep -ohE '[a-z0-9-]+>=[0-9.]+' requirements.txt pyproject.toml | sed 's/>=/==/' > $(OLDEST)/bounds.txt
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(OLDEST)/bounds.txt \
+		-e '.[video,onnx,safetensors]' hypothesis onnxruntime pytest-xdist scikit-image
 	touch $@

@@ -12,9 +12,10 @@ from npespcn import cli, explorer
 
 DOCS = Path(__file__).parent
 BUILD = DOCS / "_build"
-sys.path[:0] = [str(DOCS), str(DOCS.parent / "tutorials")]
+sys.path[:0] = [str(DOCS), str(DOCS.parent / "tutorials"), str(DOCS.parent / "tests")]
 
-import gallery  # noqa: E402 (both lie in the folders above)
+import arguments  # noqa: E402 (all three lie in the folders above)
+import gallery  # noqa: E402
 from to_notebooks import FIRST_CELL  # noqa: E402
 
 project = "npespcn"
@@ -77,6 +78,10 @@ for command in ("upscale", "train", "evaluate", "explain", "export"):
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
         cli.main([command, "--help"])
     (BUILD / "help" / f"{command}.txt").write_text(said.getvalue(), encoding="utf-8")
+
+# --- bad arguments: the table that the tests are made from, which arguments.md includes ---
+
+(BUILD / "arguments.md").write_text(arguments.tables(), encoding="utf-8")
 
 # --- the explorer: one file by itself, which explorer.md shows ---
 

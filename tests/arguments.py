@@ -7,6 +7,8 @@ the site shows it (``docs/conf.py``).
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -118,6 +120,7 @@ _DY = _RNG.normal(size=(2, 3, 4, 3)).astype(np.float32)  # of _X under _WEIGHT
 _RGB = _RNG.integers(0, 256, (24, 16, 3), np.uint8)
 _LUMA = _RNG.random((1, 1, 12, 11), np.float32)
 _FOLDER = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 (_FOLDER / "pictures").mkdir()
 Image.fromarray(_RGB).save(_FOLDER / "pictures" / "picture.png")
 
@@ -673,3 +676,26 @@ CALLS: list[Call] = [
         },
     ),
 ]
+
+
+def tables() -> str:
+    """Return both tables as Markdown: kinds with what happens, functions with their kinds."""
+    lines = ["| an argument that is | what else may come |", "| --- | --- |"]
+    used = {kind for call in CALLS for kind in call.kinds.values()}
+    for name, kind in KINDS.items():
+        if name not in used:
+            continue
+        by_outcome: dict[str, list[str]] = {}
+        for case in kind.cases:
+            by_outcome.setdefault(case.outcome, []).append(case.words)
+        cells = [f"**{outcome}**: {', '.join(words)}" for outcome, words in by_outcome.items()]
+        lines.append(f"| {kind.words} | {'; '.join(cells)} |")
+    lines += ["", "| function | its arguments |", "| --- | --- |"]
+    for call in CALLS:
+        arguments = [f"`{name}`: {KINDS[kind].words}" for name, kind in call.kinds.items()]
+        arguments += [
+            f"`{name}` {case}: {outcome}" for (name, case), outcome in call.but.items() if outcome
+        ]
+        if arguments:
+            lines.append(f"| `{call.name}` | {'; '.join(arguments)} |")
+    return "\n".join(lines) + "\n"

@@ -207,7 +207,11 @@ def test_pipes_and_devices_are_never_waited_for(
     with Image.open(tmp_path / "good_x2.png") as larger:
         assert larger.size == (6, 8)
     (tmp_path / "w.npz").write_bytes(networks.whole()["plain.npz"])
+    for name in ("pairs/HR", "pairs/LR"):
+        (tmp_path / name).mkdir(parents=True)
+        os.mkfifo(tmp_path / name / "pipe.png")
     for words in (
+        "evaluate pairs --bicubic",
         "upscale good.png --weights pipe.png",
         "evaluate . --bicubic",
         "explain --weights w.npz --image pipe.png",
@@ -406,12 +410,12 @@ def test_bad_pictures_among_those_to_evaluate_and_to_train_on(
 
 
 def test_damage_at_random() -> None:
-    """The first thousands of what ``make fuzz`` tries, but always the same."""
-    report = fuzz.campaign(seed=8, most=2000, guided=False)
+    """The first of what ``make fuzz`` tries, but always the same."""
+    report = fuzz.campaign(seed=8, most=1500, guided=False)
     assert report.failures == []
-    assert report.tried.total() >= 2000
+    assert report.tried.total() >= 1500
     assert {name.split(" ")[0] for name in report.tried} == {"picture", "network", "checkpoint"}
-    assert min(report.fates["picture done"], report.fates["picture refused"]) > 200
+    assert min(report.fates["picture done"], report.fates["picture refused"]) > 150
 
 
 # --- the judge itself -----------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def make_clip(
             samples = (8000 * np.sin(angle)).astype(np.int16)[None]
             sound = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
             sound.sample_rate, sound.time_base = 48000, Fraction(1, 48000)
-            sound.pts = sound_start * 48000
+            sound.pts = int(sound_start * 48000)
             container.mux(tone.encode(sound))
             container.mux(tone.encode(None))
         for i, time in enumerate(times):

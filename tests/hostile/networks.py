@@ -239,20 +239,13 @@ def _words(about: dict[str, Any]) -> list[str]:
 
 def bombs() -> Files:
     """Return small files that unpack to more than a gigabyte."""
-    good = members(ESPCN(2))
     number = 300_000_000
-    zeros = claim(f"({number},)")
-    size = len(zeros) + 4 * number
-    entry = _packed_zeros("weights/conv1.weight.npy", zeros, 4 * number)
-    words = claim("()", f"'<U{number}'")
-    long_words = _packed_zeros("about.npy", words, 4 * number)
-    lists = '{"network": "ESPCN", "options": [' + "[]," * 20_000_000 + "[]]}"
+    weights = [claim("(25000000,)")] * 3
+    lists = '{"network": "ESPCN", "options": [' + "[]," * 3_000_000 + "[]]}"
     return {
-        f"zeros of {size >> 20} MB.npz": _zip([entry]),
-        "many times 100 MB.npz": npz(
-            {str(i): claim("(25000000,)", data=bytes(10**8)) for i in range(3)} | good, packed=True
-        ),
-        "words.npz": _zip([long_words]),
+        "zeros.npz": _zip([_packed_zeros("more.npy", claim(f"({number},)"), 4 * number)]),
+        "words.npz": _zip([_packed_zeros("about.npy", claim("()", f"'<U{number}'"), 4 * number)]),
+        "many.npz": _zip([_packed_zeros(f"{i}.npy", w, 10**8) for i, w in enumerate(weights)]),
         "lists.npz": npz({"about": npy(np.array(lists))}, packed=True),
         "entries.npz": npz({f"{i:x}": b"" for i in range(60_000)}),
     }
