@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from npespcn.words import shown
+
 Array: TypeAlias = NDArray[Any]
 """A NumPy array, or a CuPy array used the same way."""
 
@@ -109,7 +111,7 @@ def to_device(x: Array, device: str = "gpu") -> Array:
         driver is, or the device is) and what to do.
     """
     if not isinstance(device, str) or device not in ("cpu", "gpu"):
-        raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {device!r}")
+        raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {shown(device)}")
     if device == "cpu":
         return to_host(x)
     cupy = _require_cupy()

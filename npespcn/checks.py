@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from npespcn.backend import Array, array_module
+from npespcn.words import shown
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
     """Return `value` as an int, or raise: it must be a whole number (no bool) from `least`."""
-    message = f"{name} must be a whole number, got {value!r}"
-    if isinstance(value, bool | np.bool_ | np.ndarray):
-        raise TypeError(message)
     try:
+        if isinstance(value, bool | np.bool_ | np.ndarray):
+            raise TypeError
         number = operator.index(value)  # NumPy's small integers would overflow in r * r
     except TypeError:
-        raise TypeError(message) from None
+        raise TypeError(f"{name} must be a whole number, got {shown(value)}") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
     return number
@@ -34,7 +34,7 @@ def positive(name: str, value: Any) -> float:
     """Return `value` as a float, or raise: it must be a number above 0, and not infinite."""
     number = _real(name, value)
     if not 0 < number < math.inf:
-        raise ValueError(f"{name} must be a positive number, got {value!r}")
+        raise ValueError(f"{name} must be a positive number, got {shown(value)}")
     return number
 
 
@@ -42,7 +42,7 @@ def from_zero(name: str, value: Any) -> float:
     """Return `value` as a float, or raise: it must be a number from 0, and not infinite."""
     number = _real(name, value)
     if not 0 <= number < math.inf:
-        raise ValueError(f"{name} must be a number from 0, got {value!r}")
+        raise ValueError(f"{name} must be a number from 0, got {shown(value)}")
     return number
 
 
@@ -50,13 +50,13 @@ def fraction(name: str, value: Any) -> float:
     """Return `value` as a float, or raise: it must be a number from 0, and below 1."""
     number = _real(name, value)
     if not 0 <= number < 1:
-        raise ValueError(f"{name} must be in [0, 1), got {value!r}")
+        raise ValueError(f"{name} must be in [0, 1), got {shown(value)}")
     return number
 
 
 def _real(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
     return float(value)
 
 
@@ -64,7 +64,7 @@ def one_of(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Raise unless `value` is one of those allowed, and of its type."""
     if not any(isinstance(value, type(choice)) and value == choice for choice in allowed):
         choices = ", ".join(repr(choice) for choice in allowed)
-        raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+        raise ValueError(f"{name} must be one of {choices}, got {shown(value)}")
 
 
 def generator(name: str, rng: Any) -> None:
@@ -100,7 +100,7 @@ def same_shape(name: str, dy: Any, shape: tuple[int, ...]) -> None:
 def four_sides(name: str, axes: str, shape: Any, least: int) -> tuple[int, int, int, int]:
     """Return a shape of four whole numbers from `least`, or raise; `axes` says what they are."""
     if not isinstance(shape, tuple | list):
-        raise TypeError(f"{name} must be {axes}, got {shape!r}")
+        raise TypeError(f"{name} must be {axes}, got {shown(shape)}")
     if len(shape) != 4:
         raise ValueError(f"{name} must be {axes}, got {tuple(shape)}")
     a, b, c, d = (whole_number(name, side, least) for side in shape)

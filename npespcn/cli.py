@@ -18,8 +18,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from npespcn import __version__
-from npespcn.commands import evaluate, explain, export, one_line, train, upscale
+from npespcn.commands import evaluate, explain, export, train, upscale
 from npespcn.guards import silence_decoders
+from npespcn.words import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from npespcn.backend import Array, array_module
 from npespcn.checks import real_array
 from npespcn.checks import whole_number as whole_number
+from npespcn.words import shown
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """Zeros added ((above, below), (left, right))."""
@@ -27,7 +28,7 @@ def as_pads(name: str, padding: Padding, k: int, stride: int) -> Pads:
         if padding == "valid":
             return (0, 0), (0, 0)
         if padding != "same":
-            raise ValueError(f"{name} must be 'same', 'valid' or a number, got {padding!r}")
+            raise ValueError(f"{name} must be 'same', 'valid' or a number, got {shown(padding)}")
         if stride != 1:
             raise ValueError(f"{name}='same' needs stride 1, got stride={stride}")
         before = (k - 1) // 2
@@ -35,7 +36,7 @@ def as_pads(name: str, padding: Padding, k: int, stride: int) -> Pads:
     if isinstance(padding, tuple):
         if len(padding) != 2 or any(not isinstance(p, tuple) or len(p) != 2 for p in padding):
             raise ValueError(
-                f"{name} as a tuple must be ((above, below), (left, right)), got {padding!r}"
+                f"{name} as a tuple must be ((above, below), (left, right)), got {shown(padding)}"
             )
         above, below, left, right = (whole_number(name, p, 0) for side in padding for p in side)
         return (above, below), (left, right)

@@ -25,6 +25,7 @@ from npespcn.checks import generator, whole_number
 from npespcn.images import downscale, read_image, rgb_to_y
 from npespcn.synthetic import SMALLEST, LeafStatistics, dead_leaves
 from npespcn.threads import thread_count
+from npespcn.words import shown
 
 # --- where pictures come from --------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ def dead_leaves_pictures(
     whole_number("dead_leaves_pictures: seed", seed, 0)
     whole_number("dead_leaves_pictures: first", first, 0)
     if not callable(progress) and progress is not None:
-        raise TypeError(f"dead_leaves_pictures: progress must be callable, got {progress!r}")
+        raise TypeError(f"dead_leaves_pictures: progress must be callable, got {shown(progress)}")
     if workers is None:
         workers = thread_count()
     workers = whole_number("dead_leaves_pictures: workers", workers, 1)
@@ -389,7 +390,7 @@ def _pairs(
     name: str, pictures: Iterable[Array], scale: int, channels: int
 ) -> list[tuple[Array, Array]]:
     if not isinstance(pictures, Iterable):
-        raise TypeError(f"{name}: pictures must be several pictures, got {pictures!r}")
+        raise TypeError(f"{name}: pictures must be several pictures, got {shown(pictures)}")
     return [_pair(picture, scale, channels) for picture in pictures]
 
 

@@ -25,6 +25,7 @@ from PIL import Image
 from npespcn.easel import WIDTH, channel_colours, text_colour
 from npespcn.files import atomic_write
 from npespcn.shuffle import channel_formula, pixel_shuffle
+from npespcn.words import shown
 
 HEADER = 1.0  # inches: of text above the grids
 GAP, TITLE, MIDDLE = 0.45, 0.8, 2.4  # cells: between grids, above each, and before the output
@@ -138,7 +139,7 @@ class _Scene:
             ("height times width in size", self.h * self.w, range(1, 27)),
         ):
             if not isinstance(value, Integral) or value not in allowed:
-                raise ValueError(f"{where}: {name} must be in {allowed}, got {value!r}")
+                raise ValueError(f"{where}: {name} must be in {allowed}, got {shown(value)}")
         self.n = channels * upscale_factor**2
         self.colours = channel_colours(self.n)
         # Number the source cells and shuffle the numbers: all that is drawn is looked up here.

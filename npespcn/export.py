@@ -20,6 +20,7 @@ from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sigmoid, Tanh
 from npespcn.models import Network
 from npespcn.shuffle import channel_permutation
 from npespcn.tensorfile import write_tensors
+from npespcn.words import shown
 
 OPSET, IR_VERSION = 13, 7  # of 2020: every engine since then reads them
 ORDERS = ("CRD", "DCR")  # the two that ONNX has
@@ -178,7 +179,7 @@ def describe(model: Network, order: str = "CRD", source: str = "") -> dict[str, 
 def _weights(model: Network, order: str) -> dict[str, Array]:
     """Return the weights as float32, those before a shuffle in the order that is asked for."""
     if order not in ORDERS:
-        raise ValueError(f"write_onnx: order must be 'CRD' or 'DCR', got {order!r}")
+        raise ValueError(f"write_onnx: order must be 'CRD' or 'DCR', got {shown(order)}")
     weights = {name: value.astype(np.float32) for name, value in model.state_dict().items()}
     feeding = ""  # the last convolution so far: a tail comes after the shuffle, and stays
     for name, layer in model.layers.items():

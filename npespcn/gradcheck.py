@@ -15,6 +15,7 @@ import numpy as np
 from npespcn.backend import Array, array_module
 from npespcn.checks import positive, real_array
 from npespcn.layers import Layer
+from npespcn.words import shown
 
 
 def gradcheck(
@@ -56,11 +57,11 @@ def gradcheck(
     True
     """
     if not isinstance(layer, Layer):
-        raise TypeError(f"gradcheck: layer must be a layer, got {layer!r}")
+        raise TypeError(f"gradcheck: layer must be a layer, got {shown(layer)}")
     if rng is None:
         rng = np.random.default_rng(0)
     if not hasattr(rng, "normal"):
-        raise TypeError(f"gradcheck: rng must be a numpy.random.Generator, got {rng!r}")
+        raise TypeError(f"gradcheck: rng must be a numpy.random.Generator, got {shown(rng)}")
     positive("gradcheck: tolerance", tolerance)
     positive("gradcheck: epsilon", epsilon)
     xp = real_array("gradcheck: x", x)
@@ -92,7 +93,7 @@ def numerical_gradient(
     Moves each entry of `array` in place, where `function` reads it, and puts it back.
     """
     if not callable(function):
-        raise TypeError(f"numerical_gradient: function must be callable, got {function!r}")
+        raise TypeError(f"numerical_gradient: function must be callable, got {shown(function)}")
     positive("numerical_gradient: epsilon", epsilon)
     gradient = array_module(array).zeros_like(array)
     for index in np.ndindex(array.shape):

@@ -35,6 +35,7 @@ from npespcn.convshape import Padding, as_pads, check_conv
 from npespcn.initializers import xavier
 from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
 from npespcn.threads import parallel_map
+from npespcn.words import shown
 
 AnyLayer = TypeVar("AnyLayer", bound="Layer")
 
@@ -353,7 +354,7 @@ class Sequential(Layer):
             raise ValueError("Sequential: needs at least one layer")
         for name, layer in self.layers.items():
             if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: {name} must be a layer, got {layer!r}")
+                raise TypeError(f"Sequential: {name} must be a layer, got {shown(layer)}")
 
     @property
     def params(self) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from npespcn.backend import Array, array_module, device_of, to_device, to_host
 from npespcn.checks import array, fraction, from_zero, positive, whole_number
 from npespcn.layers import Layer
 from npespcn.threads import one_blas_thread
+from npespcn.words import shown
 
 Schedule: TypeAlias = Callable[[int], float]
 """The factor on the learning rate at a step, counted from 0."""
@@ -43,9 +44,11 @@ class Optimizer:
     ) -> None:
         name = type(self).__name__
         if not isinstance(model, Layer):
-            raise TypeError(f"{name}: model must be a layer, got {model!r}")
+            raise TypeError(f"{name}: model must be a layer, got {shown(model)}")
         if not isinstance(lr_factors, Mapping | None):
-            raise TypeError(f"{name}: lr_factors must be a mapping of names, got {lr_factors!r}")
+            raise TypeError(
+                f"{name}: lr_factors must be a mapping of names, got {shown(lr_factors)}"
+            )
         self.model, self.lr = model, positive(f"{name}: lr", lr)
         self.lr_factors: dict[str, float] = {}
         for key, factor in (lr_factors or {}).items():
@@ -189,9 +192,9 @@ class Adam(Optimizer):
         super().__init__(model, lr, lr_factors)
         name = type(self).__name__
         if not isinstance(betas, tuple | list):
-            raise TypeError(f"{name}: betas must be two numbers, got {betas!r}")
+            raise TypeError(f"{name}: betas must be two numbers, got {shown(betas)}")
         if len(betas) != 2:
-            raise ValueError(f"{name}: betas must be two numbers, got {betas!r}")
+            raise ValueError(f"{name}: betas must be two numbers, got {shown(betas)}")
         self.betas = (fraction(f"{name}: betas", betas[0]), fraction(f"{name}: betas", betas[1]))
         self.epsilon = from_zero(f"{name}: epsilon", epsilon)
 
@@ -292,7 +295,7 @@ def cosine(steps: int, final: float = 0.0) -> Schedule:
 def step_decay(milestones: Sequence[int], factor: float = 0.1) -> Schedule:
     """Multiply by `factor` at each of the `milestones` (steps)."""
     if not isinstance(milestones, Sequence):
-        raise TypeError(f"step_decay: milestones must be whole numbers, got {milestones!r}")
+        raise TypeError(f"step_decay: milestones must be whole numbers, got {shown(milestones)}")
     milestones = [whole_number("step_decay: milestones", step, 0) for step in milestones]
     positive("step_decay: factor", factor)
     return lambda step: factor ** sum(step >= milestone for milestone in milestones)

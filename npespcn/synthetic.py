@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from npespcn.backend import Array
 from npespcn.checks import from_zero, generator, whole_number
+from npespcn.words import shown
 
 SMALLEST = 16  # pixels, of a side
 _SUPERSAMPLING = 2  # Pillow draws hard edges: draw larger, then reduce
@@ -127,7 +128,7 @@ def dead_leaves(
     generator("dead_leaves: rng", rng)
     size = whole_number("dead_leaves: size", size, SMALLEST)
     if not isinstance(statistics, LeafStatistics | None):
-        raise TypeError(f"dead_leaves: statistics must be LeafStatistics, got {statistics!r}")
+        raise TypeError(f"dead_leaves: statistics must be LeafStatistics, got {shown(statistics)}")
     s = statistics or LeafStatistics()
     leaves = _paint(rng, size * _SUPERSAMPLING, s)
     filters = (Image.Resampling.BOX, Image.Resampling.BICUBIC)  # a soft lens, or a sharpened scan

@@ -28,6 +28,7 @@ from npespcn.models import ESPCN, Span, as_input, cut, with_halo
 from npespcn.photos import open_photo
 from npespcn.plainmodes import reading, to_plain_mode
 from npespcn.threads import parallel_map
+from npespcn.words import shown
 
 Progress = Callable[[int, int], object]
 """Called with how many tiles are done, and how many there are."""
@@ -86,7 +87,7 @@ def upscale(
     if tile is not None:
         whole_number("upscale: tile", tile, 1)
     if progress is not None and not callable(progress):
-        raise TypeError(f"upscale: progress must be callable, got {progress!r}")
+        raise TypeError(f"upscale: progress must be callable, got {shown(progress)}")
     if isinstance(image, np.ndarray):
         picture = Image.fromarray(_check_array(image))
         return np.asarray(_enlarge(picture, model, tile, progress)).reshape(

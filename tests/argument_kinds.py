@@ -107,7 +107,7 @@ NO_NUMBERS = (
     Case("True", lambda x: True, "TypeError"),
     Case("a word", lambda x: "2", "TypeError"),
     Case("a list", lambda x: [2], "TypeError"),
-    Case("an array", lambda x: np.array([2, 3]), "TypeError"),
+    Case("an array", lambda x: np.full((40, 40), 2.5), "TypeError"),
     Case("1j", lambda x: 1j, "TypeError"),
 )
 NOT_FINITE_NUMBERS = (
@@ -144,7 +144,7 @@ WRONG_WORDS = (
     Case("another word", lambda x: "nonsense", "ValueError"),
     Case("a number", lambda x: 7, "ValueError"),
     Case("a list", lambda x: [x], "ValueError"),
-    Case("an array", lambda x: np.array([1, 2]), "ValueError"),
+    Case("an array", lambda x: np.full((40, 40), 2.5), "ValueError"),
 )
 PATHS = (
     Case("a number", lambda x: 3, "TypeError"),

@@ -88,6 +88,8 @@ def test_a_bad_argument(call: Call, argument: str, case: Case, outcome: str) -> 
     else:
         with watched(), pytest.raises(ERRORS[outcome]) as caught:
             call.function()(**given)
+        (line,) = str(caught.value).splitlines()
+        assert len(line) < 300
         if outcome != "OSError":
             assert type(caught.value) is ERRORS[outcome]
             named(str(caught.value), argument, call.kinds[argument])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import Any
 
-from npespcn.convshape import whole_number
+from npespcn.checks import whole_number
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -29,9 +28,3 @@ def from_(least: int) -> Any:
             ) from None
 
     return number
-
-
-def one_line(message: Any) -> str:
-    """Return a message without line breaks, and without what a terminal would take for orders."""
-    line = " ".join(str(message).split())
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: ascii(match[0])[1:-1], line)

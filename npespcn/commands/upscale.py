@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from npespcn.commands import HelpFormatter, from_, one_line
+from npespcn.commands import HelpFormatter, from_
 from npespcn.models import ESPCN, PRETRAINED
 from npespcn.naming import Found, Source, find_sources, identity, name_targets
 from npespcn.photos import (
@@ -33,6 +33,7 @@ from npespcn.photos import (
 from npespcn.plainmodes import on_white
 from npespcn.upscaling import upscale
 from npespcn.video import WRITABLE, is_video, upscale_video, video_size
+from npespcn.words import one_line
 
 LINE_EVERY = 30.0  # seconds between two lines about a video, where there is no terminal
 

@@ -23,6 +23,7 @@ from npespcn.files import atomic_write
 from npespcn.images import downscale, read_image, rgb_to_y
 from npespcn.models import ESPCN
 from npespcn.shuffle import ORDERS, channel_formula
+from npespcn.words import shown
 
 SCALES, CHANNELS = (2, 3, 4), (1, 3)
 SIZE = (2, 3)  # H and W of the channels that are drawn cell by cell
@@ -65,7 +66,7 @@ def page(upscale_factor: int = 3, channels: int = 1, order: str = "CRD") -> str:
         ("order", order, tuple(ORDERS)),
     ):
         if value not in allowed:
-            raise ValueError(f"explorer.page: {name} must be in {allowed}, got {value!r}")
+            raise ValueError(f"explorer.page: {name} must be in {allowed}, got {shown(value)}")
     data = {
         "start": {"r": upscale_factor, "c": channels, "order": order},
         "size": SIZE,
