@@ -6,15 +6,10 @@ mismatched, and no file name has to be trusted for it.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
-import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +18,7 @@ import numpy as np
 from npespcn.backend import Array
 from npespcn.checks import generator, whole_number
 from npespcn.images import downscale, read_image, rgb_to_y
+from npespcn.processes import ProcessPool
 from npespcn.synthetic import SMALLEST, LeafStatistics, dead_leaves
 from npespcn.threads import thread_count
 from npespcn.words import shown
@@ -134,16 +130,8 @@ def dead_leaves_pictures(
     numbers = range(first, first + count)
     if workers < 2:
         return _collect(map(picture, numbers), progress)
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin_worker
-    ) as pool:
-        try:
-            with _interrupts_held():
-                made = pool.map(picture, numbers, chunksize=4)
-            return _collect(made, progress)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # else all would be made, for nobody
-            raise
+    with ProcessPool(workers) as pool:
+        return _collect(pool.map(picture, numbers, chunksize=4), progress)
 
 
 _WORTH_A_PROCESS = 16  # pictures; starting one takes about as long as making ten
@@ -162,42 +150,6 @@ def _collect(pictures: Iterator[Array], progress: Callable[[int], object] | None
         if progress is not None:
             progress(len(done))
     return done
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back until the end of the block; processes that it starts never get one.
-
-    Half-started, they would each print a traceback.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # where no Ctrl-C arrives, and none can be held
-        return
-    pressed: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    mask = getattr(signal, "pthread_sigmask", None)  # inherited by processes; missing on Windows
-    before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
-    try:
-        yield
-    finally:
-        if mask:
-            mask(signal.SIG_SETMASK, before)
-        signal.signal(signal.SIGINT, handler)
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, which stops its workers; and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()  # a parent that is killed cannot stop its workers
-        os._exit(1)
 
 
 # --- pairs of low and high resolution ------------------------------------------------------------
