@@ -95,15 +95,17 @@ def common_dtype(x: Array, weight: Array, bias: Array | None) -> Any:
     return array_module(x).result_type(x, weight, *(() if bias is None else (bias,)))
 
 
-def blocks(xp: Any, n: int, height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Cut (n, height, width) output pixels into (images, rows) of about one cache-full each.
+def blocks(
+    xp: Any, n: int, height: int, width: int, pixels: int = 0
+) -> Iterator[tuple[slice, slice]]:
+    """Cut (n, height, width) pixels into (images, rows) of about `pixels`, or a cache-full, each.
 
     Small images go several to a block; a large one goes in strips of whole rows. Either way a block
     of channels-last output is one contiguous piece of memory. The cut depends on the shape alone,
     never on the number of threads, so that sums are the same to the bit on any of them. Strips go
     in fours of rows, as `npespcn.winograd` makes them.
     """
-    pixels = _BLOCK if xp is np else _DEVICE_BLOCK
+    pixels = pixels or (_BLOCK if xp is np else _DEVICE_BLOCK)
     images = max(1, pixels // max(1, height * width))
     rows = height if height * width <= pixels else max(4, pixels // width // 4 * 4)
     for i in range(0, n, images):
