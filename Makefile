@@ -19,13 +19,13 @@ demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, dr
 	$(BIN)/python tutorials/demo.py
 
 test: $(DEV_INSTALLED) ## run the tests (5 minutes at most)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 test-faults: $(DEV_INSTALLED) ## kill, starve and mislead runs (ARGS="--kills 100 --minutes 60" for more)
-	$(BIN)/python -m pytest tests/faults $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/faults $(ARGS)
 
 test-oldest: $(OLDEST_INSTALLED) ## run the tests with the lowest versions that are allowed (Python 3.10 to 3.12)
-	NPESPCN_OLDEST=1 $(OLDEST)/bin/python -m pytest -n auto
+	NPESPCN_OLDEST=1 $(OLDEST)/bin/python -m pytest -n auto $(ARGS)
 
 audit: $(INSTALLED) ## ask PyPI for known holes in what is installed, and in what pip would install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'
@@ -38,7 +38,7 @@ fuzz: $(DEV_INSTALLED) ## damage files at random for 10 minutes (ARGS="--seconds
 	$(BIN)/python tests/fuzz.py $(ARGS)
 
 test-browser: $(BROWSER_INSTALLED) ## run the explorer's tests in Chromium, if that is installed
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -n auto tests/browser
 
 lint: $(DEV_INSTALLED) ## check format, style and types
 	$(BIN)/ruff format --check .
