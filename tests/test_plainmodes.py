@@ -351,7 +351,7 @@ def profile(name: str) -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
 
 
-@pytest.mark.parametrize("data", [b"junk", b"", profile("sRGB")])
+@pytest.mark.parametrize("data", [b"junk", b"", profile("sRGB")], ids=["junk", "empty", "of RGB"])
 def test_cmyk_with_a_profile_that_does_not_fit(data: bytes) -> None:
     image = Image.new("CMYK", (2, 2), (0, 255, 0, 0))
     image.info["icc_profile"] = data
