@@ -18,8 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from npespcn import __version__
-from npespcn.commands import evaluate, explain, export, train, upscale
-from npespcn.guards import silence_decoders
+from npespcn.commands import evaluate, explain, export, print_line, tell_warnings, train, upscale
 from npespcn.words import one_line
 
 
@@ -28,11 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with _stopped_tidily(), warnings.catch_warnings():
-            warnings.simplefilter("always", UserWarning)
-            warnings.simplefilter("ignore", RuntimeWarning)  # overflow: `fit` says what it means
-            warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata; it names no file
-            silence_decoders()
-            warnings.showwarning = _warn  # type: ignore[assignment]  # ignores what it is not told
+            tell_warnings(print_line)
             failed = options.run(options)
     except KeyboardInterrupt:
         print(f"npespcn {options.command}: stopped", file=sys.stderr)
@@ -51,8 +46,14 @@ def _stopped_tidily() -> Iterator[None]:
     numbers = [number for number in named if number and signal.getsignal(number) == signal.SIG_DFL]
     if threading.current_thread() is not threading.main_thread():
         numbers = []  # only that one may handle signals
+
+    def stop(number: int, frame: Any) -> None:
+        for each in numbers:  # a terminal that is closed says so twice: the first is being heeded
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
     for number in numbers:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, stop)
     try:
         yield
     finally:
@@ -73,8 +74,3 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_to(commands)
     export.add_to(commands)
     return parser
-
-
-def _warn(message: Warning | str, *_: Any) -> None:
-    # At once: with --jobs, another thread's line could come before a separate line break.
-    print(f"npespcn: {one_line(message)}\n", end="", file=sys.stderr)

@@ -54,11 +54,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise IsADirectoryError(f"atomic_write: {os.fspath(path)} is a folder, expected a file")
     sweep(target.parent)
+    names: list[Path] = []  # for Ctrl-C may come before any is known to be there
+    held: int | None = None
     try:
-        temporary, held = _new_file(target)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-    try:
+        try:
+            held = _new_file(target, names)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        temporary = names[-1]
         yield temporary
         with suppress(FileNotFoundError):
             shutil.copymode(target, temporary)
@@ -68,7 +71,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if held is not None:
             os.close(held)
-        temporary.unlink(missing_ok=True)
+        for name in names:
+            with suppress(OSError):  # mostly it is gone, or was never made
+                name.unlink()
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
@@ -86,19 +91,23 @@ def sweep(folder: str | os.PathLike[str]) -> None:
                 os.unlink(file.name)
 
 
-def _new_file(target: Path) -> tuple[Path, int | None]:
-    """Make a temporary file beside `target`; return its name, and what to close to release it."""
+def _new_file(target: Path, names: list[Path]) -> int | None:
+    """Make a temporary file beside `target`; return what to close to release it.
+
+    Its name is the last of `names`, where it is put before there is such a file.
+    """
     while True:
         temporary = target.with_name(f".npespcn-{secrets.token_hex(8)}{target.suffix}")
+        names.append(temporary)
         # Not tempfile.mkstemp: its files can be read by their owner alone, and would stay so.
         file = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         if fcntl is None:  # and no file that is open can be renamed
             os.close(file)
-            return temporary, None
+            return None
         with suppress(OSError):  # no such thing on this drive
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file).st_nlink:  # else another process has just swept it away
-            return temporary, file
+            return file
         os.close(file)
 
 

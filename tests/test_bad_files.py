@@ -22,6 +22,7 @@ from typing import Any
 
 import fuzz
 import numpy as np
+import PIL
 import pytest
 from hostile import judge, networks, pictures
 from PIL import Image
@@ -71,7 +72,9 @@ def test_the_corpus_has_every_format_that_is_read() -> None:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
                 formats.add(str(image.format).upper())
-    assert set(picture_formats()) - formats == {"SPIDER"}  # floats, whose range nobody knows
+    missing = set(picture_formats()) - formats
+    assert missing - {"XPM"} == {"SPIDER"}  # floats, whose range nobody knows
+    assert "XPM" in formats or PIL.__version__ < "12.3"  # it read few of them before
 
 
 def test_whole_pictures_of_every_format_are_enlarged(worker: judge.Worker) -> None:

@@ -10,7 +10,6 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from PIL import Image
 from npespcn import cli, figures, upscale
 from npespcn.commands import upscale as command
 from npespcn.models import ESPCN
+from npespcn.threads import thread_count
 
 Run = Callable[..., int]
 
@@ -654,68 +654,227 @@ def test_a_full_disk_leaves_what_was_there(
     assert Path("a_x2.png").read_bytes() == b"before"
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
 def test_ctrl_c_stops_all_and_leaves_nothing_half_done(
-    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch, jobs: int
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The signal comes to the main thread; the pictures in hand end at their next tile."""
-    begun, ended = [], []
+    begun = []
 
     def slow(frame: Image.Image, scale: None, model: ESPCN, tile: None, *, progress: Any) -> Any:
         begun.append(frame.size)
-        if len(begun) == jobs:
-            time.sleep(0.1)  # until it waits
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        for i in range(3000):
-            time.sleep(0.01)
-            progress(i + 1, 3000)
-        ended.append(frame)
-        return frame
+        if len(begun) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return frame.resize((22, 16))
 
     monkeypatch.setattr(command, "upscale", slow)
     names = [f"{i}.png" for i in range(6)]
     for name in names:
         noise().save(name)
-    assert run(*names, "--jobs", jobs) == 130
+    assert run(*names) == 130
     assert run.err == ["npespcn upscale: stopped"]
-    assert run.out == []
-    assert len(begun) <= jobs + 1
-    assert ended == []
-    assert listing(here) == names
+    assert run.out == ["0_x2.png"]
+    assert len(begun) == 2
+    assert listing(here) == sorted([*names, "0_x2.png"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_ctrl_c_stops_a_process(here: Path) -> None:
-    noise(900, 1200).save("large.png")
+def test_a_terminal_that_is_closed_may_say_so_twice(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What tidies up after the first time is not interrupted by the second."""
+    before = {name: signal.signal(name, signal.SIG_DFL) for name in (signal.SIGHUP, signal.SIGTERM)}
+
+    def closed(image: Image.Image, file: Any, **_: Any) -> None:
+        Path(file).write_bytes(b"a part")
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            tidied.append(file)
+
+    tidied: list[Any] = []
+    monkeypatch.setattr(Image.Image, "save", closed)
+    Path("a.ppm").write_bytes(b"P5 1 1 255 a")
+    try:
+        assert run("a.ppm") == 130
+        assert len(tidied) == 1
+        assert signal.getsignal(signal.SIGHUP) == signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+    assert listing(here) == ["a.ppm"]
+
+
+WATCH = """
+import atexit, os, sys
+from pathlib import Path
+
+if any("spawn_main" in word for word in sys.orig_argv):
+    begun = Path(os.environ["NOTES"], f"{os.getpid()}.begun")
+    begun.touch()
+    atexit.register(lambda: begun.write_text(os.environ["NPESPCN_THREADS"]))
+
+if "GPU" in os.environ:
+    import strict_cupy
+
+    def asarray(*args, asarray=strict_cupy.asarray, **options):
+        Path(os.environ["NOTES"], f"{os.getpid()}.gpu").touch()
+        return asarray(*args, **options)
+
+    strict_cupy.asarray = asarray
+    sys.modules["cupy"] = strict_cupy
+"""
+
+
+@pytest.fixture
+def start(here: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start the command in a process group of its own, all of whose processes leave notes."""
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "sitecustomize.py").write_text(WATCH)
+    tests = Path(__file__).parent
+    paths = os.pathsep.join(map(str, [notes, tests.parent, tests]))
+
+    def call(*words: Any, **more: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "npespcn", "upscale", *map(str, words)],
+            env=os.environ | {"PYTHONPATH": paths, "NOTES": str(notes)} | more,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    call.notes = notes  # type: ignore[attr-defined]
+    return call
+
+
+def wait_until(process: subprocess.Popen[str], condition: Callable[[], Any]) -> None:
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_to_all_processes_stops_them(here: Path, start: Any, name: str, jobs: int) -> None:
+    """As a terminal sends it, in the middle of pictures that take long."""
+    for i in range(3):
+        noise(900, 1200).save(f"{i}.png")
     network(4).save("w.npz")
-    code = """if True:
-        import signal, sys
-        from npespcn import cli
-        from npespcn.commands import upscale as command
-
-        def open_photo(path, opened=command.open_photo):
-            print("go", flush=True)
-            return opened(path)
-
-        command.open_photo = open_photo
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.exit(cli.main())
-    """
-    words = ["upscale", "large.png", "--weights", "w.npz", "--tile", "16"]
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", code, *words],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "go\n"
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=300)
+    words = [f"{i}.png" for i in range(3)]
+    words += ["--weights", "w.npz", "--tile", "16", "--jobs", f"{jobs}", "-o", "out/"]
+    before = listing(here)
+    process = start(*words)
+    wait_until(process, Path("out").exists)
+    time.sleep(0.5)
+    os.killpg(process.pid, getattr(signal, name))
+    signalled = time.monotonic()
+    out, err = process.communicate(timeout=300)  # when the last of them is gone
     assert (process.returncode, out, err) == (130, "", "npespcn upscale: stopped\n")
-    assert listing(here) == ["large.png", "w.npz"]
+    assert time.monotonic() - signalled < 20
+    assert listing(here) == before
+
+
+# --- several processes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [None, "5"])
+def test_processes_have_their_share_of_the_cores(
+    here: Path, start: Any, monkeypatch: pytest.MonkeyPatch, threads: str | None
+) -> None:
+    monkeypatch.delenv("NPESPCN_THREADS", raising=False)
+    share = threads or str(max(1, thread_count() // 3))
+    for i in range(4):
+        noise().save(f"{i}.png")
+    process = start(".", "--jobs", 3, **({"NPESPCN_THREADS": threads} if threads else {}))
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, "")
+    assert sorted(out.splitlines()) == [f"{i}_x2.png" for i in range(4)]
+    assert [note.read_text() for note in start.notes.glob("*.begun")] == [share] * 3
+
+
+def test_one_file_needs_no_processes(here: Path, start: Any) -> None:
+    noise().save("a.png")
+    process = start("a.png", "--jobs", 3)
+    assert process.communicate(timeout=300) == ("a_x2.png\n", "")
+    assert not list(start.notes.glob("*.begun"))
+
+
+def test_processes_warn_and_complain_in_the_same_words(here: Path, run: Run) -> None:
+    for name in ("a.ppm", "b.ppm"):
+        Path(name).write_bytes(b"P6 2 1 65535\n" + bytes(range(12)))
+    Path("c.png").write_bytes(b"no picture")
+    file = io.BytesIO()
+    noise(40, 50).save(file, "TIFF", compression="tiff_lzw")
+    Path("d.tif").write_bytes(file.getvalue()[:500])  # of which libtiff has much to say
+    assert run("a.ppm", "b.ppm", "c.png", "d.tif", "--jobs", 3) == 1
+    said = sorted(run.err)
+    assert len(said) == 4
+    assert run("a.ppm", "b.ppm", "c.png", "d.tif", "--force") == 1
+    assert sorted(run.err) == said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_process_that_is_killed_ends_it_with_a_line(here: Path, start: Any) -> None:
+    """As a system does that has no memory left."""
+    for i in range(12):
+        noise(150, 200, seed=i).save(f"{i}.png")
+    process = start(".", "-o", "out", "--jobs", 2)
+    wait_until(process, lambda: list(Path().glob("out/*_x2.png")))
+    os.kill(int(next(start.notes.glob("*.begun")).stem), signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == (
+        "npespcn upscale: one of the processes was ended, perhaps for want of memory: "
+        "--resume goes on, fewer --jobs need less of it\n"
+    )
+    process = start(".", "-o", "out", "--jobs", 2, "--resume")
+    assert process.communicate(timeout=300)[1] == ""
+    assert len(listing(here / "out")) == 12
+    for i in range(12):
+        with Image.open(f"out/{i}_x2.png") as larger:
+            larger.load()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_processes_end_with_a_parent_that_is_killed(here: Path, start: Any) -> None:
+    for i in range(6):
+        noise(900, 1200).save(f"{i}.png")
+    process = start(".", "-o", "out", "--tile", 16, "--jobs", 2)
+    wait_until(process, Path("out").exists)
+    time.sleep(0.3)
+    process.kill()
+    killed = time.monotonic()
+    _, err = process.communicate(timeout=60)  # when nobody can write there any more
+    assert time.monotonic() - killed < 5
+    assert "Traceback" not in err
+
+
+def test_without_a_gpu_that_is_said_before_the_work(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    for name in ("a.png", "b.png"):
+        noise().save(name)
+    assert run("missing.png", "a.png", "b.png", "--jobs", 2, "--device", "gpu") == 1
+    (line,) = run.err
+    assert line.startswith("npespcn upscale: no GPU: CuPy is not installed")
+
+
+def test_each_process_uses_the_gpu(here: Path, start: Any) -> None:
+    for i in range(4):
+        noise(20, 30, seed=i).save(f"{i}.png")
+    process = start(".", "--device", "gpu", "--jobs", 2, "-o", "gpu", GPU="a stand-in")
+    assert process.communicate(timeout=300)[1] == ""
+    assert process.returncode == 0
+    begun = {note.stem for note in start.notes.glob("*.begun")}
+    assert len(begun) == 2
+    assert {note.stem for note in start.notes.glob("*.gpu")} == begun | {str(process.pid)}
+    assert start(".", "-o", "cpu").communicate(timeout=300)[1] == ""
+    for i in range(4):
+        one, two = (np.asarray(Image.open(f"{kind}/{i}_x2.png")) for kind in ("cpu", "gpu"))
+        assert np.abs(one.astype(int) - two).max() <= 1
 
 
 # --- side by side --------------------------------------------------------------------------------

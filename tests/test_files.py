@@ -34,6 +34,18 @@ def test_after_an_error_the_old_file_is_untouched(tmp_path, error):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no locks of this kind")
+def test_ctrl_c_while_the_file_is_made_leaves_none(tmp_path, monkeypatch):
+    def interrupted(*_):
+        assert len(os.listdir(tmp_path)) == 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.fcntl, "flock", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
 def test_the_suffix_is_kept_for_writers_that_go_by_it(tmp_path):
     target = tmp_path / "weights.npz"
     with atomic_write(target) as temporary:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import warnings
+from collections.abc import Callable
 from typing import Any
 
+from tqdm import tqdm
+
 from npespcn.checks import whole_number
+from npespcn.guards import silence_decoders
+from npespcn.words import one_line
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -28,3 +35,28 @@ def from_(least: int) -> Any:
             ) from None
 
     return number
+
+
+def tell_warnings(tell: Callable[[str], object]) -> None:
+    """Tell, in a line each, what a user should be warned of, and let nothing else be printed."""
+    warnings.simplefilter("always", UserWarning)
+    warnings.simplefilter("ignore", RuntimeWarning)  # overflow: `fit` says what it means
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata; it names no file
+
+    def show(message: Warning | str, *_: Any) -> None:
+        tell(f"npespcn: {one_line(message)}")
+
+    warnings.showwarning = show  # type: ignore[assignment]  # ignores what it is not told
+    silence_decoders()
+
+
+def print_line(line: str, stream: str = "stderr") -> None:
+    """Print a line to stderr or stdout, above a progress bar, and at once with its end.
+
+    Else what another process or thread prints could come between the two.
+    """
+    with tqdm.external_write_mode():
+        try:
+            print(f"{line}\n", end="", file=getattr(sys, stream), flush=True)
+        except UnicodeEncodeError:  # a name that cannot be shown
+            print(f"{line!a}\n", end="", file=getattr(sys, stream), flush=True)

@@ -8,7 +8,8 @@ import os
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from npespcn.commands import HelpFormatter, from_
+from npespcn.backend import check_device
+from npespcn.commands import HelpFormatter, from_, print_line, tell_warnings
 from npespcn.models import ESPCN, PRETRAINED
 from npespcn.naming import Found, Source, find_sources, identity, name_targets
 from npespcn.photos import (
@@ -31,11 +33,16 @@ from npespcn.photos import (
     write_photo,
 )
 from npespcn.plainmodes import on_white
+from npespcn.processes import ProcessPool
+from npespcn.threads import thread_count
 from npespcn.upscaling import upscale
 from npespcn.video import WRITABLE, is_video, upscale_video, video_size
 from npespcn.words import one_line
 
 LINE_EVERY = 30.0  # seconds between two lines about a video, where there is no terminal
+
+Line = tuple[str, str]  # what to say, and to "stdout" or "stderr"
+Result = tuple[bool, list[Line]]  # whether a file went well, and what there is to say
 
 
 def add_to(commands: Any) -> None:
@@ -61,7 +68,7 @@ def add_to(commands: Any) -> None:
     add("--force", action="store_true", help="overwrite inputs and earlier results in folders")
     add("--compare", action="store_true",
         help="also draw bicubic and network side by side (NAME_x2_compare.png)")  # fmt: skip
-    add("--jobs", type=from_(1), default=1, metavar="N", help="pictures in hand at a time")
+    add("--jobs", type=from_(1), default=1, metavar="N", help="processes that share the files")
     parser.set_defaults(run=_run)
 
 
@@ -70,30 +77,54 @@ def _run(options: argparse.Namespace) -> bool:
     model = ESPCN.load(options.weights) if options.weights else ESPCN.pretrained(options.scale or 2)
     if options.scale not in (None, model.scale):
         raise ValueError(f"{options.weights} is for scale {model.scale}, not {options.scale}")
-    if model.options["channels"] not in (1, 3):
-        planes = model.options["channels"]
+    if (planes := model.options["channels"]) not in (1, 3):
         raise ValueError(f"{options.weights}: it takes {planes} planes, not 1 (luma) or 3 (RGB)")
-    model.to(options.device)
-    found = find_sources(options.names, _is_picture, options.recursive, options.out)
-    for line in found.problems:
-        _complain(line)
+    check_device(options.device)
+    found = find_sources(
+        options.names, lambda path: is_video(path) or is_photo(path), options.recursive, options.out
+    )
+    for problem in found.problems:
+        print_line(*_complaint(problem))
     if found.others:
         names = ", ".join(path.name for path in found.others[:3])
         more = f" and {len(found.others) - 3} more" if len(found.others) > 3 else ""
-        print(f"passed over, by their names: {one_line(names)}{more}", file=sys.stderr)
-    work = _Work(options, model, found)
-    with ThreadPoolExecutor(options.jobs) as pool, work.files:
-        try:
-            done = list(pool.map(work.do, work.items))
-        except BaseException:  # Ctrl-C, in this thread: the others end at their next tile
-            work.stopped.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-    return bool(found.problems) or not all(done)
+        print_line(f"passed over, by their names: {one_line(names)}{more}")
+    work, failed = _Work(options, model, found), bool(found.problems)
+    with _results(work) as results, _bar(len(work.items), "file", len(work.items) > 1) as files:
+        for good, lines in results:
+            for line in lines:
+                print_line(*line)
+            failed |= not good
+            files.update()
+    return failed
+
+
+@contextlib.contextmanager
+def _results(work: _Work) -> Iterator[Iterable[Result]]:
+    """Begin the work, here or in processes; yield what comes of each file."""
+    jobs = min(work.options.jobs, len(work.items))
+    if jobs < 2:
+        work.model.to(work.options.device)
+        yield map(work.do, work.items)
+        return
+    try:
+        with ProcessPool(jobs, _begin, work, jobs) as pool:
+            yield pool.results(_Work.do, work.items)
+    except BrokenProcessPool:
+        what = "one of the processes was ended, perhaps for want of memory"
+        raise RuntimeError(f"{what}: --resume goes on, fewer --jobs need less of it") from None
+
+
+def _begin(work: _Work, jobs: int) -> _Work:  # in each of the processes
+    os.environ.setdefault("NPESPCN_THREADS", str(max(1, thread_count() // jobs)))
+    tqdm.set_lock(threading.RLock())  # its own is for several processes, and would be left behind
+    tell_warnings(lambda line: work.lines.append((line, "stderr")))
+    work.model.to(work.options.device)
+    return work
 
 
 class _Work:
-    """What is to be done to each file, and how far that has come."""
+    """What is to be done to each file; every process gets a copy."""
 
     def __init__(self, options: argparse.Namespace, model: ESPCN, found: Found) -> None:
         self.options, self.model = options, model
@@ -101,8 +132,7 @@ class _Work:
         self.inputs = {identity(path) for path in paths}
         self.earlier = {identity(path) for path in found.others}
         self.items = list(zip(paths, self.targets(found.sources), strict=True))
-        self.stopped, self.drawing = threading.Event(), threading.Lock()
-        self.files = self.bar(len(self.items), "file", len(self.items) > 1)
+        self.lines: list[Line] = []
 
     def targets(self, sources: list[Source]) -> list[Path]:
         """Return where each source goes."""
@@ -117,27 +147,20 @@ class _Work:
             check_writable(out)  # before the work, not after it
         return [Path(out) for _ in sources]
 
-    def bar(self, total: int | None, unit: str, wanted: bool) -> Any:
-        """Return a progress bar, on a terminal."""
-        wanted = wanted and sys.stderr.isatty()
-        return tqdm(total=total, unit=unit, disable=not wanted, dynamic_ncols=True)
-
-    def do(self, item: tuple[Path, Path]) -> bool:
-        """Enlarge one file; return whether that went well."""
-        source, target = item
+    def do(self, item: tuple[Path, Path]) -> Result:
+        """Enlarge one file; return whether that went well, and what there is to say."""
+        self.lines, (source, target) = [], item
         try:
             if not (self.options.resume and self.is_done(source, target)):
                 self.check_free(target)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (self.do_video if is_video(source) else self.do_picture)(source, target)
-                _say(target)
+                self.lines.append((str(target), "stdout"))
         except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
             words = str(error) or "not enough memory"
-            _complain(f"{source}: {words.removeprefix(f'{source}: ')}")
-            return False
-        finally:
-            self.files.update()
-        return True
+            self.lines.append(_complaint(f"{source}: {words.removeprefix(f'{source}: ')}"))
+            return False, self.lines
+        return True, self.lines
 
     def check_free(self, target: Path) -> None:
         """Refuse to write over an input, or an earlier result that was found beside one."""
@@ -147,10 +170,8 @@ class _Work:
         if there in self.inputs:
             raise ValueError(f"{target} is an input: --force overwrites it, -o writes elsewhere")
         if there in self.earlier and not self.options.resume:
-            raise ValueError(
-                f"{target} is an earlier result: --resume keeps it if it is whole, --force "
-                "overwrites it, -o writes elsewhere"
-            )
+            how = "--resume keeps it if it is whole, --force overwrites it, -o writes elsewhere"
+            raise ValueError(f"{target} is an earlier result: {how}")
 
     def is_done(self, source: Path, target: Path) -> bool:
         """Whether the target is there, whole, and of the size that it should have."""
@@ -164,12 +185,10 @@ class _Work:
 
     def do_picture(self, source: Path, target: Path) -> None:
         """Enlarge a picture, or every frame of an animation."""
-        with open_photo(source) as image, self.bar(None, "tile", len(self.items) == 1) as bar:
+        with open_photo(source) as image, _bar(None, "tile", len(self.items) == 1) as bar:
             count, loop = frame_count(image), loops(image)
 
             def progress(done: int, tiles: int) -> None:
-                if self.stopped.is_set():
-                    raise KeyboardInterrupt
                 bar.total = tiles * count
                 bar.update()
 
@@ -199,32 +218,25 @@ class _Work:
         name = one_line(source.name).encode("latin-1", "replace").decode("latin-1")  # its font's
         title = name.replace("$", r"\$") + f", {self.model.scale} times larger"
         box = figures.where_they_differ(*arrays.values())
-        with self.drawing:  # for Matplotlib knows nothing of threads
-            figures.save(figures.before_after(arrays, box, title=title), path)
-        _say(path)
+        figures.save(figures.before_after(arrays, box, title=title), path)
+        self.lines.append((str(path), "stdout"))
 
     def do_video(self, source: Path, target: Path) -> None:
         """Enlarge a video."""
         said = time.monotonic()
-        with self.bar(None, "frame", len(self.items) == 1) as bar:
+        with _bar(None, "frame", len(self.items) == 1) as bar:
 
             def progress(done: int, total: int | None) -> None:
                 nonlocal said
-                if self.stopped.is_set():
-                    raise KeyboardInterrupt
                 bar.total = total
                 bar.update()
                 if bar.disable and time.monotonic() - said > LINE_EVERY:
                     said = time.monotonic()
-                    print(f"{source}: frame {done} of {total or 'unknown'}", file=sys.stderr)
+                    print_line(f"{source}: frame {done} of {total or 'unknown'}")  # at once
 
             upscale_video(source, target, self.model, progress=progress)
         if self.options.compare:
-            _complain(f"{source}: --compare is for pictures")
-
-
-def _is_picture(path: Path) -> bool:
-    return is_video(path) or is_photo(path)
+            self.lines.append(_complaint(f"{source}: --compare is for pictures"))
 
 
 def _new_suffix(path: Path) -> str:
@@ -237,14 +249,11 @@ def _new_suffix(path: Path) -> str:
     return ".png"
 
 
-def _say(path: Path) -> None:
-    with tqdm.external_write_mode():
-        try:
-            print(path, flush=True)
-        except UnicodeEncodeError:  # the file is there, even if its name cannot be shown
-            print(ascii(str(path)), flush=True)
+def _bar(total: int | None, unit: str, wanted: bool) -> Any:
+    """Return a progress bar, on a terminal."""
+    disable = not (wanted and sys.stderr.isatty())
+    return tqdm(total=total, unit=unit, disable=disable, dynamic_ncols=True)
 
 
-def _complain(words: str) -> None:
-    with tqdm.external_write_mode():
-        print(f"npespcn upscale: {one_line(words)}\n", end="", file=sys.stderr)
+def _complaint(words: str) -> Line:
+    return f"npespcn upscale: {one_line(words)}", "stderr"

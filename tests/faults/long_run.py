@@ -1,11 +1,13 @@
-"""Work for a long time in one process, and note how much memory and how many files that takes.
+"""Work for a long time, and note how much memory and how many files that takes.
 
-``python -m faults.long_run train SECONDS`` or ``... upscale COUNT``, in an empty folder; prints a
-line of JSON: [seconds so far, megabytes of memory, open files, threads] for every look at it.
+``python -m faults.long_run train SECONDS`` or ``... upscale COUNT JOBS``, in an empty folder; every
+process that works leaves a file, ``looks*.json``: [seconds so far, megabytes of memory, open files,
+threads] for every look at it.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -31,10 +33,26 @@ begun, looked, looks = time.monotonic(), 0.0, list[list[float]]()
 
 
 def main() -> None:
-    """Do the work; print what was noted."""
-    kind, amount = sys.argv[1:]
-    {"train": train, "upscale": upscale}[kind](float(amount))
-    print(json.dumps(looks))
+    """Do the work."""
+    kind, *amounts = sys.argv[1:]
+    {"train": train, "upscale": upscale}[kind](*map(float, amounts))
+
+
+def watch() -> None:
+    """Look at each picture that this process enlarges."""
+    do: Callable[..., Any] = command._Work.do
+
+    def watched(*item: Any) -> Any:
+        look()
+        return do(*item)
+
+    command._Work.do = watched  # type: ignore[method-assign]
+
+
+def save_looks() -> None:
+    """Leave what was noted, if there was something to look at."""
+    if looks:
+        Path(f"looks{os.getpid()}.json").write_text(json.dumps(looks))
 
 
 def look() -> None:
@@ -69,7 +87,7 @@ def train(seconds: float) -> None:
         return
 
 
-def upscale(count: float) -> None:
+def upscale(count: float, jobs: float) -> None:
     """Enlarge so many pictures of many kinds and sizes with one command."""
     rng = np.random.default_rng(0)
     Path("in").mkdir()
@@ -84,17 +102,13 @@ def upscale(count: float) -> None:
             Path(f"in/{i}.png").write_bytes(b"broken")
         else:
             picture.save(f"in/{i}.jpg")
-    do: Callable[..., bool] = command._Work.do
-
-    def watched(*item: Any) -> bool:
-        look()
-        return do(*item)
-
-    command._Work.do = watched  # type: ignore[method-assign]
-    sys.stdout, out = sys.stderr, sys.stdout
-    cli.main(["upscale", "in", "-o", "out", "--jobs", "2"])
-    sys.stdout = out
+    if jobs == 1:
+        watch()
+    cli.main(["upscale", "in", "-o", "out", "--jobs", f"{jobs:.0f}"])
 
 
+atexit.register(save_looks)
+if __name__ == "__mp_main__":  # one of several processes
+    watch()
 if __name__ == "__main__":
     main()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ from faults.watched import PLACES
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0  # seconds that a command may take before it counts as hanging
+AFTER = 10.0  # seconds that its processes may take to end after it
 
 
 class Command:
@@ -47,12 +49,13 @@ class Command:
         self.begun = time.monotonic()
         with self.log.open("w") as log:
             self.process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "faults.watched", self.notes, *map(str, words)],
+                [sys.executable, "-m", "faults.watched", *map(str, words)],
                 cwd=folder,
-                env=environment() | {"FAULT": fault},
+                env=environment() | {"FAULT": fault, "NOTES": str(self.notes)},
                 stdout=log,
                 stderr=log if stderr is None else stderr,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,
                 **options,
             )
 
@@ -62,6 +65,7 @@ class Command:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+        self.wait_for_all()
         self.notes.unlink()
         self.log.unlink()
 
@@ -80,11 +84,40 @@ class Command:
             time.sleep(0.0003)
         return not self.has_ended()
 
-    def kill(self, number: int = signal.SIGKILL) -> str:
-        """Send a signal; return where it was then."""
-        self.process.send_signal(number)
+    def kill(self, number: int = signal.SIGKILL, everyone: bool = False) -> str:
+        """Send a signal, to the processes that it has started, too, or not; return where it was."""
+        if everyone:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
         self.process.wait(PATIENCE)
+        self.wait_for_all()
         return self.place
+
+    def wait_for_all(self) -> None:
+        """Wait until the processes that it has started are gone, too."""
+        until = time.monotonic() + AFTER
+        while self.members():
+            if time.monotonic() > until:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                raise AssertionError(f"processes stay: {self.members()}")
+            time.sleep(0.001)
+
+    def members(self) -> dict[int, str]:
+        """Return its processes that are not gone, and the state of each: T for stopped."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self.process.pid and state not in "ZX":
+                    found[int(path.parent.name)] = state
+        return found
+
+    def stop(self) -> None:
+        """Let all its processes wait, until they get SIGCONT."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        while set(self.members().values()) - {"T"}:
+            time.sleep(0.001)
 
     def finish(self) -> tuple[int, list[str]]:
         """Wait for its end; return the exit status, and the lines that it printed."""
@@ -110,7 +143,7 @@ def killed_somewhere(
         if not command.wait_for(place):
             return None
         time.sleep(rng.uniform(0, 1 if times == 1 else 0.3) * places[place])
-    return None if command.has_ended() else command.kill(number)
+    return None if command.has_ended() else command.kill(number, everyone=rng.random() < 0.5)
 
 
 def environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Hours in one process: neither memory nor open files become more."""
+"""Hours in one process, or in a few: neither memory nor open files become more."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ def test_training_for_long_takes_no_more_memory_or_files(
     tmp_path: Path, minutes: float | None, record_property: Callable[[str, object], None]
 ) -> None:
     seconds = SECONDS if minutes is None else 60 * minutes
-    record_property("long run", assert_flat(tmp_path, "train", seconds))
+    record_property("long run", assert_flat(tmp_path, 1, "train", seconds))
 
 
 @needs_proc
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_many_pictures_take_no_more_memory_or_files(
-    tmp_path: Path, minutes: float | None, record_property: Callable[[str, object], None]
+    tmp_path: Path, minutes: float | None, record_property: Callable[[str, object], None], jobs: int
 ) -> None:
     count = PICTURES if minutes is None else 1000
-    record_property("long run", assert_flat(tmp_path, "upscale", count))
+    record_property("long run", assert_flat(tmp_path, jobs, "upscale", count, jobs))
 
 
-def assert_flat(folder: Path, kind: str, amount: float) -> str:
-    """Do so much in a process of its own, and look at what it noted; return a line about it."""
+def assert_flat(folder: Path, processes: int, kind: str, *amounts: float) -> str:
+    """Do so much, elsewhere, and look at what was noted in each process; return a line about it."""
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "faults.long_run", kind, str(amount)],
+        [sys.executable, "-m", "faults.long_run", kind, *map(str, amounts)],
         cwd=folder,
         env=environment(),
         capture_output=True,
@@ -46,17 +47,23 @@ def assert_flat(folder: Path, kind: str, amount: float) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    looks = np.array(json.loads(done.stdout))
+    notes = [np.array(json.loads(path.read_text())) for path in folder.glob("looks*.json")]
+    assert len(notes) == processes
+    return "; ".join(judged(looks, f"{kind} {amounts[0]:g}") for looks in notes)
+
+
+def judged(looks: np.ndarray, what: str) -> str:
+    """Judge what one process noted."""
     assert len(looks) >= 12, "too few looks to judge by"
     seconds, memory, *counts = looks[len(looks) // 2 :].T
     rise = np.polyfit(seconds, memory, 1)[0] * (seconds[-1] - seconds[0])
     assert rise < MEGABYTES, f"the memory rises by {rise:.0f} MB: {memory.tolist()}"
-    for what, before, after in zip(("files", "threads"), looks[:, 2:].T, counts, strict=True):
+    for name, before, after in zip(("files", "threads"), looks[:, 2:].T, counts, strict=True):
         assert after[len(after) // 2 :].max() <= before[: len(before) * 3 // 4].max(), (
-            f"{what} rise"
+            f"{name} rise"
         )
     return (
-        f"{kind} {amount:g}: {memory.min():.0f} to {memory.max():.0f} MB in the second half "
+        f"{what}: {memory.min():.0f} to {memory.max():.0f} MB in the second half "
         f"(line {rise:+.1f} MB), at most {looks[:, 2].max():.0f} files and "
         f"{looks[:, 3].max():.0f} threads"
     )

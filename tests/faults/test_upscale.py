@@ -125,15 +125,18 @@ def test_killed_anywhere_it_finishes_and_leaves_nothing_behind(
     record_property("temporary files swept", left)
 
 
+@pytest.mark.parametrize("everyone", [False, True])
+@pytest.mark.parametrize("jobs", JOBS)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_behind_at_once(
-    place: Path, right: dict[str, bytes], number: signal.Signals
+    place: Path, right: dict[str, bytes], number: signal.Signals, jobs: int, everyone: bool
 ) -> None:
-    out = number.name
-    more = ("--jobs", 2, "--recursive")
+    """As it comes from a terminal, to every process of the command, or from ``kill``."""
+    out = f"{number.name}{jobs}{everyone}"
+    more = ("--jobs", jobs, "--recursive")
     with Command(words(out, *more), place, preexec_fn=heed_signals) as command:
         assert command.wait_for("writing")
-        command.kill(number)
+        command.kill(number, everyone)
         status, lines = command.finish()
     assert status == 130
     assert lines[-1] == "npespcn upscale: stopped"
@@ -191,11 +194,10 @@ def test_a_folder_removed_under_it_is_a_line_for_each_picture(
     shutil.copy(place / "w.npz", place / "moved")
     with Command(words("out", "--recursive", "--jobs", jobs), place / "moved") as command:
         assert command.wait_for("writing")
-        command.process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, command.process.pid, os.WSTOPPED | os.WNOWAIT)
+        command.stop()
         for name in ("out", "pictures"):
             shutil.rmtree(place / "moved" / name)
-        command.process.send_signal(signal.SIGCONT)
+        os.killpg(command.process.pid, signal.SIGCONT)
         status, lines = command.finish()
     assert status == 1
     assert 1 <= sum(line.startswith("npespcn upscale: pictures/") for line in lines) <= COUNT

@@ -1,8 +1,9 @@
 """Run npespcn, and write down where it is, so that somebody else can end it there.
 
-``python -m faults.watched FILE WORD...``: FILE, of one byte, always holds the number of the place
-in `PLACES`. The environment can add faults: ``FAULT=clock`` makes the time of day jump, and
-``FAULT=nan:25`` makes the 25th batch worthless.
+``NOTES=FILE python -m faults.watched WORD...``: FILE, of one byte, always holds the number of the
+place in `PLACES` to which a process of the command has come, or returned, last. The environment can
+add faults: ``FAULT=clock`` makes the time of day jump, and ``FAULT=nan:25`` makes the 25th batch
+worthless.
 """
 
 from __future__ import annotations
@@ -40,24 +41,30 @@ WHERE = {  # what is done at each place
 
 def main() -> int:
     """Run the command; return its exit status."""
-    path, *words = sys.argv[1:]
-    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 1) as place:
-        from npespcn import cli, training
+    place = watch()
+    from npespcn import cli, training
 
-        training.SAVE_EVERY_STEPS = 4  # so that saving is a good part of the work
-        for name, functions in WHERE.items():
-            for function in functions:
-                _announce(place, name, function)
-        sys.addaudithook(_refuse_to_write_in_place)
-        fault, _, at = os.environ.get("FAULT", "").partition(":")
-        if fault == "clock":
-            _let_the_clock_jump()
-        if fault == "nan":
-            _spoil_batch(int(at))
-        try:
-            return cli.main(words)
-        finally:
-            place[0] = PLACES.index("end")
+    training.SAVE_EVERY_STEPS = 4  # so that saving is a good part of the work
+    fault, _, at = os.environ.get("FAULT", "").partition(":")
+    if fault == "nan":
+        _spoil_batch(int(at))
+    try:
+        return cli.main(sys.argv[1:])
+    finally:
+        place[0] = PLACES.index("end")
+
+
+def watch() -> mmap.mmap:
+    """Let this process write down where it is; return where it does that."""
+    with open(os.environ["NOTES"], "r+b") as file:
+        place = mmap.mmap(file.fileno(), 1)
+    for name, functions in WHERE.items():
+        for function in functions:
+            _announce(place, name, function)
+    sys.addaudithook(_refuse_to_write_in_place)
+    if os.environ.get("FAULT") == "clock":
+        _let_the_clock_jump()
+    return place
 
 
 def _announce(place: mmap.mmap, name: str, function: str) -> None:
@@ -109,5 +116,7 @@ def _spoil_batch(number: int) -> None:
     PairedPatches.batch = spoilt  # type: ignore[method-assign]
 
 
+if __name__ == "__mp_main__":  # a process that --jobs has started
+    watch()
 if __name__ == "__main__":
     sys.exit(main())

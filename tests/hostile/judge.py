@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -73,6 +74,7 @@ class Worker:
                 env=os.environ | more,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                start_new_session=True,
             )
         return self.process
 
@@ -303,13 +305,14 @@ def _wrong_size(old: Any, new: Any, target: str, scale: int) -> str | None:
     return None
 
 
-def _resident(pid: int) -> int:
-    """Return how much memory a process has, in bytes; 0 if the system does not say."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def _resident(group: int) -> int:
+    """Return how much memory a group of processes has, in bytes; 0 if the system does not say."""
+    pages = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError):  # those that have just ended
+            fields = path.read_text().rpartition(")")[2].split()
+            pages += int(fields[21]) if int(fields[2]) == group else 0
+    return pages * os.sysconf("SC_PAGE_SIZE") if pages else 0
 
 
 def _how_it_ended(code: int) -> str:

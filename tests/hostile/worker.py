@@ -12,11 +12,11 @@ import os
 import sys
 import tempfile
 import threading
-import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def main() -> None:
         limit = int(os.environ["HOSTILE_ADDRESS_SPACE"])
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource_tracker.ensure_running()  # --jobs would, and it keeps a pipe open
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         print(json.dumps(_run(**json.loads(line))), file=answers, flush=True)
@@ -46,7 +47,7 @@ def _run(words: list[str], folder: str, trace: bool) -> dict[str, Any]:
     os.chdir(folder)
     before = set(os.listdir())
     _forget_peak()
-    begun, files, lines = time.process_time(), _open_files(), set[str]()
+    begun, files, lines = _seconds(), _open_files(), set[str]()
     with _caught() as said:
         try:
             if trace:
@@ -62,7 +63,7 @@ def _run(words: list[str], folder: str, trace: bool) -> dict[str, Any]:
         "status": status,
         "out": said()[0].decode(errors="surrogateescape"),
         "err": said()[1].decode(errors="surrogateescape"),
-        "seconds": time.process_time() - begun,  # of the processor, all threads together
+        "seconds": _seconds() - begun,
         "peak": _peak(),
         "files left open": _open_files() - files,
         "lines": sorted(lines),
@@ -159,12 +160,21 @@ def _turned(image: Image.Image) -> bool | None:
 
 
 def _open_files() -> int:
-    """Return how many files are open, but for fonts: Matplotlib keeps those."""
+    """Return how many files are open, but for those that libraries keep for the next time.
+
+    Matplotlib keeps fonts, and multiprocessing a piece of the memory that it has shared.
+    """
     folder, count = "/proc/self/fd", 0
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         with suppress(OSError):  # that of the listing itself
-            count += not os.readlink(f"{folder}/{name}").endswith(".ttf")
+            path = os.readlink(f"{folder}/{name}")
+            count += not (path.endswith(".ttf") or os.path.basename(path).startswith("pym-"))
     return count
+
+
+def _seconds() -> float:
+    """Return the seconds of the processor that this process has used, and those it has started."""
+    return sum(os.times()[:4])
 
 
 def _forget_peak() -> None:
@@ -174,11 +184,17 @@ def _forget_peak() -> None:
 
 
 def _peak() -> int:
-    """Return the most memory that there was at a time since then, in bytes; 0 if unknown."""
+    """Return the most memory that there was at a time since then, in bytes; 0 if unknown.
+
+    In this process, or in any that it has ever started.
+    """
     if sys.platform != "linux":
         return 0
+    import resource
+
     status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return max(int(status.partition("VmHWM:")[2].split()[0]), children) * 1024
 
 
 if __name__ == "__main__":
