@@ -1,11 +1,12 @@
 """Time npespcn beside PyTorch, on the same processor, in alternating runs.
 
-``make bench`` runs this, ``make bench ARGS=--quick`` in about a minute. Each side is a process of
+``make bench`` runs this, ``make bench ARGS=--quick`` in a minute. Each side is a process of
 its own with the same number of threads, and for every row the two take turns, a few runs in a row
 each, so that what else the machine is doing falls on both, and one side's threads, which like to
-wait awake for a while, do not sit on the other's processor. Quoted are medians, and in brackets the
-fastest and the slowest turn. PyTorch runs in its default memory format and in ``channels_last``,
-inference under ``inference_mode``, and the better median counts.
+wait awake for a while, do not sit on the other's processor. Training is timed twice: on threads,
+and on as many processes of one thread each (``npespcn train --processes``). Quoted are medians, and
+in brackets the fastest and the slowest turn. PyTorch runs in its default memory format and in
+``channels_last``, inference under ``inference_mode``, and the better median counts.
 
 The limit is what the processor's own matrix product allows: the time of as many multiplications as
 ``predict`` needs by the definition, at the rate of the best square product.
@@ -24,7 +25,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,15 @@ import numpy as np
 
 from npespcn import __version__
 from npespcn.backend import to_device
+from npespcn.distributed import Alone
 from npespcn.easel import save
 from npespcn.losses import mse
 from npespcn.models import ESPCN
 from npespcn.optim import Adam
+from npespcn.pipes import on_ranks
 from npespcn.shuffle import pixel_shuffle
 
-if "--serve" in sys.argv and "npespcn" not in sys.argv:  # the other side's process alone needs it
+if "--serve" in sys.argv and "torch" in sys.argv[-1]:  # the other side's process alone needs it
     import torch
     from torch import nn
 
@@ -57,11 +60,15 @@ Task = Callable[[], Any]
 def main() -> None:
     """Measure at each thread count, then print, write and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer runs, in about a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer runs, in less than a minute")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="for JSON and PNG")
-    parser.add_argument("--serve", choices=SIDES, help=argparse.SUPPRESS)  # one side's process
+    parser.add_argument("--serve", choices=(*SIDES, RANKS), help=argparse.SUPPRESS)  # one side
     options = parser.parse_args()
+    if options.serve == RANKS:
+        count, os.environ["NPESPCN_THREADS"] = int(os.environ["NPESPCN_THREADS"]), "1"
+        on_ranks(count, serve_on_ranks)
+        return
     if options.serve:
         serve(options.serve)
         return
@@ -74,7 +81,8 @@ def main() -> None:
         results["rows"] += [{"threads": threads, **row} for row in rows]
         print_times(threads, rows)
     threads = max(options.threads)
-    results["sizes"] = measure_sizes(threads, 2 if options.quick else 9)
+    sizes = INPUTS[:-1] if options.quick else INPUTS
+    results["sizes"] = measure_sizes(sizes, threads, 2 if options.quick else 9)
     print_sizes(results["sizes"], threads)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -133,18 +141,23 @@ def predict_task(
     return infer
 
 
-def train_task(side: str, n: int, size: int, device: str = "cpu") -> Task:
+def train_task(
+    side: str, n: int, size: int, device: str = "cpu", ranks: Alone | None = None
+) -> Task:
     """Take a training step: forward, mean squared error, backward, Adam."""
+    ranks = ranks or Alone()
     rng = np.random.default_rng(0)
     x = rng.random((n, 1, size, size), np.float32)
     target = rng.random((n, 1, 3 * size, 3 * size), np.float32)
     if side == "npespcn":
         model = ESPCN(3).to(device)
-        adam, there, aim = Adam(model), to_device(x, device), to_device(target, device)
+        mine = ranks.part(n)
+        adam, there, aim = Adam(model), to_device(x[mine], device), to_device(target[mine], device)
 
         def step() -> None:
-            _, dy = mse(model.forward(there), aim)
+            loss, dy = mse(model.forward(there), aim)
             model.backward_params(dy)
+            ranks.mean(model.grads, loss, len(there) / n, ())
             adam.step()
 
         return step
@@ -185,6 +198,7 @@ MAKERS: dict[str, Callable[..., Task]] = {
     "train": train_task,
 }
 SIDES = ("npespcn", "torch", "torch channels_last")
+RANKS = "npespcn ranks"
 
 
 # --- the processes --------------------------------------------------------------------------------
@@ -222,6 +236,27 @@ def serve(
         print(json.dumps([clock(tasks[line]), memory()]), flush=True)
 
 
+def serve_on_ranks(ranks: Any) -> None:
+    """Time training on a process for each thread: rank 0 is asked, the others step when it does."""
+    steps: dict[tuple[int, int], Task] = {}
+
+    def step(batch: tuple[int, int] | None) -> bool:
+        """Hear from rank 0 what to do, and do it; return whether there was something."""
+        batch = ranks.comm.bcast(batch)
+        if batch and batch not in steps:
+            steps[batch] = train_task("npespcn", *batch, ranks=ranks)
+        if batch:
+            steps[batch]()
+        return batch is not None
+
+    if ranks.rank == 0:
+        serve("npespcn", {"train": lambda side, n, size: lambda: step((n, size))})
+        step(None)
+    else:
+        while step(None):
+            pass
+
+
 class Side:
     """One side's process, to be asked for one run at a time."""
 
@@ -253,11 +288,9 @@ class Side:
 def alternate(tasks: list[tuple[Side, list[Any]]], runs: int) -> list[list[float]]:
     """Run the tasks in turn; return for each its median, fastest and slowest time in ms."""
     times: list[list[float]] = [[] for _ in tasks]
-    for run in range(runs + 1):
+    for _ in range(runs):
         for (side, task), own in zip(tasks, times, strict=True):
-            elapsed, _ = side.run(task)
-            if run:  # the first warms up
-                own.append(elapsed)
+            own.append(side.run(task)[0])
     return [[float(f(own)) for f in (np.median, min, max)] for own in times]
 
 
@@ -267,15 +300,16 @@ def measure(threads: int, runs: int) -> list[dict[str, Any]]:
         names = SIDES if HAS_TORCH else SIDES[:1]
         ours, *theirs = (stack.enter_context(Side(name, threads)) for name in names)
 
-        def row(name: str, kind: str, task: list[Any], beside: list[Any]) -> dict[str, Any]:
-            tasks = [(ours, task), *((side, task) for side in theirs)]
-            times = alternate(tasks, runs)
+        def row(
+            name: str, kind: str, task: list[Any], beside: Sequence[Any] = (), ours: Side = ours
+        ) -> dict[str, Any]:
+            times = alternate([(side, task) for side in (ours, *theirs)], runs)
             result: dict[str, Any] = {"name": name, "kind": kind, "npespcn": times[0]}
             if theirs:
                 result["torch"] = min(times[1:])
                 result["ratio"] = times[0][0] / result["torch"][0]
             if beside:
-                own, other = alternate([(ours, task), (ours, beside)], runs)
+                own, other = alternate([(ours, task), (ours, list(beside))], runs)
                 result[f"over_{beside[0]}"] = own[0] / (
                     other[0] if beside[0] == "copy" else other[1]
                 )
@@ -292,14 +326,19 @@ def measure(threads: int, runs: int) -> list[dict[str, Any]]:
             rows.append(row(name, f"predict {activation}", task, ["product"]))
             rows[-1]["over_product"] *= PRODUCT**3 / multiplications
         for n, size in BATCHES:
-            rows.append(row(f"train {n}×{size}²", "train", ["train", n, size], []))
+            rows.append(row(f"train {n}×{size}²", "train", ["train", n, size]))
+        if threads > 1:
+            ranks = stack.enter_context(Side(RANKS, threads))
+            for n, size in BATCHES:
+                name = f"train {n}×{size}², {threads} processes"
+                rows.append(row(name, "train", ["train", n, size], ours=ranks))
     return rows
 
 
-def measure_sizes(threads: int, runs: int) -> list[dict[str, float]]:
+def measure_sizes(sizes: list[tuple[int, int]], threads: int, runs: int) -> list[dict[str, float]]:
     """Time `predict` per output megapixel and weigh its memory, from small pictures to large."""
     rows = []
-    for height, width in INPUTS:
+    for height, width in sizes:
         with Side("npespcn", threads) as ours:
             _, interpreter = ours.run(["copy", [1]])
             task = ["predict", "tanh", height, width]
@@ -357,8 +396,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     height = 0.8 / len(counts)
     colours = ["#08519c", "#9ecae1", "#d55e00", "#e6ab02"]
     for i, threads in enumerate(counts):
-        ratios = [r["ratio"] for r in rows if r["threads"] == threads]
-        places = np.arange(len(names)) + i * height
+        own = [r for r in rows if r["threads"] == threads]
+        ratios = [r["ratio"] for r in own]
+        places = np.array([names.index(r["name"]) for r in own]) + i * height
         bars = axes.barh(
             places, ratios, height, color=colours[i % 4], label=f"{threads} thread{'s' * (i > 0)}"
         )

@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from npespcn.backend import Array, array_module
-from npespcn.checks import real_array
-from npespcn.checks import whole_number as whole_number
+from npespcn.checks import real_array, whole_number
 from npespcn.words import shown
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]

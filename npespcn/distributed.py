@@ -168,18 +168,26 @@ def world() -> Iterator[Ranks]:
         )
     node = comm.Split_type(mpi.COMM_TYPE_SHARED)
     ranks = Ranks(comm, node.Get_rank())
-    before = os.environ.get("NPESPCN_THREADS")
     try:
-        if not before:
-            os.environ["NPESPCN_THREADS"] = str(_share_of_cores(node))
-        yield ranks
+        with threads_for(_share_of_cores(node)):
+            yield ranks
     except BaseException as error:
         if not _all_fail(failures):
-            _say(ranks, error)
+            say(ranks, error)
             comm.Abort(1)
         if ranks.rank:
             raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
         raise
+
+
+@contextlib.contextmanager
+def threads_for(share: int) -> Iterator[None]:
+    """Use `share` threads inside the ``with`` block, or ``NPESPCN_THREADS`` if that is set."""
+    before = os.environ.get("NPESPCN_THREADS")
+    if not before:
+        os.environ["NPESPCN_THREADS"] = str(share)
+    try:
+        yield
     finally:
         os.environ.pop("NPESPCN_THREADS", None)
         if before is not None:
@@ -222,7 +230,7 @@ def _all_fail(failures: Any) -> bool:
     return True
 
 
-def _say(ranks: Ranks, error: BaseException) -> None:
+def say(ranks: Ranks, error: BaseException) -> None:
     """Say what ended this rank; with the traceback, where it is no error of the user's."""
     if not isinstance(error, OSError | ValueError | RuntimeError | ArithmeticError | MemoryError):
         traceback.print_exception(error)

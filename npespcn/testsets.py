@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from PIL import Image
 
-from npespcn.convshape import whole_number
+from npespcn.checks import whole_number
 from npespcn.data import natural_key
 from npespcn.files import check_file
 from npespcn.guards import NEVER_READ, picture_formats

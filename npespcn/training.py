@@ -15,7 +15,7 @@ import numpy as np
 from npespcn.backend import Array, array_module, to_host
 from npespcn.centring import centred
 from npespcn.checkpoints import LAST, RunFolder
-from npespcn.convshape import whole_number
+from npespcn.checks import whole_number
 from npespcn.distributed import Alone
 from npespcn.evaluation import inside, to_8_bits
 from npespcn.images import upscale_bicubic

@@ -21,7 +21,8 @@ import numpy as np
 from PIL import Image
 
 from npespcn.backend import Array, array_module, to_host
-from npespcn.convshape import Pads, whole_number
+from npespcn.checks import whole_number
+from npespcn.convshape import Pads
 from npespcn.guards import check_bomb
 from npespcn.images import rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
 from npespcn.models import ESPCN, Span, as_input, cut, with_halo

@@ -670,3 +670,10 @@ def test_the_folder_of_all_scales_has_them_too(r, decibels, similarity):
     mean = mean_score(score.bicubic for score in evaluate(pictures))
     assert (f"{mean.psnr:.2f}", f"{mean.ssim:.4f}") == (decibels, similarity)
     assert pictures.source == SET5 / f"x{r}" / "LR"
+
+
+def test_bicubic_is_not_computed_on_a_gpu_and_says_so(tmp_path, capsys):
+    Image.new("RGB", (12, 12)).save(tmp_path / "a.png")
+    assert cli.main(["evaluate", str(tmp_path), "--bicubic", "--device", "gpu"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("npespcn evaluate: --device gpu is for networks")

@@ -47,6 +47,8 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> bool:
     """Score the pictures and print a table, or a JSON object; return whether any failed."""
+    if options.bicubic and options.device == "gpu":
+        raise ValueError("--device gpu is for networks: --bicubic is computed on the CPU")
     model = ESPCN.load(options.weights) if options.weights else None
     pictures = find_pictures(options.folder, options.scale or (model.scale if model else None))
     if model is None and not options.bicubic:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 import warnings
 from pathlib import Path
@@ -24,6 +23,7 @@ from npespcn.distributed import Alone, world
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
 from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, Schedule, cosine
+from npespcn.pipes import on_ranks
 from npespcn.progress import ROW_EVERY
 from npespcn.threads import thread_count
 from npespcn.training import bicubic_score, fit, validate
@@ -54,7 +54,7 @@ def add_to(commands: Any) -> None:
     validation.add_argument("--hold-out", type=from_(2), metavar="K",
         help="validate on every K-th picture of --data, and do not train on it")  # fmt: skip
     add("--start", metavar="FILE",
-        help="begin with those weights of this network (.npz) that fit, of any scale")  # fmt: skip
+        help="begin with a network's weights, as far as they fit (.npz, .safetensors)")  # fmt: skip
     add("--scale", type=from_(1), default=3, metavar="R", help="how many times larger")
     add("--steps", type=from_(1), default=6000, metavar="N", help="training steps in all")
     add("--batch-size", type=from_(1), default=16, metavar="N",
@@ -71,8 +71,11 @@ def add_to(commands: Any) -> None:
     add("--out", metavar="DIR", help="the run's folder (default: runs/espcn_xR)")
     add("--resume", action="store_true", help="go on from the folder's last checkpoint, if any")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
-    add("--distributed", action="store_true",
-        help="share each batch among ranks: mpiexec -n N npespcn train --distributed")  # fmt: skip
+    many = parser.add_mutually_exclusive_group()
+    many.add_argument("--processes", type=from_(1), default=1, metavar="N",
+        help="share each batch among processes of this machine")  # fmt: skip
+    many.add_argument("--distributed", action="store_true",
+        help="share each batch among MPI's: mpiexec -n N npespcn train --distributed")  # fmt: skip
     add("--seed", type=from_(0), default=0, metavar="N", help="of weights, pictures and batches")
     add("--channels", type=int, choices=(1, 3), default=1, help="1: luma, 3: RGB")
     add("--activation", choices=ACTIVATIONS, default="tanh", help="between the convolutions")
@@ -87,12 +90,19 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     """Train, alone or as one of many ranks."""
-    with world() if options.distributed else contextlib.nullcontext(Alone()) as ranks:
-        if ranks.rank:
-            warnings.simplefilter("ignore", UserWarning)  # rank 0 gives them
-        elif options.distributed:
-            print(f"{ranks.size} ranks; threads of rank 0: {thread_count()}", file=sys.stderr)
-        _train(options, ranks)
+    if options.distributed:
+        with world() as ranks:
+            _be_rank(ranks, options)
+    else:
+        on_ranks(options.processes, _be_rank, options)
+
+
+def _be_rank(ranks: Alone, options: argparse.Namespace) -> None:
+    if ranks.rank:
+        warnings.simplefilter("ignore", UserWarning)  # rank 0 gives them
+    elif ranks.size > 1 or options.distributed:
+        print(f"{ranks.size} ranks; threads of rank 0: {thread_count()}", file=sys.stderr)
+    _train(options, ranks)
 
 
 def _train(options: argparse.Namespace, ranks: Alone) -> None:
