@@ -481,11 +481,14 @@ class Sequential(Layer):
 
 
 def _chunks(x: Array) -> list[slice]:
-    """Cut a batch on the CPU into an even number of chunks of up to 8,192 pixels, or one image."""
+    """Cut a batch on the CPU into an even number of chunks of up to 8,192 pixels, or one image.
+
+    A small one stays whole: two threads would spend more time on each other than they save.
+    """
     xp, n = array_module(x), len(x)
     pixels = x.size // max(1, x.shape[1]) if x.ndim > 1 else n
     count = min(n, 2 * -(-pixels // 16384))
-    if xp is not np or pixels <= 2048 or count <= 1:
+    if xp is not np or pixels <= 3072 or count <= 1:
         return [slice(0, n)]
     return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
 

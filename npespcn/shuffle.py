@@ -30,7 +30,7 @@ equation 4 of Shi et al. 2016 with x the row.
 """
 
 LAYOUTS = ("NCHW", "NHWC")
-_PIECE = 1 << 16  # LR pixels to shuffle at a time
+_PIECE = 1 << 17  # LR pixels to shuffle at a time
 
 
 def channel_formula(order: str = "CRD") -> str:

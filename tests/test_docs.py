@@ -1,0 +1,29 @@
+"""What the documentation says of the tests is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_test_that_a_promise_names_is_there() -> None:
+    words = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    files = list((ROOT / "tests").rglob("*.py"))
+    sources = "".join(path.read_text("utf-8") for path in files)
+    names = set(re.findall(r"\btest_\w+\b(?!\.py)", words))
+    assert len(names) > 50
+    for name in names:
+        assert f"def {name}(" in sources, name
+    for file in set(re.findall(r"\btest_\w+\.py\b", words)):
+        assert file in {path.name for path in files}
+
+
+def test_every_promise_names_its_test() -> None:
+    lines = (ROOT / "docs" / "reliability.md").read_text("utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("|") and "---" not in line]
+    promises = [row for row in rows if row != "| promise | kept by |"]
+    assert len(promises) > 40
+    for promise in promises:
+        assert "test_" in promise.rstrip("| ").rpartition("|")[2], promise
