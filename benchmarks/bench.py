@@ -198,7 +198,7 @@ MAKERS: dict[str, Callable[..., Task]] = {
     "train": train_task,
 }
 SIDES = ("npespcn", "torch", "torch channels_last")
-RANKS = "npespcn ranks"
+RANKS, PROCESSES = "npespcn ranks", " processes"
 
 
 # --- the processes --------------------------------------------------------------------------------
@@ -330,7 +330,7 @@ def measure(threads: int, runs: int) -> list[dict[str, Any]]:
         if threads > 1:
             ranks = stack.enter_context(Side(RANKS, threads))
             for n, size in BATCHES:
-                name = f"train {n}×{size}², {threads} processes"
+                name = f"train {n}×{size}², {threads}{PROCESSES}"
                 rows.append(row(name, "train", ["train", n, size], ours=ranks))
     return rows
 
@@ -389,22 +389,24 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw the ratios as bars, with PyTorch's time as the line at 1."""
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(r["name"] for r in rows))
-    counts = sorted({r["threads"] for r in rows})
-    figure = Figure(figsize=(10, 0.5 * len(names) + 1.4), layout="constrained", facecolor="white")
+    series: dict[str, dict[str, float]] = {}
+    for r in rows:
+        name, processes, _ = r["name"].partition(f", {r['threads']}{PROCESSES}")
+        label = f"{r['threads']} {'thread' if r['threads'] == 1 else 'threads'}"
+        own = series.setdefault(f"{r['threads']} processes" if processes else label, {})
+        own[name] = r["ratio"]
+    names = list(dict.fromkeys(name for own in series.values() for name in own))
+    figure = Figure(figsize=(10, 0.6 * len(names) + 1.4), layout="constrained", facecolor="white")
     axes = figure.subplots()
-    height = 0.8 / len(counts)
+    height = 0.84 / len(series)
     colours = ["#08519c", "#9ecae1", "#d55e00", "#e6ab02"]
-    for i, threads in enumerate(counts):
-        own = [r for r in rows if r["threads"] == threads]
-        ratios = [r["ratio"] for r in own]
-        places = np.array([names.index(r["name"]) for r in own]) + i * height
-        bars = axes.barh(
-            places, ratios, height, color=colours[i % 4], label=f"{threads} thread{'s' * (i > 0)}"
-        )
-        axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    for i, (label, own) in enumerate(series.items()):
+        places = np.array([names.index(name) for name in own]) + i * height
+        bars = axes.barh(places, own.values(), height, color=colours[i % 4], label=label)
+        axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9, bbox=white)
     axes.axvline(1, color="black", lw=1.5)
-    axes.set_yticks(np.arange(len(names)) + height * (len(counts) - 1) / 2, names)
+    axes.set_yticks(np.arange(len(names)) + height * (len(series) - 1) / 2, names)
     axes.invert_yaxis()
     axes.set(title="npespcn's time over PyTorch's on the same processor: less is better")
     axes.set_xlim(0, max(1.1, 1.1 * max(r["ratio"] for r in rows)))

@@ -133,7 +133,7 @@ for size in (2, 1) if mpiexec and find_spec("mpi4py") else ():
 # A good Allreduce among P ranks takes 2·log₂ P·latency + 2·bytes/bandwidth. With 16 patches for
 # each, as one had above, that is next to nothing. What costs is what sharing does not make less:
 # here every rank cuts *all* patches out, to take its slice (it need not). And batches that grow
-# soon stop making steps better. **Next:** ``mpiexec -n 2 npespcn train --distributed``.
+# soon stop making steps better. **Next:** ``npespcn/pipes.py``: ``npespcn train --processes 2``.
 
 ranks, patches = 2 ** np.arange(1, 13), data.PairedPatches(data.dead_leaves_pictures(4, 160), 3)
 cut = min(repeat(lambda: patches.batch(np.random.default_rng(0), 256, 32), number=1)) / 16
