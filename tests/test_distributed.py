@@ -639,13 +639,18 @@ def call(function: str, *arguments: object) -> list[str]:
     return ["-c", f"import test_distributed; test_distributed.{function}({given})"]
 
 
+def train_all(ranks: Alone, out: str, runs: dict[str, dict[str, Any]]) -> None:
+    """Train in several ways, and write down what came of each."""
+    for name, options in runs.items():
+        trained = train(ranks, **options)
+        arrays = {f"{i}/{k}": v for i, part in enumerate(trained) for k, v in part.items()}
+        np.savez(Path(out, f"{name}-{ranks.rank}.npz"), **arrays)
+
+
 def rank_trains(out: str, runs: dict[str, dict[str, Any]]) -> None:
-    """Be a rank: train in several ways, and write down what came of each."""
+    """Be a rank under ``mpiexec``."""
     with world() as ranks:
-        for name, options in runs.items():
-            trained = train(ranks, **options)
-            arrays = {f"{i}/{k}": v for i, part in enumerate(trained) for k, v in part.items()}
-            np.savez(Path(out, f"{name}-{ranks.rank}.npz"), **arrays)
+        train_all(ranks, out, runs)
         threads = os.environ["NPESPCN_THREADS"]
     left = os.environ.get("NPESPCN_THREADS", "none")
     Path(out, f"threads-{ranks.rank}").write_text(f"{threads} {left}")
@@ -660,6 +665,16 @@ def read(path: Path) -> Trained:
     return Trained(*parts)
 
 
+def assert_trained_as_one(folder: Path, size: int, runs: dict[str, dict[str, Any]]) -> None:
+    """Compare what `train_all` has written on each rank with a run that has no ranks."""
+    for name, options in runs.items():
+        first, *others = (read(folder / f"{name}-{rank}.npz") for rank in range(size))
+        for other in others:
+            assert_same_bits(first, other)
+        if options.get("optimizer") != "SOAP":
+            assert_same_steps(first, alone(**options))
+
+
 @pytest.mark.parametrize("size", [2, 3])
 def test_mpi_ranks_take_the_steps_of_one_with_the_whole_batch(ranks_of, tmp_path, size):
     runs = {f"{i}": options for i, options in enumerate(SAME_STEPS)}
@@ -668,12 +683,7 @@ def test_mpi_ranks_take_the_steps_of_one_with_the_whole_batch(ranks_of, tmp_path
     process = ranks_of(size, *call("rank_trains", tmp_path, runs), NPESPCN_THREADS=setting)
     status, words, log = end_of(process)
     assert (status, words, log) == (0, "", "")
-    for name, options in runs.items():
-        first, *others = (read(tmp_path / f"{name}-{rank}.npz") for rank in range(size))
-        for other in others:
-            assert_same_bits(first, other)
-        if name != "SOAP":
-            assert_same_steps(first, alone(**options))
+    assert_trained_as_one(tmp_path, size, runs)
     threads = {(tmp_path / f"threads-{rank}").read_text() for rank in range(size)}
     share = max(1, thread_count() // size)
     assert threads == {f"{setting or share} {setting}"}

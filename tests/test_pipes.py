@@ -14,13 +14,10 @@ import pytest
 from test_distributed import (
     FEW,
     SAME_STEPS,
-    alone,
-    assert_same_bits,
-    assert_same_steps,
+    assert_trained_as_one,
     pictures,
-    read,
     saved_step,
-    train,
+    train_all,
 )
 
 from npespcn import cli
@@ -49,14 +46,6 @@ def talk(ranks, results):
     said = f"{mine} {loss} {wishes} {total.sum()} {first} {gathered} {threads}"
     Path(results, f"{ranks.rank}").write_text(said)
     return mine, float(loss), wishes, total
-
-
-def run_all(ranks, out, runs):
-    """Train in several ways, and write down what came of each."""
-    for name, options in runs.items():
-        trained = train(ranks, **options)
-        arrays = {f"{i}/{k}": v for i, part in enumerate(trained) for k, v in part.items()}
-        np.savez(Path(out, f"{name}-{ranks.rank}.npz"), **arrays)
 
 
 def fail(ranks, where, how):
@@ -118,13 +107,8 @@ def test_one_is_a_plain_call(monkeypatch):
 def test_they_take_the_steps_of_one_with_the_whole_batch(tmp_path, size):
     runs = {f"{i}": options for i, options in enumerate(SAME_STEPS)}
     runs["SOAP"] = {"optimizer": "SOAP"}
-    on_ranks(size, run_all, tmp_path, runs)
-    for name, options in runs.items():
-        first, *others = (read(tmp_path / f"{name}-{rank}.npz") for rank in range(size))
-        for other in others:
-            assert_same_bits(first, other)
-        if name != "SOAP":
-            assert_same_steps(first, alone(**options))
+    on_ranks(size, train_all, tmp_path, runs)
+    assert_trained_as_one(tmp_path, size, runs)
 
 
 @pytest.fixture
