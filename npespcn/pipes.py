@@ -73,7 +73,7 @@ def _other(
     arguments: tuple[Any, ...],
 ) -> None:
     """Be one of the ranks from 1 on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 heeds it, for all
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where it is not held back
     threading.Thread(target=end_with_the_parent, daemon=True).start()
     ranks = Ranks(Star(rank, count, [pipe]), rank)
     try:
