@@ -34,7 +34,7 @@ from npespcn.conv import (
 from npespcn.convshape import Padding, as_pads, check_conv
 from npespcn.initializers import xavier
 from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
-from npespcn.threads import parallel_map
+from npespcn.threads import one_blas_thread, parallel_map
 from npespcn.words import shown
 
 AnyLayer = TypeVar("AnyLayer", bound="Layer")
@@ -389,8 +389,9 @@ class Sequential(Layer):
         self._each_chunk(dy, False)
 
     def predict(self, x: Array) -> Array:
-        for layer in self.layers.values():
-            x = layer.predict(x)
+        with one_blas_thread():
+            for layer in self.layers.values():
+                x = layer.predict(x)
         return x
 
     def replica(self) -> Sequential:

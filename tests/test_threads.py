@@ -16,6 +16,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from npespcn import threads as threads_module
+from npespcn.layers import Layer, Sequential
 from npespcn.threads import one_blas_thread, parallel_map, thread_count
 
 
@@ -182,6 +183,19 @@ def test_other_settings_are_refused(monkeypatch: pytest.MonkeyPatch, setting: st
 
 
 # The BLAS
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_a_network_holds_the_blas_while_it_predicts() -> None:
+    class Looks(Layer):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            seen.append(blas_threads())
+            return x
+
+    seen: list[list[int]] = []
+    Sequential(Looks()).predict(np.zeros((1, 1, 2, 2)))
+    assert seen == [[1] * len(blas_threads())]
+    assert 2 in blas_threads()
 
 
 @pytest.mark.usefixtures("two_blas_threads")
