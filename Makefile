@@ -22,7 +22,7 @@ test: $(DEV_INSTALLED) ## run the tests (5 minutes at most)
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 test-faults: $(DEV_INSTALLED) ## kill, starve and mislead runs (ARGS="--kills 100 --minutes 60" for more)
-	$(BIN)/python -m pytest -n auto --dist loadfile tests/faults $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/faults $(ARGS)
 
 test-oldest: $(OLDEST_INSTALLED) ## run the tests with the lowest versions that are allowed (Python 3.10 to 3.12)
 	NPESPCN_OLDEST=1 $(OLDEST)/bin/python -m pytest -n auto $(ARGS)

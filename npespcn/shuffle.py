@@ -138,7 +138,7 @@ def pixel_shuffle_reshape(x: Array, upscale_factor: int) -> Array:
     c = _check_groups("pixel_shuffle_reshape", x.shape, channels, r)
     count = math.prod(lead) * c
     parts = x.reshape(count, r, r, h, w)  # (*·C, i, j, H, W)
-    parts = parts.transpose(0, 3, 1, 4, 2)  # (*·C, H, i, W, j)
+    parts = xp.moveaxis(parts, (-4, -3), (-3, -1))  # (*·C, H, i, W, j)
     y: Array = xp.empty(parts.shape, dtype=x.dtype)
 
     def write(piece: tuple[slice, slice]) -> None:
