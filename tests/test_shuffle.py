@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_torch_shuffle import CASES, RECORDING
 
+from npespcn import shuffle
 from npespcn.backend import Array, to_host
 from npespcn.shuffle import (
     channel_formula,
@@ -161,6 +162,21 @@ def test_empty_arrays(shape: tuple[int, ...], r: int) -> None:
     lead, c, h, w = shape
     check_everything(np.empty((lead, c * r * r, h, w), np.float32), r)
     check_everything(np.empty((0, lead, c * r * r, h, w), np.float32), r)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("piece", [1, 7, 20, 64, 1000])
+@pytest.mark.parametrize("memory", ["C", "channels last", "strided"])
+def test_pieces_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, memory: str, piece: int, threads: str
+) -> None:
+    monkeypatch.setattr(shuffle, "_PIECE", piece)
+    monkeypatch.setenv("NPESPCN_THREADS", threads)
+    for shape, r in [((18, 13, 5), 3), ((2, 3, 8, 4, 5), 2), ((1, 4, 1, 70), 2), ((5, 3, 9, 2), 1)]:
+        x = in_memory(random_bits(shape, "f4", 5), memory)
+        y = pixel_shuffle(x, r)
+        assert_same_bits(y, shuffled_by_formula(x, r, "CRD"))
+        assert_fresh(y, x)
 
 
 def test_a_written_out_example() -> None:
