@@ -26,7 +26,7 @@ from npespcn.data import LeafStream, dead_leaves_pictures, validation_pairs
 from npespcn.models import ESPCN
 from npespcn.training import fit
 
-LOOK_EVERY = 0.2  # seconds
+LOOK_EVERY = 0.05  # seconds
 LARGEST = 160  # pixels, of the pictures to enlarge
 
 begun, looked, looks = time.monotonic(), 0.0, list[list[float]]()

@@ -13,7 +13,7 @@ import pytest
 
 from faults.moments import environment
 
-SECONDS, PICTURES = 20, 150  # without --minutes
+SECONDS, PICTURES = 20, 300  # without --minutes
 MEGABYTES = 10  # that the line through the second half may rise: chance, and larger pictures
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
