@@ -33,9 +33,9 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def work(place: Path, how: str = "") -> None:
     """Say that it has begun, and work for long; say that the end was tidy."""
     begun, tidy = place.with_suffix(".begun"), place.with_suffix(".tidy")
-    begun.with_suffix(".part").write_text(str(os.getpid()))
-    begun.with_suffix(".part").rename(begun)
     try:
+        begun.with_suffix(".part").write_text(str(os.getpid()))
+        begun.with_suffix(".part").rename(begun)  # from here on a signal may come
         time.sleep(LONG)
     except SystemExit:
         if how != "swallow":
@@ -419,7 +419,7 @@ def test_a_signal_at_any_moment_leaves_nothing_and_says_nothing(tmp_path: Path) 
         os.killpg(process.pid, getattr(signal, name))
         assert end_of(process) == (130, "stopped\n", ""), (name, delay)
         begun, tidy = ({path.stem for path in folder.glob(f"*.{w}")} for w in ("begun", "tidy"))
-        assert begun == tidy
+        assert begun <= tidy
 
 
 @posix
