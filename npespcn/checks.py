@@ -73,6 +73,12 @@ def generator(name: str, rng: Any) -> None:
         raise TypeError(f"{name} must be a numpy.random.Generator, got {type(rng).__name__}")
 
 
+def function(name: str, value: Any) -> None:
+    """Raise unless `value` can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, got {shown(value)}")
+
+
 def array(name: str, x: Any) -> Any:
     """Return the module, NumPy or CuPy, that an array is of; raise for what is no array."""
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from npespcn.backend import Array
-from npespcn.checks import generator, whole_number
+from npespcn.checks import function, generator, whole_number
 from npespcn.images import downscale, read_image, rgb_to_y
 from npespcn.processes import ProcessPool
 from npespcn.synthetic import SMALLEST, LeafStatistics, dead_leaves
@@ -120,8 +120,8 @@ def dead_leaves_pictures(
     whole_number("dead_leaves_pictures: size", size, SMALLEST)
     whole_number("dead_leaves_pictures: seed", seed, 0)
     whole_number("dead_leaves_pictures: first", first, 0)
-    if not callable(progress) and progress is not None:
-        raise TypeError(f"dead_leaves_pictures: progress must be callable, got {shown(progress)}")
+    if progress is not None:
+        function("dead_leaves_pictures: progress", progress)
     if workers is None:
         workers = thread_count()
     workers = whole_number("dead_leaves_pictures: workers", workers, 1)

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from npespcn.backend import Array, array_module, to_device, to_host
+from npespcn.threads import threads_for
 
 Result = TypeVar("Result")
 
@@ -178,20 +179,6 @@ def world() -> Iterator[Ranks]:
         if ranks.rank:
             raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
         raise
-
-
-@contextlib.contextmanager
-def threads_for(share: int) -> Iterator[None]:
-    """Use `share` threads inside the ``with`` block, or ``NPESPCN_THREADS`` if that is set."""
-    before = os.environ.get("NPESPCN_THREADS")
-    if not before:
-        os.environ["NPESPCN_THREADS"] = str(share)
-    try:
-        yield
-    finally:
-        os.environ.pop("NPESPCN_THREADS", None)
-        if before is not None:
-            os.environ["NPESPCN_THREADS"] = before
 
 
 def _require_mpi() -> Any:

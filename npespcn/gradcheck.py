@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from npespcn import checks
 from npespcn.backend import Array, array_module
 from npespcn.checks import positive, real_array
 from npespcn.layers import Layer
@@ -92,8 +93,7 @@ def numerical_gradient(
 
     Moves each entry of `array` in place, where `function` reads it, and puts it back.
     """
-    if not callable(function):
-        raise TypeError(f"numerical_gradient: function must be callable, got {shown(function)}")
+    checks.function("numerical_gradient: function", function)
     positive("numerical_gradient: epsilon", epsilon)
     gradient = array_module(array).zeros_like(array)
     for index in np.ndindex(array.shape):

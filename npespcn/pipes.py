@@ -7,8 +7,6 @@ mpi4py's names, so that all else stays as it is. `on_ranks` starts the processes
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +17,9 @@ import numpy as np
 
 from npespcn.backend import Array
 from npespcn.checks import whole_number
-from npespcn.distributed import GRACE, Alone, Ranks, say, threads_for
-from npespcn.processes import end_with_the_parent, signals_held
-from npespcn.threads import thread_count
+from npespcn.distributed import GRACE, Alone, Ranks, say
+from npespcn.processes import follow_the_parent, signals_held
+from npespcn.threads import thread_count, threads_for
 
 Result = TypeVar("Result")
 
@@ -73,8 +71,7 @@ def _other(
     arguments: tuple[Any, ...],
 ) -> None:
     """Be one of the ranks from 1 on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where it is not held back
-    threading.Thread(target=end_with_the_parent, daemon=True).start()
+    follow_the_parent()
     ranks = Ranks(Star(rank, count, [pipe]), rank)
     try:
         function(ranks, *arguments)

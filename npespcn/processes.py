@@ -122,11 +122,10 @@ def signals_held() -> Iterator[None]:
 
 
 def _begin(shared: Any) -> None:
-    """Be a worker: leave Ctrl-C to the parent, end tidily when told to, and never outlive it."""
+    """Be a worker, which ends tidily when it is told to."""
     global _first, _failure
     signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which has no mask
-    threading.Thread(target=end_with_the_parent, daemon=True).start()
+    follow_the_parent()
     try:
         make, arguments = ForkingPickler.loads(bytes(shared))
         if make is not None:
@@ -160,8 +159,13 @@ def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         os._exit(1)
 
 
-def end_with_the_parent() -> None:
-    """Wait, in a thread of its own, until the parent has ended; then end this process."""
+def follow_the_parent() -> None:
+    """Leave Ctrl-C to the parent of this process, and never outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where `signals_held` has no mask
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()  # if it was killed, it could not stop its workers

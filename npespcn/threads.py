@@ -42,6 +42,20 @@ def thread_count() -> int:
     return int(setting)
 
 
+@contextmanager
+def threads_for(share: int) -> Iterator[None]:
+    """Use `share` threads inside the ``with`` block, or ``NPESPCN_THREADS`` if that is set."""
+    before = os.environ.get("NPESPCN_THREADS")
+    if not before:
+        os.environ["NPESPCN_THREADS"] = str(share)
+    try:
+        yield
+    finally:
+        os.environ.pop("NPESPCN_THREADS", None)
+        if before is not None:
+            os.environ["NPESPCN_THREADS"] = before
+
+
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Return ``[function(item) for item in items]``, computed by `thread_count` threads.
 

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from npespcn.backend import Array, array_module, to_host
-from npespcn.checks import whole_number
+from npespcn.checks import function, whole_number
 from npespcn.convshape import Pads
 from npespcn.guards import check_bomb
 from npespcn.images import rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
@@ -29,7 +29,6 @@ from npespcn.models import ESPCN, Span, as_input, cut, with_halo
 from npespcn.photos import open_photo
 from npespcn.plainmodes import reading, to_plain_mode
 from npespcn.threads import parallel_map
-from npespcn.words import shown
 
 Progress = Callable[[int, int], object]
 """Called with how many tiles are done, and how many there are."""
@@ -87,8 +86,8 @@ def upscale(
     model = _network(scale, model)
     if tile is not None:
         whole_number("upscale: tile", tile, 1)
-    if progress is not None and not callable(progress):
-        raise TypeError(f"upscale: progress must be callable, got {shown(progress)}")
+    if progress is not None:
+        function("upscale: progress", progress)
     if isinstance(image, np.ndarray):
         picture = Image.fromarray(_check_array(image))
         return np.asarray(_enlarge(picture, model, tile, progress)).reshape(

@@ -100,6 +100,10 @@ RANKS = (
 )
 EMPTY = (Case("empty", lambda x: x[:0], "ValueError"),)
 NOT_FINITE = (Case("with NaN and infinity", spoilt, SPREADS),)
+UNEQUAL = (
+    Case("another shape", lambda x: x[..., :-1], "ValueError"),
+    Case("a shape that would broadcast", lambda x: x[:1, :1, :1, :1], "ValueError"),
+)
 
 # --- numbers and words ---------------------------------------------------------------------------
 
@@ -257,23 +261,11 @@ KINDS = {
         + ODD_DTYPES
         + EMPTY
         + NOT_FINITE
-        + (
-            Case("of whole numbers", lambda x: x.astype(np.int64), "TypeError"),
-            Case("another shape", lambda x: x[..., :-1], "ValueError"),
-            Case("a shape that would broadcast", lambda x: x[:1, :1, :1, :1], "ValueError"),
-        ),
+        + (Case("of whole numbers", lambda x: x.astype(np.int64), "TypeError"), *UNEQUAL),
     ),
     "target": Kind(
         "an array of real numbers, like the prediction",
-        MEMORY
-        + NO_ARRAYS
-        + ODD_DTYPES
-        + EMPTY
-        + NOT_FINITE
-        + (
-            Case("another shape", lambda x: x[..., :-1], "ValueError"),
-            Case("a shape that would broadcast", lambda x: x[:1, :1, :1, :1], "ValueError"),
-        ),
+        MEMORY + NO_ARRAYS + ODD_DTYPES + EMPTY + NOT_FINITE + UNEQUAL,
     ),
     "colours": Kind(
         "an array (..., 3), uint8 or floating",

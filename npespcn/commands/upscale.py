@@ -34,7 +34,7 @@ from npespcn.photos import (
 )
 from npespcn.plainmodes import on_white
 from npespcn.processes import ProcessPool
-from npespcn.threads import thread_count
+from npespcn.threads import thread_count, threads_for
 from npespcn.upscaling import upscale
 from npespcn.video import WRITABLE, is_video, upscale_video, video_size
 from npespcn.words import one_line
@@ -108,15 +108,15 @@ def _results(work: _Work) -> Iterator[Iterable[Result]]:
         yield map(work.do, work.items)
         return
     try:
-        with ProcessPool(jobs, _begin, work, jobs) as pool:
+        share = max(1, thread_count() // jobs)
+        with threads_for(share), ProcessPool(jobs, _begin, work) as pool:
             yield pool.results(_Work.do, work.items)
     except BrokenProcessPool:
         what = "one of the processes was ended, perhaps for want of memory"
         raise RuntimeError(f"{what}: --resume goes on, fewer --jobs need less of it") from None
 
 
-def _begin(work: _Work, jobs: int) -> _Work:  # in each of the processes
-    os.environ.setdefault("NPESPCN_THREADS", str(max(1, thread_count() // jobs)))
+def _begin(work: _Work) -> _Work:  # in each of the processes
     tqdm.set_lock(threading.RLock())  # its own is for several processes, and would be left behind
     tell_warnings(lambda line: work.lines.append((line, "stderr")))
     work.model.to(work.options.device)
