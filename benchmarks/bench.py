@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 
 from npespcn import __version__
-from npespcn.backend import to_device
-from npespcn.distributed import Alone
-from npespcn.easel import save
+from npespcn.fast.gpu import to_device
+from npespcn.figures.sheet import save
 from npespcn.losses import mse
 from npespcn.models import ESPCN
 from npespcn.optim import Adam
-from npespcn.pipes import on_ranks
+from npespcn.runs.pipes import on_ranks
+from npespcn.runs.ranks import Alone
 from npespcn.shuffle import pixel_shuffle
 
 if "--serve" in sys.argv and "torch" in sys.argv[-1]:  # the other side's process alone needs it

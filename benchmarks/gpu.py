@@ -25,9 +25,10 @@ import bench
 import numpy as np
 from steps import without
 
-from npespcn import rowconv, winograd
-from npespcn.backend import check_device, to_device, to_host
 from npespcn.conv import conv2d_forward
+from npespcn.fast import rows as rowconv
+from npespcn.fast import winograd
+from npespcn.fast.gpu import check_device, to_device, to_host
 from npespcn.models import ESPCN
 
 SIDES = ("npespcn", "torch", "torch channels_last", "torch tf32")

@@ -14,10 +14,12 @@ from unittest import mock
 
 import numpy as np
 
-from npespcn import conv, rowconv, shuffle, winograd
+from npespcn import conv, shuffle
+from npespcn.fast import rows as rowconv
+from npespcn.fast import winograd
+from npespcn.fast.threads import one_blas_thread
 from npespcn.models import ESPCN
 from npespcn.shuffle import pixel_shuffle, pixel_shuffle_concat, pixel_shuffle_loop
-from npespcn.threads import one_blas_thread
 
 Task = Callable[[], Any]
 RUNS = 9

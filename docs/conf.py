@@ -8,7 +8,8 @@ import types
 from pathlib import Path
 
 import npespcn
-from npespcn import cli, explorer
+from npespcn import explorer
+from npespcn.commands import main as cli
 
 DOCS = Path(__file__).parent
 BUILD = DOCS / "_build"

@@ -5,6 +5,6 @@ Start with `npespcn.shuffle`, the heart, then `npespcn.conv`, `npespcn.layers` a
 
 __version__ = "0.1.0"
 
-from npespcn.upscaling import upscale
+from npespcn.enlarge.picture import upscale
 
 __all__ = ["__version__", "upscale"]

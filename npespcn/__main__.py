@@ -2,7 +2,7 @@
 
 import sys
 
-from npespcn.cli import main
+from npespcn.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

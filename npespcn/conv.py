@@ -15,19 +15,20 @@ as a column, which makes the sum one matrix product. `conv2d_forward` and its gr
 block of pixels at a time, in one of three ways:
 
 - *expand the input*, here: columns of C*k*k numbers, at any stride;
-- *expand the output*, in `npespcn.rowconv`, where that moves fewer numbers: no columns,
+- *expand the output*, in `npespcn.fast.rows`, where that moves fewer numbers: no columns,
   k*out_channels numbers, stride 1 only;
-- the same *with half of the multiplications*, in `npespcn.winograd`: 3x3 kernels of floats only.
+- the same *with half of the multiplications*, in `npespcn.fast.winograd`: 3x3 kernels of floats
+only.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from npespcn import rowconv, winograd
-from npespcn.backend import Array, array_module, strided_view
-from npespcn.checks import four_sides, real_array, whole_number, widened
-from npespcn.convshape import (
+from npespcn.common.checks import four_sides, real_array, whole_number, widened
+from npespcn.fast import rows as rowconv
+from npespcn.fast import winograd
+from npespcn.fast.blocks import (
     Padding,
     Pads,
     as_pads,
@@ -39,6 +40,7 @@ from npespcn.convshape import (
     copy_rows,
     out_size,
 )
+from npespcn.fast.gpu import Array, array_module, strided_view
 
 
 def conv2d_loop(

@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from npespcn import checks
-from npespcn.backend import Array, array_module
-from npespcn.checks import positive, real_array
+from npespcn.common import checks
+from npespcn.common.checks import positive, real_array
+from npespcn.common.messages import shown
+from npespcn.fast.gpu import Array, array_module
 from npespcn.layers import Layer
-from npespcn.words import shown
 
 
 def gradcheck(

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from npespcn.backend import Array
-from npespcn.checks import four_sides, generator, whole_number
+from npespcn.common.checks import four_sides, generator, whole_number
+from npespcn.fast.gpu import Array
 from npespcn.shuffle import channel_permutation
 
 Shape: TypeAlias = tuple[int, int, int, int]

@@ -16,7 +16,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from npespcn.backend import (
+from npespcn.common.checks import array, generator, one_of, real_array, same_shape, whole_number
+from npespcn.common.messages import shown
+from npespcn.conv import (
+    conv2d_bias_gradient,
+    conv2d_forward,
+    conv2d_input_gradient,
+    conv2d_weight_gradient,
+)
+from npespcn.fast.blocks import Padding, as_pads, check_conv
+from npespcn.fast.gpu import (
     Array,
     along_memory,
     array_module,
@@ -24,18 +33,9 @@ from npespcn.backend import (
     to_device,
     to_host,
 )
-from npespcn.checks import array, generator, one_of, real_array, same_shape, whole_number
-from npespcn.conv import (
-    conv2d_bias_gradient,
-    conv2d_forward,
-    conv2d_input_gradient,
-    conv2d_weight_gradient,
-)
-from npespcn.convshape import Padding, as_pads, check_conv
+from npespcn.fast.threads import one_blas_thread, parallel_map
 from npespcn.initializers import xavier
 from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
-from npespcn.threads import one_blas_thread, parallel_map
-from npespcn.words import shown
 
 AnyLayer = TypeVar("AnyLayer", bound="Layer")
 

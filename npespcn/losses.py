@@ -5,8 +5,8 @@ The value stays where the arrays are, as a 0-d array; ``float(value)`` reads it.
 
 from __future__ import annotations
 
-from npespcn.backend import Array, array_module
-from npespcn.checks import array, from_zero, real_array
+from npespcn.common.checks import array, from_zero, real_array
+from npespcn.fast.gpu import Array, array_module
 
 
 def mse(prediction: Array, target: Array) -> tuple[Array, Array]:

@@ -14,15 +14,15 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from npespcn import __version__
-from npespcn.backend import Array, array_module, device_of, to_device
-from npespcn.checks import one_of, whole_number
+from npespcn.common.checks import one_of, whole_number
+from npespcn.common.files import atomic_write, check_file
 from npespcn.conv import conv2d_forward
-from npespcn.convshape import Pads, check_picture
-from npespcn.files import atomic_write, check_file
+from npespcn.exchange.safetensors import read_tensors
+from npespcn.fast.blocks import Pads, check_picture
+from npespcn.fast.gpu import Array, array_module, device_of, to_device
+from npespcn.fast.threads import parallel_map
 from npespcn.initializers import Initializer, he, icnr, paper, xavier
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
-from npespcn.tensorfile import read_tensors
-from npespcn.threads import parallel_map
 
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier, "he": he, "paper": paper, "icnr": xavier}
@@ -188,7 +188,8 @@ class Network(Sequential):
     def load(cls: type[AnyNetwork], path: str | os.PathLike[str]) -> AnyNetwork:
         """Read a network that `save` wrote, with the options that it was made with.
 
-        Or one that `npespcn.export` wrote, if the file's name ends in ``.safetensors``. Nothing in
+        Or one that `npespcn.exchange.onnx` wrote, if the file's name ends in ``.safetensors``.
+        Nothing in
         the file is executed: arrays only, never a pickle.
 
         Raises
@@ -453,7 +454,8 @@ def _reach(layer: Layer) -> int:
 def cut(start: int, stop: int, about: int) -> list[Span]:
     """Cut start..stop into spans of about equal length, as near to `about` as that goes.
 
-    Each begins a multiple of 4 after `start`. Where `npespcn.winograd` makes rows in fours, tiles
+    Each begins a multiple of 4 after `start`. Where `npespcn.fast.winograd` makes rows in fours,
+    tiles
     then have the fours of the whole picture, and so nearly its rounding.
     """
     length, fours = stop - start, -(-(stop - start) // 4)

@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from npespcn.backend import Array, array_module, device_of, to_device, to_host
-from npespcn.checks import array, fraction, from_zero, positive, whole_number
+from npespcn.common.checks import array, fraction, from_zero, positive, whole_number
+from npespcn.common.messages import shown
+from npespcn.fast.gpu import Array, array_module, device_of, to_device, to_host
+from npespcn.fast.threads import one_blas_thread
 from npespcn.layers import Layer
-from npespcn.threads import one_blas_thread
-from npespcn.words import shown
 
 Schedule: TypeAlias = Callable[[int], float]
 """The factor on the learning rate at a step, counted from 0."""

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npespcn.backend import Array
-from npespcn.checks import array, one_of, whole_number
-from npespcn.convshape import blocks
-from npespcn.threads import parallel_map
+from npespcn.common.checks import array, one_of, whole_number
+from npespcn.fast.blocks import blocks
+from npespcn.fast.gpu import Array
+from npespcn.fast.threads import parallel_map
 
 ORDERS = {"CRD": "cij", "DCR": "ijc", "paper": "jic"}
 """How an order counts the channels: its three axes, the slowest first.

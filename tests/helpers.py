@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from npespcn.backend import Array, check_device, to_host
+from npespcn.fast.gpu import Array, check_device, to_host
 
 
 def require_torch() -> Any:

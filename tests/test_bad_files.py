@@ -28,8 +28,8 @@ from hostile import judge, networks, pictures
 from PIL import Image
 
 from npespcn import upscale
-from npespcn.guards import picture_formats
 from npespcn.models import ESPCN
+from npespcn.pictures.bombs import picture_formats
 
 TOGETHER = 40  # files in one command
 
@@ -265,7 +265,7 @@ def test_no_program_is_run_for_an_eps(tmp_path: Path) -> None:
     assert python("-m", "npespcn", "upscale", "a.eps", "in_truth.png") == 1
     (tmp_path / "a.png").write_bytes(judge.GOOD_BYTES)
     assert python("-m", "npespcn", "upscale", "a.png", "-o", "a_x2.eps", "--resume") == 0
-    read = "import npespcn.images as i; i.read_image('in_truth.png')"
+    read = "import npespcn.pictures.color as i; i.read_image('in_truth.png')"
     assert python("-c", read) == 1
     assert not (tmp_path / "mark").exists()
     python("-c", "from PIL import Image; Image.open('a.eps').load()")

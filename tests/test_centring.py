@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from helpers import relative_error
 
-from npespcn.centring import centre_biases, centred
 from npespcn.losses import mse
 from npespcn.models import ESPCN, SRCNN
 from npespcn.optim import SGD, SOAP, Adam
-from npespcn.training import fit
+from npespcn.runs.centering import centre_biases, centred
+from npespcn.runs.fit import fit
 
 OPTIMIZERS = {
     "SGD": lambda model: SGD(model, lr=0.2, momentum=0.9),

@@ -15,12 +15,14 @@ import pytest
 from helpers import assert_same_run
 from PIL import Image
 
-from npespcn import __version__, cli, explorer, figures
-from npespcn.checkpoints import RunFolder
+from npespcn import __version__, explorer, figures
+from npespcn.commands import main as cli
 from npespcn.commands import train as train_command
-from npespcn.data import PairedPatches, dead_leaves_pictures
-from npespcn.images import write_image
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import PairedPatches
 from npespcn.models import ESPCN
+from npespcn.pictures.files import write_image
+from npespcn.runs.folder import RunFolder
 
 FEW = "--scale 2 --batch-size 2 --patch-size 10"
 FILES = [".lock", "best.npz", "history.csv", "last.npz", "learning_curve.png"]
@@ -83,7 +85,7 @@ def saved(out, key):
 
 # A process that is started in the background may ignore Ctrl-C, and so would its children.
 AS_A_SHELL_STARTS_IT = (
-    "import signal, sys; from npespcn.cli import main; "
+    "import signal, sys; from npespcn.commands.main import main; "
     "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
 )
 
@@ -521,7 +523,7 @@ def test_a_damaged_checkpoint_is_one_line(capsys, train, blank_curves, tmp_path,
 @pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
 def test_a_full_disk_is_one_line_and_leaves_no_half_file(photos, held_out, tmp_path):
     code = (
-        "import resource, sys; from npespcn.cli import main; "
+        "import resource, sys; from npespcn.commands.main import main; "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); sys.exit(main())"
     )
     out = tmp_path / "run"

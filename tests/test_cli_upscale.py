@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn import cli, figures, upscale
+from npespcn import figures, upscale
+from npespcn.commands import main as cli
 from npespcn.commands import upscale as command
+from npespcn.fast.threads import thread_count
 from npespcn.models import ESPCN
-from npespcn.threads import thread_count
 
 Run = Callable[..., int]
 

@@ -22,8 +22,6 @@ from helpers import adjoint_gap, relative_error, require_torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npespcn import convshape, rowconv, winograd
-from npespcn.backend import Array, to_host
 from npespcn.conv import (
     col2im,
     conv2d_backward,
@@ -33,6 +31,10 @@ from npespcn.conv import (
     conv2d_weight_gradient,
     im2col,
 )
+from npespcn.fast import blocks as convshape
+from npespcn.fast import rows as rowconv
+from npespcn.fast import winograd
+from npespcn.fast.gpu import Array, to_host
 
 WAYS = ("columns", "rows", "winograd")
 MEMORY = ("C", "F", "strided", "reversed", "channels last", "read-only")

@@ -5,14 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn.data import (
-    LeafStream,
-    PairedPatches,
-    dead_leaves_pictures,
-    load_pictures,
-    validation_pairs,
-)
-from npespcn.images import downscale, rgb_to_y
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.folders import load_pictures
+from npespcn.data.patches import LeafStream, PairedPatches, validation_pairs
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.resize import downscale
 
 
 def random_pictures(*shapes, seed=0):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn import training
-from npespcn.checkpoints import RunFolder
-from npespcn.images import read_image
 from npespcn.models import ESPCN
+from npespcn.pictures.files import read_image
+from npespcn.runs import fit as training
+from npespcn.runs.folder import RunFolder
 
 DEMO = Path(__file__).parents[1] / "tutorials" / "demo.py"
 PICTURES = ["before_after.png", "channel_map.png", "grace_hopper_x3.png", "learning_curve.png"]

@@ -22,19 +22,23 @@ import numpy as np
 import pytest
 from helpers import assert_same_run
 
-from npespcn import cli, distributed, training
-from npespcn.backend import to_host
-from npespcn.centring import centre_biases
-from npespcn.checkpoints import RunFolder
+from npespcn.commands import main as cli
 from npespcn.commands import train as train_command
-from npespcn.data import LeafStream, PairedPatches, dead_leaves_pictures, validation_pairs
-from npespcn.distributed import Alone, Ranks, world
-from npespcn.images import write_image
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import LeafStream, PairedPatches, validation_pairs
+from npespcn.fast.gpu import to_host
+from npespcn.fast.threads import thread_count
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ESPCN
 from npespcn.optim import SGD, SOAP, Adam, Plateau, cosine
-from npespcn.threads import thread_count
-from npespcn.training import DivergedError, fit
+from npespcn.pictures.files import write_image
+from npespcn.runs import fit as training
+from npespcn.runs import ranks as distributed
+from npespcn.runs.centering import centre_biases
+from npespcn.runs.fit import DivergedError, fit
+from npespcn.runs.folder import RunFolder
+from npespcn.runs.mpi import world
+from npespcn.runs.ranks import Alone, Ranks
 
 ROOT = Path(__file__).parents[1]
 LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier, "log_mse": log_mse}

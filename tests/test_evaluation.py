@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn import cli
-from npespcn.data import dead_leaves_pictures
-from npespcn.evaluation import Score, evaluate, mean_score, protocol
-from npespcn.images import downscale, rgb_to_y, upscale_bicubic
-from npespcn.metrics import ssim
+from npespcn.commands import main as cli
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.evaluation.metrics import ssim
+from npespcn.evaluation.protocol import Score, evaluate, mean_score, protocol
+from npespcn.evaluation.testsets import find_pictures
 from npespcn.models import ESPCN
-from npespcn.testsets import find_pictures
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.resize import downscale, upscale_bicubic
 
 SET5 = Path(__file__).parents[2] / "shared" / "data" / "Set5"
 needs_set5 = pytest.mark.skipif(not SET5.is_dir(), reason=f"{SET5} is not there")

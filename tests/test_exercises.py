@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from helpers import require_torch
 
-from npespcn.images import rgb_to_y
-from npespcn.metrics import psnr
+from npespcn.evaluation.metrics import psnr
+from npespcn.pictures.color import rgb_to_y
 from tutorials.exercises.checker import answers
 from tutorials.exercises.checker.climb import Report, climb
 from tutorials.exercises.checker.exercises import FOLDER, NAMES, build, modules

@@ -14,10 +14,12 @@ import pytest
 from matplotlib import cbook
 
 from npespcn import explorer
-from npespcn.backend import Array
-from npespcn.easel import channel_colours, text_colour
-from npespcn.images import downscale, read_image, rgb_to_y
+from npespcn.fast.gpu import Array
+from npespcn.figures.sheet import channel_colours, text_colour
 from npespcn.models import ESPCN
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale
 from npespcn.shuffle import ORDERS, channel_formula, pixel_shuffle
 
 MOST_BYTES = 300_000

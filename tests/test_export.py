@@ -20,15 +20,16 @@ import pytest
 from helpers import require_torch
 from record_torch_models import formula_weights, torch_network
 
-from npespcn import __version__, cli
-from npespcn.backend import Array
-from npespcn.data import dead_leaves_pictures
-from npespcn.export import describe, onnx_model, write_onnx, write_safetensors
-from npespcn.images import rgb_to_y
+from npespcn import __version__
+from npespcn.commands import main as cli
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.exchange.onnx import describe, onnx_model, write_onnx, write_safetensors
+from npespcn.exchange.safetensors import read_tensors, write_tensors
+from npespcn.fast.gpu import Array
 from npespcn.layers import Conv2d, ConvTranspose2d, PixelShuffle
 from npespcn.models import ESPCN, PRETRAINED, SRCNN, Network
+from npespcn.pictures.color import rgb_to_y
 from npespcn.shuffle import channel_permutation, pixel_shuffle
-from npespcn.tensorfile import read_tensors, write_tensors
 
 PAGE = Path(__file__).parents[1] / "docs" / "weights.md"
 SIZES = [(2, 7, 13), (1, 40, 25), (1, 1, 1)]  # N, H, W: odd; higher than wide; tiny

@@ -18,17 +18,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from npespcn.backend import Array
-from npespcn.easel import text_colour
-from npespcn.figures import (
-    before_after,
-    channel_colours,
-    channel_maps,
-    explain_figure,
-    explain_gif,
-    learning_curve,
-    save,
-)
+from npespcn.fast.gpu import Array
+from npespcn.figures.before_after import before_after
+from npespcn.figures.channels import channel_maps
+from npespcn.figures.curve import learning_curve
+from npespcn.figures.sheet import channel_colours, save, text_colour
+from npespcn.figures.shuffle import explain_figure, explain_gif
 from npespcn.shuffle import pixel_shuffle
 
 ORDERS = ("CRD", "DCR", "paper")
@@ -297,7 +292,7 @@ def test_save(tmp_path: Path) -> None:
 
 def test_no_window_and_no_pyplot(tmp_path: Path) -> None:
     program = (
-        "import sys; from npespcn.figures import explain_figure, explain_gif, save; "
+        "import sys; from npespcn.figures.curve import explain_figure, explain_gif, save; "
         f"save(explain_figure(2), {str(tmp_path / 'a.png')!r}); "
         f"explain_gif({str(tmp_path / 'a.gif')!r}, 2); "
         "assert 'matplotlib.pyplot' not in sys.modules"

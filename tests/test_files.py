@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npespcn import files
-from npespcn.files import atomic_write, sweep
+from npespcn.common import files
+from npespcn.common.files import atomic_write, sweep
 
 
 def test_the_file_appears_only_at_the_end(tmp_path):
@@ -108,8 +108,8 @@ def test_what_cannot_be_written_is_refused_before_the_work(tmp_path):
 
 WRITER = """
 import sys
-from npespcn import files
-from npespcn.files import atomic_write
+from npespcn.common import files
+from npespcn.common.files import atomic_write
 with atomic_write(sys.argv[1]) as temporary:
     temporary.write_text("half")
     print(temporary.name, flush=True)

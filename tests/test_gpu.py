@@ -21,10 +21,12 @@ import strict_cupy
 from helpers import NO_GPU, relative_error
 from PIL import Image
 
-from npespcn import cli, layers, losses, models
-from npespcn.backend import Array, array_module, to_device, to_host
-from npespcn.centring import centre_biases, centred
-from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
+from npespcn import layers, losses, models
+from npespcn.commands import main as cli
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import PairedPatches, validation_pairs
+from npespcn.evaluation.validation import validate
+from npespcn.fast.gpu import Array, array_module, to_device, to_host
 from npespcn.layers import (
     Conv2d,
     ConvTranspose2d,
@@ -39,7 +41,8 @@ from npespcn.layers import (
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ESPCN, PRETRAINED, SRCNN, Network
 from npespcn.optim import SGD, SOAP, Adam, Optimizer, cosine
-from npespcn.training import fit, validate
+from npespcn.runs.centering import centre_biases, centred
+from npespcn.runs.fit import fit
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 each_dtype = pytest.mark.parametrize("dtype", TOLERANCE)

@@ -7,17 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from npespcn.images import (
-    downscale,
-    open_image,
-    read_image,
-    rgb_to_y,
-    rgb_to_ycbcr,
-    upscale_bicubic,
-    write_image,
-    ycbcr_to_rgb,
-)
-from npespcn.metrics import psnr, ssim
+from npespcn.evaluation.metrics import psnr, ssim
+from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
+from npespcn.pictures.files import open_image, read_image, write_image
+from npespcn.pictures.resize import downscale, upscale_bicubic
 
 SET5 = Path(__file__).parents[2] / "shared" / "data" / "Set5"
 needs_set5 = pytest.mark.skipif(not SET5.is_dir(), reason=f"{SET5} is not there")

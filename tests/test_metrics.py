@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from npespcn.metrics import psnr, ssim
+from npespcn.evaluation.metrics import psnr, ssim
 
 shapes = st.tuples(st.integers(11, 30), st.integers(11, 30)) | st.tuples(
     st.integers(11, 30), st.integers(11, 30), st.sampled_from([1, 3])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npespcn.naming import Found, Source, find_sources, name_targets
+from npespcn.commands.names import Found, Source, find_sources, name_targets
 
 
 def is_picture(path: Path) -> bool:
@@ -210,7 +210,7 @@ def test_a_folder_of_many_frames_takes_no_time(tmp_path: Path) -> None:
     for i in range(300):
         (tmp_path / f"{i}.png").touch()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("npespcn.naming.Path", Name)
+        patch.setattr("npespcn.commands.names.Path", Name)
         assert len(find_sources([str(tmp_path)], is_picture).sources) == 300
     assert len(asked) < 3000
 

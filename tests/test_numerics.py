@@ -15,20 +15,21 @@ import pytest
 from helpers import relative_error
 
 from npespcn import models
-from npespcn.backend import Array
 from npespcn.conv import (
     conv2d_backward,
     conv2d_forward,
     conv2d_loop,
     im2col,
 )
-from npespcn.evaluation import to_8_bits
-from npespcn.images import downscale, rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
+from npespcn.enlarge.picture import upscale
+from npespcn.evaluation.metrics import psnr, ssim
+from npespcn.evaluation.protocol import to_8_bits
+from npespcn.fast.gpu import Array
 from npespcn.layers import Conv2d, ReLU, Sigmoid, Tanh
 from npespcn.losses import charbonnier, l1, log_mse, mse
-from npespcn.metrics import psnr, ssim
 from npespcn.models import ESPCN
-from npespcn.upscaling import upscale
+from npespcn.pictures.color import rgb_to_ycbcr, ycbcr_to_rgb
+from npespcn.pictures.resize import downscale, upscale_bicubic
 
 SIZES = [1e-30, 1e-15, 1.0, 1e15, 1e30]
 KERNELS = {"columns": (1, 2, 5), "rows": (8, 2, 5), "Winograd": (8, 8, 3)}  # C, O, k
@@ -291,9 +292,9 @@ def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 RUN = """
 import hashlib, numpy as np
-from npespcn.data import PairedPatches
+from npespcn.data.patches import PairedPatches
 from npespcn.models import ESPCN
-from npespcn.training import fit
+from npespcn.runs.fit import fit
 rng = np.random.default_rng(0)
 picture = rng.integers(0, 256, (90, 120, 3), np.uint8)
 model = ESPCN(2, padding="edge")

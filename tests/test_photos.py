@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn.backend import Array
-from npespcn.photos import (
+from npespcn.fast.gpu import Array
+from npespcn.pictures.formats import (
     check_writable,
     frame_count,
     is_photo,
@@ -26,7 +26,7 @@ from npespcn.photos import (
     upright_size,
     write_photo,
 )
-from npespcn.plainmodes import to_plain_mode
+from npespcn.pictures.modes import to_plain_mode
 
 MS = [30, 70, 120]  # how long the frames stay
 

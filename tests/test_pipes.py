@@ -20,11 +20,11 @@ from test_distributed import (
     train_all,
 )
 
-from npespcn import cli
-from npespcn.distributed import Alone
-from npespcn.images import write_image
-from npespcn.pipes import on_ranks
-from npespcn.threads import thread_count
+from npespcn.commands import main as cli
+from npespcn.fast.threads import thread_count
+from npespcn.pictures.files import write_image
+from npespcn.runs.pipes import on_ranks
+from npespcn.runs.ranks import Alone
 
 ROOT = Path(__file__).parents[1]
 
@@ -206,7 +206,7 @@ def test_what_rank_0_raises_everywhere_is_said_once(capfd):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_others_end_with_the_first(tmp_path, number):
     code = f"""if __name__ == "__main__":
-        from npespcn.pipes import on_ranks
+        from npespcn.runs.pipes import on_ranks
         from test_pipes import wait_for_ever
         on_ranks(3, wait_for_ever, {str(tmp_path)!r})
     """

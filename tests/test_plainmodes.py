@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from npespcn.backend import Array
-from npespcn.plainmodes import on_white, to_plain_mode
+from npespcn.fast.gpu import Array
+from npespcn.pictures.modes import on_white, to_plain_mode
 
 PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6  # PNG's kinds

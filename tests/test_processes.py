@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from npespcn import processes
-from npespcn.processes import ProcessPool
+from npespcn.fast import processes
+from npespcn.fast.processes import ProcessPool
 
 ROOT = Path(__file__).parents[1]
 SOON = 20.0  # seconds, on a busy machine; the work would take a minute
@@ -322,7 +322,7 @@ from pathlib import Path
 if __name__ == "__mp_main__":
     time.sleep(float(os.environ.get("SLOW", 0)))
 
-from npespcn.processes import ProcessPool
+from npespcn.fast.processes import ProcessPool
 from test_processes import work, weigh
 
 def stop(number, frame):

@@ -15,7 +15,7 @@ from helpers import require_gpu
 from strict_cupy import record_names
 from strict_cupy._rules import NAMES, RECORD
 
-from npespcn.backend import array_module, to_host
+from npespcn.fast.gpu import array_module, to_host
 
 Function = Callable[[Any], Any]
 

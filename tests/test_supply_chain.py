@@ -94,7 +94,7 @@ sys.addaudithook(refuse)
 """
 JOBS = """
 import sys
-from npespcn import cli
+from npespcn.commands import main as cli
 
 def main():
     few = "--steps 10 --batch-size 2 --patch-size 9 --optimizer adam --scale 2"

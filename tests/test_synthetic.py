@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from npespcn.images import rgb_to_y
-from npespcn.synthetic import LeafStatistics, _colours, _noise_field, _radii, dead_leaves
+from npespcn.data.dead_leaves import LeafStatistics, _colours, _noise_field, _radii, dead_leaves
+from npespcn.pictures.color import rgb_to_y
 
 
 def rng(seed=0):

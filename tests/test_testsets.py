@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn.testsets import find_pictures
+from npespcn.evaluation.testsets import find_pictures
 
 # In natural order. With x3 at their ends they sort otherwise, naturally and plainly: d before da,
 # but dax3 before dx3.

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from npespcn import threads as threads_module
+from npespcn.fast import threads as threads_module
+from npespcn.fast.threads import one_blas_thread, parallel_map, thread_count
 from npespcn.layers import Layer, Sequential
-from npespcn.threads import one_blas_thread, parallel_map, thread_count
 
 
 @pytest.fixture(autouse=True)
@@ -297,7 +297,9 @@ def test_a_forked_child_has_a_pool_of_its_own() -> None:
 
 
 def test_a_program_that_used_the_pool_ends() -> None:
-    program = "from npespcn.threads import parallel_map; print(parallel_map(abs, [-1, -2, -3]))"
+    program = (
+        "from npespcn.fast.threads import parallel_map; print(parallel_map(abs, [-1, -2, -3]))"
+    )
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )

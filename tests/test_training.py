@@ -23,16 +23,18 @@ import numpy as np
 import pytest
 from helpers import assert_same_run
 
-from npespcn import training
-from npespcn.centring import centre_biases
-from npespcn.checkpoints import RunFolder
-from npespcn.data import LeafStream, PairedPatches, dead_leaves_pictures, validation_pairs
-from npespcn.images import downscale, upscale_bicubic
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import LeafStream, PairedPatches, validation_pairs
+from npespcn.evaluation.validation import bicubic_score, validate
 from npespcn.layers import Conv2d
 from npespcn.losses import l1, mse
 from npespcn.models import ESPCN, SRCNN
 from npespcn.optim import SGD, SOAP, Adam, Plateau, cosine, step_decay
-from npespcn.training import DivergedError, bicubic_score, fit, validate
+from npespcn.pictures.resize import downscale, upscale_bicubic
+from npespcn.runs import fit as training
+from npespcn.runs.centering import centre_biases
+from npespcn.runs.fit import DivergedError, fit
+from npespcn.runs.folder import RunFolder
 
 STEPS = 33  # the last row of the history is not a full one
 FILES = [".lock", "best.npz", "history.csv", "last.npz"]

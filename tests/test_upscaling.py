@@ -20,9 +20,10 @@ from PIL import Image
 
 import npespcn
 from npespcn import upscale
-from npespcn.backend import Array
-from npespcn.images import rgb_to_y, rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
+from npespcn.fast.gpu import Array
 from npespcn.models import ESPCN, PADDINGS
+from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
+from npespcn.pictures.resize import upscale_bicubic
 
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I;16": 1}
 

@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from npespcn import video
+from npespcn.enlarge import video
+from npespcn.enlarge.video import is_video, upscale_video
 from npespcn.models import ESPCN
-from npespcn.video import is_video, upscale_video
 
 av = pytest.importorskip("av")
 

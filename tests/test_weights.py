@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import npespcn
-from npespcn.data import dead_leaves_pictures, validation_pairs
-from npespcn.evaluation import evaluate, mean_score
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import validation_pairs
+from npespcn.evaluation.protocol import evaluate, mean_score
+from npespcn.evaluation.testsets import find_pictures
+from npespcn.evaluation.validation import bicubic_score, validate
 from npespcn.models import ESPCN, PRETRAINED
-from npespcn.testsets import find_pictures
-from npespcn.training import bicubic_score, validate
 
 FOLDER = Path(npespcn.__file__).parent / "weights"
 SET5 = Path(__file__).parents[2] / "shared/data/Set5"

@@ -28,8 +28,9 @@ from matplotlib import cbook
 from PIL import Image
 
 from npespcn import figures
-from npespcn.images import downscale, read_image
-from npespcn.metrics import psnr
+from npespcn.evaluation.metrics import psnr
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale
 from npespcn.shuffle import pixel_shuffle
 
 OUT = Path("runs/tutorials")

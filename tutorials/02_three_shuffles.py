@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from npespcn import figures
-from npespcn.easel import text_colour
+from npespcn.figures.sheet import text_colour
 from npespcn.shuffle import METHODS
 
 OUT = Path("runs/tutorials")

@@ -28,8 +28,8 @@ import numpy as np
 from matplotlib import cbook
 
 from npespcn import figures, shuffle
-from npespcn.images import read_image
 from npespcn.models import ESPCN
+from npespcn.pictures.files import read_image
 from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle, pixel_unshuffle
 
 OUT = Path("runs/tutorials")

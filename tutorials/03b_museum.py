@@ -36,7 +36,9 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 
 from npespcn import figures
-from npespcn.images import downscale, read_image, rgb_to_y
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale
 from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
 
 OUT = Path("runs/tutorials")

@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 
 from npespcn import figures
 from npespcn.conv import conv2d_forward, conv2d_loop, im2col
-from npespcn.easel import outline, text_colour
+from npespcn.figures.sheet import outline, text_colour
 from npespcn.models import ESPCN
 
 OUT = Path("runs/tutorials")

@@ -30,14 +30,17 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 
 from npespcn import figures
-from npespcn.data import PairedPatches, dead_leaves_pictures
-from npespcn.easel import text_colour
-from npespcn.images import downscale, read_image, rgb_to_y, upscale_bicubic
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import PairedPatches
+from npespcn.figures.sheet import text_colour
 from npespcn.initializers import icnr, xavier
 from npespcn.layers import Conv2d, ConvTranspose2d, Sequential
 from npespcn.losses import mse
 from npespcn.models import ESPCN, SRCNN
 from npespcn.optim import Adam
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale, upscale_bicubic
 from npespcn.shuffle import pixel_shuffle
 
 OUT = Path("runs/tutorials")

@@ -26,16 +26,20 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 
 from npespcn import figures, upscale
-from npespcn.centring import centre_biases
-from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
-from npespcn.images import downscale, read_image, rgb_to_y, upscale_bicubic
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import PairedPatches, validation_pairs
+from npespcn.evaluation.metrics import psnr
+from npespcn.evaluation.validation import bicubic_score
 from npespcn.layers import Sequential
 from npespcn.losses import mse
-from npespcn.metrics import psnr
 from npespcn.models import ESPCN
 from npespcn.optim import SGD, SOAP, cosine
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale, upscale_bicubic
+from npespcn.runs.centering import centre_biases
+from npespcn.runs.fit import DivergedError, fit
 from npespcn.shuffle import channel_permutation, pixel_shuffle, pixel_unshuffle
-from npespcn.training import DivergedError, bicubic_score, fit
 
 (OUT := Path("runs/tutorials")).mkdir(parents=True, exist_ok=True)
 for order in ("CRD", "paper"):

@@ -28,9 +28,11 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 
 from npespcn import figures
-from npespcn.images import downscale, read_image, rgb_to_y
-from npespcn.metrics import psnr
+from npespcn.evaluation.metrics import psnr
 from npespcn.models import ESPCN
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
 
 (OUT := Path("runs/tutorials")).mkdir(parents=True, exist_ok=True)

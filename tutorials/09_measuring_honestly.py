@@ -31,11 +31,13 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageFilter
 
 from npespcn import figures, upscale
-from npespcn.evaluation import evaluate, protocol
-from npespcn.images import downscale, read_image, rgb_to_y, upscale_bicubic, write_image
-from npespcn.metrics import psnr, ssim
+from npespcn.evaluation.metrics import psnr, ssim
+from npespcn.evaluation.protocol import evaluate, protocol
+from npespcn.evaluation.testsets import find_pictures
 from npespcn.models import ESPCN
-from npespcn.testsets import find_pictures
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.files import read_image, write_image
+from npespcn.pictures.resize import downscale, upscale_bicubic
 
 OUT = Path("runs/tutorials")
 OUT.mkdir(parents=True, exist_ok=True)

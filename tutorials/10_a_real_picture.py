@@ -28,9 +28,11 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 
 from npespcn import figures, upscale
-from npespcn.images import downscale, read_image, rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
-from npespcn.metrics import psnr
+from npespcn.evaluation.metrics import psnr
 from npespcn.models import ESPCN
+from npespcn.pictures.color import rgb_to_ycbcr, ycbcr_to_rgb
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale, upscale_bicubic
 
 OUT = Path("runs/tutorials")
 OUT.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,8 @@ from timeit import default_timer, repeat
 import numpy as np
 from matplotlib.figure import Figure
 
-from npespcn import data, figures, losses, models, optim
+from npespcn import figures, losses, models, optim
+from npespcn.data import patches as data
 
 (OUT := Path("runs/tutorials")).mkdir(parents=True, exist_ok=True)
 gradients = -4 * np.arange(8) ** 2
@@ -102,7 +103,8 @@ assert gap > 1e-3
 # times the Allreduce: in a step, where most of it is waiting for the slower rank, and by itself.
 
 PROGRAM = """import os, time, mpi4py.MPI as MPI, numpy as np
-from npespcn import data, losses, models, optim
+from npespcn.data import patches as data
+from npespcn import losses, models, optim
 os.environ["NPESPCN_THREADS"], comm, times = "1", MPI.COMM_WORLD, []
 def allreduce(flat):
     started, total = time.perf_counter(), np.empty_like(flat)
@@ -133,7 +135,8 @@ for size in (2, 1) if mpiexec and find_spec("mpi4py") else ():
 # A good Allreduce among P ranks takes 2·log₂ P·latency + 2·bytes/bandwidth. With 16 patches for
 # each, as one had above, that is next to nothing. What costs is what sharing does not make less:
 # here every rank cuts *all* patches out, to take its slice (it need not). And batches that grow
-# soon stop making steps better. **Next:** ``npespcn/pipes.py``: ``npespcn train --processes 2``.
+# soon stop making steps better. **Next:** ``npespcn/runs/pipes.py``: ``npespcn train --processes
+# 2``.
 
 ranks, patches = 2 ** np.arange(1, 13), data.PairedPatches(data.dead_leaves_pictures(4, 160), 3)
 cut = min(repeat(lambda: patches.batch(np.random.default_rng(0), 256, 32), number=1)) / 16

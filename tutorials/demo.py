@@ -14,22 +14,18 @@ from matplotlib import cbook
 from tqdm import tqdm
 
 from npespcn import figures
-from npespcn.centring import centre_biases
-from npespcn.checkpoints import BEST, HISTORY, LAST, RunFolder
-from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
-from npespcn.images import (
-    downscale,
-    read_image,
-    rgb_to_y,
-    rgb_to_ycbcr,
-    upscale_bicubic,
-    write_image,
-    ycbcr_to_rgb,
-)
-from npespcn.metrics import psnr, ssim
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import PairedPatches, validation_pairs
+from npespcn.evaluation.metrics import psnr, ssim
+from npespcn.evaluation.validation import bicubic_score
 from npespcn.models import ESPCN
 from npespcn.optim import SOAP, cosine
-from npespcn.training import bicubic_score, fit
+from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
+from npespcn.pictures.files import read_image, write_image
+from npespcn.pictures.resize import downscale, upscale_bicubic
+from npespcn.runs.centering import centre_biases
+from npespcn.runs.fit import fit
+from npespcn.runs.folder import BEST, HISTORY, LAST, RunFolder
 
 SCALE = 3
 FACE = (180, 78, 360, 258)  # left, upper, right, lower: the piece of the photograph to zoom in on

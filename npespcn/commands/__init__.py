@@ -10,9 +10,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from npespcn.checks import whole_number
-from npespcn.guards import silence_decoders
-from npespcn.words import one_line
+from npespcn.common.checks import whole_number
+from npespcn.common.messages import one_line
+from npespcn.pictures.bombs import silence_decoders
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

@@ -12,9 +12,9 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from npespcn.commands import HelpFormatter, from_
-from npespcn.evaluation import PictureScore, Score, evaluate, mean_score, protocol
+from npespcn.evaluation.protocol import PictureScore, Score, evaluate, mean_score, protocol
+from npespcn.evaluation.testsets import find_pictures
 from npespcn.models import ESPCN
-from npespcn.testsets import find_pictures
 
 MOST_WORDS = 5  # failures that are spelled out where nothing succeeded
 

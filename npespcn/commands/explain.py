@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from npespcn.commands import HelpFormatter
-from npespcn.data import dead_leaves_pictures, validation_pairs
-from npespcn.images import read_image
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.patches import validation_pairs
 from npespcn.models import ESPCN
+from npespcn.pictures.files import read_image
 from npespcn.shuffle import ORDERS
 
 LARGEST = 384  # pixels of a picture whose channels are drawn: its middle will do

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from npespcn.commands import HelpFormatter
-from npespcn.export import ORDERS, write_onnx, write_safetensors
+from npespcn.exchange.onnx import ORDERS, write_onnx, write_safetensors
 from npespcn.models import ESPCN
 
 

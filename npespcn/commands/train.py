@@ -8,25 +8,23 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from npespcn.backend import Array
-from npespcn.centring import centre_biases
-from npespcn.checkpoints import LAST, RunFolder
 from npespcn.commands import HelpFormatter, from_
-from npespcn.data import (
-    LeafStream,
-    PairedPatches,
-    dead_leaves_pictures,
-    load_pictures,
-    validation_pairs,
-)
-from npespcn.distributed import Alone, world
+from npespcn.data.dead_leaves import dead_leaves_pictures
+from npespcn.data.folders import load_pictures
+from npespcn.data.patches import LeafStream, PairedPatches, validation_pairs
+from npespcn.evaluation.validation import bicubic_score, validate
+from npespcn.fast.gpu import Array
+from npespcn.fast.threads import thread_count
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
 from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, Schedule, cosine
-from npespcn.pipes import on_ranks
-from npespcn.progress import ROW_EVERY
-from npespcn.threads import thread_count
-from npespcn.training import bicubic_score, fit, validate
+from npespcn.runs.centering import centre_biases
+from npespcn.runs.fit import fit
+from npespcn.runs.folder import LAST, RunFolder
+from npespcn.runs.mpi import world
+from npespcn.runs.pipes import on_ranks
+from npespcn.runs.progress import ROW_EVERY
+from npespcn.runs.ranks import Alone
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
 LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier, "log_mse": log_mse}
@@ -165,7 +163,8 @@ def _train(options: argparse.Namespace, ranks: Alone) -> None:
         raise
     if ranks.rank:
         return
-    from npespcn.figures import learning_curve, save  # Matplotlib takes a while to import
+    from npespcn.figures.curve import learning_curve
+    from npespcn.figures.sheet import save
 
     bicubic = bicubic_score(validation)
     curve = learning_curve(history, bicubic=bicubic, title=f"ESPCN ×{options.scale}")

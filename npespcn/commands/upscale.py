@@ -17,11 +17,16 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from npespcn.backend import check_device
 from npespcn.commands import HelpFormatter, from_, print_line, tell_warnings
+from npespcn.commands.names import Found, Source, find_sources, identity, name_targets
+from npespcn.common.messages import one_line
+from npespcn.enlarge.picture import upscale
+from npespcn.enlarge.video import WRITABLE, is_video, upscale_video, video_size
+from npespcn.fast.gpu import check_device
+from npespcn.fast.processes import ProcessPool
+from npespcn.fast.threads import thread_count, threads_for
 from npespcn.models import ESPCN, PRETRAINED
-from npespcn.naming import Found, Source, find_sources, identity, name_targets
-from npespcn.photos import (
+from npespcn.pictures.formats import (
     check_writable,
     frame_count,
     is_photo,
@@ -32,12 +37,7 @@ from npespcn.photos import (
     upright_size,
     write_photo,
 )
-from npespcn.plainmodes import on_white
-from npespcn.processes import ProcessPool
-from npespcn.threads import thread_count, threads_for
-from npespcn.upscaling import upscale
-from npespcn.video import WRITABLE, is_video, upscale_video, video_size
-from npespcn.words import one_line
+from npespcn.pictures.modes import on_white
 
 LINE_EVERY = 30.0  # seconds between two lines about a video, where there is no terminal
 

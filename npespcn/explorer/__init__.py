@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from matplotlib import cbook
 
-from npespcn.backend import Array
-from npespcn.easel import channel_colours, text_colour
-from npespcn.files import atomic_write
-from npespcn.images import downscale, read_image, rgb_to_y
+from npespcn.common.files import atomic_write
+from npespcn.common.messages import shown
+from npespcn.fast.gpu import Array
+from npespcn.figures.sheet import channel_colours, text_colour
 from npespcn.models import ESPCN
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.files import read_image
+from npespcn.pictures.resize import downscale
 from npespcn.shuffle import ORDERS, channel_formula
-from npespcn.words import shown
 
 SCALES, CHANNELS = (2, 3, 4), (1, 3)
 SIZE = (2, 3)  # H and W of the channels that are drawn cell by cell

@@ -66,7 +66,7 @@ function everyCell(setup) {
   return cells;
 }
 
-// The letter of an LR pixel, as in the pictures of npespcn.explain.
+// The letter of an LR pixel, as in the pictures of npespcn.figures.shuffle.
 const letter = (h, w) => String.fromCharCode(97 + h * W + w);
 
 // Put numbers for the letters of a formula: "(c*r + i)*r + j" becomes "(0·3 + 1)·3 + 2".

@@ -15,12 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from npespcn import __version__, cli
-from npespcn.checkpoints import LAST
-from npespcn.evaluation import evaluate, mean_score
-from npespcn.files import atomic_write
+from npespcn import __version__
+from npespcn.commands import main as cli
+from npespcn.common.files import atomic_write
+from npespcn.evaluation.protocol import evaluate, mean_score
+from npespcn.evaluation.testsets import find_pictures
 from npespcn.models import ESPCN
-from npespcn.testsets import find_pictures
+from npespcn.runs.folder import LAST
 
 HERE, RUNS = Path(__file__).parent, Path("runs")
 COMMON = "--batch-size 32 --validate-every 2000 --seed 0"
@@ -43,7 +44,7 @@ RECIPES = {  # each run's folder: what is particular to it
     f"--start {_from('weights_first')}",
     f"{RUNS}/weights_x4": f"--scale 4 {LAST_STEPS} {_from('weights_x4_first')}",
 }
-LEAVES = "dead-leaves pictures of npespcn.synthetic, seed 0, as many as the recipe says"
+LEAVES = "dead-leaves pictures of npespcn.data.dead_leaves, seed 0, as many as the recipe says"
 
 
 def main() -> int:

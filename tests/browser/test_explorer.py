@@ -13,8 +13,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 from npespcn import explorer, shuffle
-from npespcn.backend import Array
-from npespcn.easel import channel_colours
+from npespcn.fast.gpu import Array
+from npespcn.figures.sheet import channel_colours
 from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle
 
 Visit = Callable[..., Any]

@@ -42,7 +42,8 @@ WHERE = {  # what is done at each place
 def main() -> int:
     """Run the command; return its exit status."""
     place = watch()
-    from npespcn import cli, training
+    from npespcn.commands import main as cli
+    from npespcn.runs import fit as training
 
     training.SAVE_EVERY_STEPS = 4  # so that saving is a good part of the work
     fault, _, at = os.environ.get("FAULT", "").partition(":")
@@ -103,7 +104,7 @@ def _let_the_clock_jump() -> None:
 
 
 def _spoil_batch(number: int) -> None:
-    from npespcn.data import PairedPatches
+    from npespcn.data.patches import PairedPatches
 
     batch, count = PairedPatches.batch, 0
 

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any
 
 from hostile.pictures import Files, noise, saved
-from npespcn.words import one_line
+from npespcn.common.messages import one_line
 
 SECONDS = 10.0  # of the processor, which other programs do not use up
 SECONDS_PER_PIXEL = 2e-6  # more, for what is there to be enlarged in the end

@@ -22,8 +22,8 @@ from typing import Any
 
 from PIL import Image
 
-from npespcn import cli
-from npespcn.photos import ANIMATED, PAGED
+from npespcn.commands import main as cli
+from npespcn.pictures.formats import ANIMATED, PAGED
 
 _TRACED = ("/PIL/", "/npespcn/", "/numpy/lib/", "zipfile", "/json/")
 _NOT_TRACED = ("conv", "winograd", "threads", "layers", "backend", "upscaling")  # only their speed

@@ -648,9 +648,10 @@ def recording() -> dict[str, Any]:
 
 def draw() -> dict[str, Any]:
     """Draw the pictures and measure them, with this project's functions: what is recorded."""
-    from npespcn.images import downscale, rgb_to_y, upscale_bicubic
-    from npespcn.metrics import psnr
-    from npespcn.synthetic import dead_leaves
+    from npespcn.data.dead_leaves import dead_leaves
+    from npespcn.evaluation.metrics import psnr
+    from npespcn.pictures.color import rgb_to_y
+    from npespcn.pictures.resize import downscale, upscale_bicubic
 
     arrays: dict[str, Any] = {}
     figures = []

@@ -1,0 +1,214 @@
+"""Which files a person means, and what their larger versions are called.
+
+Nothing is opened here and nothing written: this is about names alone.
+"""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from npespcn.data.folders import natural_key
+
+_RESULT = re.compile(r"(.+)_x[2-9](_compare)?", re.DOTALL)  # the stem of what this package has made
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to enlarge, and the folder, below the one that was named, where it was found."""
+
+    path: Path
+    folder: Path = Path()
+
+
+@dataclass
+class Found:
+    """What `find_sources` has found."""
+
+    sources: list[Source] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    """Files in folders that are passed over: no pictures by their names, or earlier results."""
+    problems: list[str] = field(default_factory=list)
+    """A line for each name that leads to nothing."""
+
+
+def find_sources(
+    names: Iterable[str],
+    is_picture: Callable[[Path], bool],
+    recursive: bool = False,
+    out: str | None = None,
+) -> Found:
+    """Find the files that names, folders and globs stand for, each once, in natural order.
+
+    In a folder those count whose suffix `is_picture` knows, but no hidden ones, and none called
+    ``NAME_x2`` and the like beside a picture called ``NAME``, which must be earlier results.
+
+    Parameters
+    ----------
+    names
+        Files, folders, or patterns with ``*``, ``?``, ``[...]`` or ``**``.
+    is_picture
+        Whether a file in a folder is to be taken, by its name.
+    recursive
+        Whether to go into the folders' folders.
+    out
+        Which of these not to go into: earlier results are there.
+    """
+    found = Found()
+    results = None if out is None else identity(Path(out))
+    for name in names:
+        path = Path(name)
+        if os.path.isdir(name):  # which "" is not; Path("") is
+            before = len(found.sources), len(found.problems)
+            _search(path, is_picture, recursive, results, found)
+            if (len(found.sources), len(found.problems)) == before:
+                hint = "" if recursive else " (--recursive looks into its folders, too)"
+                found.problems.append(f"{name}: no picture in this folder{hint}")
+        elif os.path.lexists(name):
+            found.sources.append(Source(path))
+        else:
+            matches = sorted(_glob(name), key=natural_key)
+            files = [Source(Path(match)) for match in matches if not os.path.isdir(match)]
+            if not files:
+                found.problems.append(f"{name}: no such file")
+            found.sources += files
+    once: dict[str, Source] = {}
+    for source in found.sources:
+        once.setdefault(os.path.realpath(source.path), source)
+    found.sources = list(once.values())
+    return found
+
+
+def _search(
+    top: Path,
+    is_picture: Callable[[Path], bool],
+    recursive: bool,
+    results: tuple[int, int] | None,
+    found: Found,
+) -> None:
+    def complain(error: OSError) -> None:
+        found.problems.append(f"{error.filename}: {error.strerror}")
+
+    for folder, folders, names in _walk(str(top), complain):
+        inner = sorted((f for f in folders if f[0] != "."), key=natural_key) if recursive else []
+        apart = [f for f in inner if results and identity(Path(folder, f)) == results]
+        folders[:] = [f for f in inner if f not in apart]
+        found.others += [Path(folder, f) for f in apart]
+        paths = [Path(folder, n) for n in sorted(names, key=natural_key) if n[0] != "."]
+        pictures = {path for path in paths if is_picture(path)}
+        stems = {path.stem for path in pictures} | {_with_suffix(path) for path in pictures}
+        for path in paths:
+            result = _RESULT.fullmatch(path.stem)
+            if path in pictures and not (result and result[1] in stems):
+                found.sources.append(Source(path, Path(folder).relative_to(top)))
+            else:
+                found.others.append(path)
+
+
+def _walk(
+    top: str, complain: Callable[[OSError], object]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Do as ``os.walk``, which fails some 1,000 folders deep in Python before 3.12."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder or os.curdir) as entries:
+                names = [entry.name for entry in entries]
+        except OSError as error:
+            complain(error)
+            continue
+        folders: list[str] = []
+        files: list[str] = []
+        for name in names:
+            (folders if os.path.isdir(os.path.join(folder, name)) else files).append(name)
+        yield folder, folders, files
+        paths = [os.path.join(folder, name) for name in reversed(folders)]
+        waiting += [path for path in paths if not os.path.islink(path)]
+
+
+def _glob(pattern: str) -> list[str]:
+    """Do as ``glob.glob``, but follow no links for ``**``: two in a circle would have no end."""
+    parts = pattern.replace(os.altsep or os.sep, os.sep).split(os.sep)
+    if "**" not in parts:
+        return glob.glob(pattern)
+    at = parts.index("**")
+    while parts[at + 1 :][:1] == ["**"]:  # as good as one
+        del parts[at]
+    tail = os.sep.join(parts[at + 1 :]) or "*"
+    matches = []
+    for top in glob.glob(os.sep.join([*parts[:at], ""])) if at else [""]:
+        for folder, folders, _ in _walk(top, lambda error: None):
+            folders[:] = [name for name in folders if name[0] != "."]
+            matches += _glob(os.path.join(glob.escape(folder), tail))
+    return matches
+
+
+def name_targets(
+    sources: Sequence[Source],
+    out: Path | None,
+    ending: str,
+    suffix: Callable[[Path], str],
+) -> list[Path]:
+    """Return where the larger version of each source goes, every one to a place of its own.
+
+    Parameters
+    ----------
+    sources
+        What to enlarge.
+    out
+        A folder for all; or none, and each goes beside its source.
+    ending
+        What to add to the stems: ``_x2``.
+    suffix
+        The new suffix of a source.
+
+    Returns
+    -------
+    list of Path
+        Sources that would get one name, such as a.jpg and a.png, get ``a_jpg_x2`` and ``a_png_x2``,
+        and a number where that does not tell them apart.
+    """
+    folders = [source.path.parent if out is None else out / source.folder for source in sources]
+    plain = [
+        folder / f"{source.path.stem}{ending}{suffix(source.path)}"
+        for folder, source in zip(folders, sources, strict=True)
+    ]
+    shared = Counter(map(_key, plain))
+    taken = {key for key, count in shared.items() if count == 1}
+    targets = []
+    for folder, source, target in zip(folders, sources, plain, strict=True):
+        if shared[_key(target)] > 1:
+            stem = _with_suffix(source.path)
+            numbered = itertools.chain([stem], (f"{stem}_{n}" for n in itertools.count(2)))
+            target = next(
+                path
+                for name in numbered
+                if _key(path := folder / f"{name}{ending}{target.suffix}") not in taken
+            )
+            taken.add(_key(target))
+        targets.append(target)
+    return targets
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what all names of one file have in common, also where a disk knows no case."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _with_suffix(path: Path) -> str:
+    return f"{path.stem}_{path.suffix[1:]}"
+
+
+def _key(path: Path) -> str:
+    return os.path.realpath(path).casefold()

@@ -1,0 +1,124 @@
+"""What arguments must be. Each check raises an error that names the function and the argument.
+
+What is checked is called by both: ``whole_number("pixel_shuffle: upscale_factor", value, 1)``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Collection
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from npespcn.common.messages import shown
+from npespcn.fast.gpu import Array, array_module
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return `value` as an int, or raise: it must be a whole number (no bool) from `least`."""
+    try:
+        if isinstance(value, bool | np.bool_ | np.ndarray):
+            raise TypeError
+        number = operator.index(value)  # NumPy's small integers would overflow in r * r
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {shown(value)}") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise: it must be a number above 0, and not infinite."""
+    number = _real(name, value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be a positive number, got {shown(value)}")
+    return number
+
+
+def from_zero(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise: it must be a number from 0, and not infinite."""
+    number = _real(name, value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name} must be a number from 0, got {shown(value)}")
+    return number
+
+
+def fraction(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise: it must be a number from 0, and below 1."""
+    number = _real(name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {shown(value)}")
+    return number
+
+
+def _real(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
+    return float(value)
+
+
+def one_of(name: str, value: Any, allowed: Collection[Any]) -> None:
+    """Raise unless `value` is one of those allowed, and of its type."""
+    if not any(isinstance(value, type(choice)) and value == choice for choice in allowed):
+        choices = ", ".join(repr(choice) for choice in allowed)
+        raise ValueError(f"{name} must be one of {choices}, got {shown(value)}")
+
+
+def generator(name: str, rng: Any) -> None:
+    """Raise unless it is a generator of random numbers, and not a seed."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"{name} must be a numpy.random.Generator, got {type(rng).__name__}")
+
+
+def function(name: str, value: Any) -> None:
+    """Raise unless `value` can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, got {shown(value)}")
+
+
+def array(name: str, x: Any) -> Any:
+    """Return the module, NumPy or CuPy, that an array is of; raise for what is no array."""
+    try:
+        return array_module(x)
+    except TypeError:
+        kind = type(x).__name__
+        raise TypeError(f"{name} must be a NumPy or CuPy array, got {kind}") from None
+
+
+def real_array(name: str, x: Any) -> Any:
+    """Do as `array`, and raise for other dtypes than real numbers."""
+    xp = array(name, x)
+    if x.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must hold real numbers, got {x.dtype}")
+    return xp
+
+
+def same_shape(name: str, dy: Any, shape: tuple[int, ...]) -> None:
+    """Raise unless a gradient is an array of this shape, its output's: others might broadcast."""
+    array(name, dy)
+    if dy.shape != shape:
+        raise ValueError(f"{name} must be {shape}, like the output, got {dy.shape}")
+
+
+def four_sides(name: str, axes: str, shape: Any, least: int) -> tuple[int, int, int, int]:
+    """Return a shape of four whole numbers from `least`, or raise; `axes` says what they are."""
+    if not isinstance(shape, tuple | list):
+        raise TypeError(f"{name} must be {axes}, got {shown(shape)}")
+    if len(shape) != 4:
+        raise ValueError(f"{name} must be {axes}, got {tuple(shape)}")
+    a, b, c, d = (whole_number(name, side, least) for side in shape)
+    return a, b, c, d
+
+
+def widened(*arrays: Array) -> list[Array]:
+    """Return arrays of whole numbers with 64 bits, so that sums of products do not wrap.
+
+    If they are all of whole numbers: one of floats would make floats of the others.
+    """
+    dtype = array_module(*arrays).result_type(*arrays)
+    if dtype.kind not in "iu" or dtype.itemsize == 8:
+        return list(arrays)
+    return [x.astype(np.int64) for x in arrays]

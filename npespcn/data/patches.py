@@ -1,0 +1,226 @@
+"""Pictures to train on: folders or dead leaves, cut into pairs of low and high resolution.
+
+The low resolution is always made here, from the high, by ``images.downscale``: a pair cannot be
+mismatched, and no file name has to be trusted for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import numpy as np
+
+from npespcn.common.checks import generator, whole_number
+from npespcn.common.messages import shown
+from npespcn.data.dead_leaves import LeafStatistics, dead_leaves_pictures
+from npespcn.fast.gpu import Array
+from npespcn.pictures.color import rgb_to_y
+from npespcn.pictures.resize import downscale
+
+
+class PairedPatches:
+    """Pictures in memory, as planes of low and high resolution, and random patches of them.
+
+    Parameters
+    ----------
+    pictures : iterable of (H, W, 3) or (H, W), uint8
+        RGB or grey; sides are cropped to multiples of `scale`.
+    scale
+        The factor between low and high resolution, from 1.
+    channels
+        1: studio-range luma divided by 255, unrounded (black 16/255, white 235/255).
+        3: RGB divided by 255.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no picture, if one is not as above, or if `channels` is not 1 or 3.
+    """
+
+    def __init__(self, pictures: Iterable[Array], scale: int, channels: int = 1) -> None:
+        self.scale = whole_number("PairedPatches: scale", scale, 1)
+        self.channels = _check_channels("PairedPatches: channels", channels)
+        self._pairs = _pairs("PairedPatches", pictures, self.scale, channels)
+        if not self._pairs:
+            raise ValueError("PairedPatches: pictures must hold at least one picture")
+        sides = np.array([lr.shape[1:] for lr, _ in self._pairs])
+        self._smallest_side = int(sides.min())
+        self._area_up_to = np.cumsum(sides.prod(axis=1))
+
+    def seek(self, step: int) -> None:
+        """Go on as after `step` batches. Here that is nothing to do: the pictures stay."""
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._pairs)
+
+    def batch(
+        self, rng: np.random.Generator, batch_size: int, patch_size: int
+    ) -> tuple[Array, Array]:
+        """Cut random patches: low resolution (N, C, p, p) and high resolution (N, C, p*r, p*r).
+
+        A picture's chance is proportional to its area, its patch's place is uniform, and so is
+        the choice among the eight flips and quarter turns. One call takes ``4 * batch_size``
+        numbers from `rng`, whatever they turn out to be.
+
+        Parameters
+        ----------
+        rng
+            Where the random numbers come from.
+        batch_size
+            How many patches, N.
+        patch_size
+            Their side p in LR pixels. No picture may be smaller.
+
+        Returns
+        -------
+        lr, hr
+            float32, C-contiguous.
+
+        Raises
+        ------
+        ValueError
+            If `patch_size` is larger than a side of a picture's low resolution.
+        """
+        name = "PairedPatches.batch"
+        generator(f"{name}: rng", rng)
+        n = whole_number(f"{name}: batch_size", batch_size, 1)
+        p = whole_number(f"{name}: patch_size", patch_size, 1)
+        c, r = self.channels, self.scale
+        if p > self._smallest_side:
+            raise ValueError(
+                f"PairedPatches.batch: patch_size must be from 1 to {self._smallest_side}, the "
+                f"shortest side of the pictures at low resolution (scale={r}), got {p}"
+            )
+        lr_batch = np.empty((n, c, p, p), np.float32)
+        hr_batch = np.empty((n, c, p * r, p * r), np.float32)
+        draws = rng.random((n, 4))  # which picture, row, column, turn
+        which = np.searchsorted(self._area_up_to, draws[:, 0] * self._area_up_to[-1], "right")
+        for i, (u_row, u_column, u_turn) in enumerate(draws[:, 1:].tolist()):
+            lr, hr = self._pairs[which[i]]
+            row = int(u_row * (lr.shape[1] - p + 1))
+            column = int(u_column * (lr.shape[2] - p + 1))
+            turn = int(u_turn * 8)
+            lr_patch = lr[:, row : row + p, column : column + p]
+            hr_patch = hr[:, row * r : (row + p) * r, column * r : (column + p) * r]
+            lr_batch[i] = _turned(lr_patch, turn)
+            hr_batch[i] = _turned(hr_patch, turn)
+        return lr_batch, hr_batch
+
+
+def _turned(x: Array, turn: int) -> Array:
+    """Return one of the eight flips and quarter turns of a square (C, p, p), as a view."""
+    if turn & 1:
+        x = x[:, ::-1]
+    if turn & 2:
+        x = x[:, :, ::-1]
+    return x.swapaxes(1, 2) if turn & 4 else x
+
+
+class LeafStream(PairedPatches):
+    """Patches of dead leaves that are generated while training: no picture stays for ever.
+
+    There are always `count` pictures, and after every `every` batches the oldest makes way for
+    the next of the series. Which ones they are follows from `seed` and the number of batches so
+    far alone, so that `seek` can go on where another stream stopped.
+
+    Parameters
+    ----------
+    scale, channels
+        As in `PairedPatches`.
+    count
+        How many pictures to keep.
+    every
+        Batches between two new pictures.
+    size, seed, statistics, workers, progress
+        As in `dead_leaves_pictures`, which makes the first `count`.
+
+    Raises
+    ------
+    ValueError
+        If `count` or `every` is below 1.
+    """
+
+    def __init__(
+        self,
+        scale: int,
+        channels: int = 1,
+        *,
+        count: int = 100,
+        every: int = 10,
+        size: int = 320,
+        seed: int = 0,
+        statistics: LeafStatistics | None = None,
+        workers: int | None = 1,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        whole_number("LeafStream: count", count, 1)
+        self._step, self._every = 0, whole_number("LeafStream: every", every, 1)
+        self._make = partial(
+            dead_leaves_pictures, size=size, seed=seed, statistics=statistics, workers=workers
+        )
+        super().__init__(self._make(count, progress=progress), scale, channels)
+
+    def batch(
+        self, rng: np.random.Generator, batch_size: int, patch_size: int
+    ) -> tuple[Array, Array]:
+        """Cut random patches as `PairedPatches.batch` does, then renew a picture if it is time."""
+        lr, hr = super().batch(rng, batch_size, patch_size)
+        self._step += 1
+        if self._step % self._every == 0:
+            self._take_in(self._step // self._every + len(self) - 1, 1)
+        return lr, hr
+
+    def seek(self, step: int) -> None:
+        """Go on as after `step` batches: make the pictures that are in turn then."""
+        self._step = whole_number("LeafStream.seek: step", step, 0)
+        self._take_in(step // self._every, len(self))
+
+    def _take_in(self, first: int, count: int) -> None:
+        """Make `count` pictures from number `first` on; number i has place i % len(self)."""
+        for i, picture in enumerate(self._make(count, first=first), first):
+            self._pairs[i % len(self)] = _pair(picture, self.scale, self.channels)
+
+
+def validation_pairs(
+    pictures: Sequence[Array], scale: int, channels: int = 1
+) -> list[tuple[Array, Array]]:
+    """Make pairs of whole pictures: low resolution (1, C, h, w), high resolution (1, C, h*r, w*r).
+
+    Parameters and errors are those of `PairedPatches`.
+    """
+    scale = whole_number("validation_pairs: scale", scale, 1)
+    channels = _check_channels("validation_pairs: channels", channels)
+    pairs = _pairs("validation_pairs", pictures, scale, channels)
+    return [(lr[None], hr[None]) for lr, hr in pairs]
+
+
+def _check_channels(name: str, channels: int) -> int:
+    if whole_number(name, channels, 1) not in (1, 3):
+        raise ValueError(f"{name} must be 1 (luma) or 3 (RGB), got {channels}")
+    return channels
+
+
+def _pairs(
+    name: str, pictures: Iterable[Array], scale: int, channels: int
+) -> list[tuple[Array, Array]]:
+    if not isinstance(pictures, Iterable):
+        raise TypeError(f"{name}: pictures must be several pictures, got {shown(pictures)}")
+    return [_pair(picture, scale, channels) for picture in pictures]
+
+
+def _pair(picture: Array, scale: int, channels: int) -> tuple[Array, Array]:
+    """Make the planes of one picture, (C, h, w) and (C, h*r, w*r), float32 on the scale 0 to 1."""
+    picture = np.asarray(picture)
+    lr = downscale(picture, scale)
+    hr = picture[: lr.shape[0] * scale, : lr.shape[1] * scale]
+    return _planes(lr, channels), _planes(hr, channels)
+
+
+def _planes(picture: Array, channels: int) -> Array:
+    rgb = np.asarray(picture, np.float64)
+    if rgb.ndim == 2:
+        rgb = np.stack([rgb] * 3, axis=-1)  # (H, W, 3)
+    values = rgb_to_y(rgb)[..., None] if channels == 1 else rgb  # (H, W, C)
+    return np.ascontiguousarray(values.transpose(2, 0, 1) / 255, dtype=np.float32)  # (C, H, W)

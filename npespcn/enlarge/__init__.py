@@ -1,0 +1,1 @@
+"""A person's picture or video, enlarged."""

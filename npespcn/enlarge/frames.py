@@ -1,0 +1,192 @@
+"""The frames of a video: what becomes of their pixels, and of what the file says about those."""
+
+from __future__ import annotations
+
+import warnings
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from npespcn.fast.gpu import Array, array_module, to_host
+from npespcn.models import Network
+
+_CENTRED = ("mjpeg", "mpeg1video")  # where a colour sample lies between two pixels
+_LIMITED, _FULL, _BT601 = 1, 2, 6  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG, AVCOL_SPC_SMPTE170M
+_FORMATS = {(1, 1): "yuv444p", (1, 2): "yuv422p", (2, 2): "yuv420p"}  # by rows, columns a colour
+
+
+class FrameEnlarger:
+    """What is done to each frame, decided by the first one.
+
+    Attributes
+    ----------
+    size : (width, height)
+    pix_fmt : str
+        Of the enlarged frames.
+    colour : dict
+        Their colour description, by FFmpeg's names.
+    pixel_shape : Fraction
+        Width by height, 0 if not known.
+    """
+
+    def __init__(self, av: Any, model: Network, first: Any, video: Any, even: bool) -> None:
+        context = video.codec_context
+        self.av, self.model, self.name = av, model, video.container.name.removeprefix("file:")
+        self.frame_size = first.width, first.height
+        if first.interlaced_frame:
+            warn(f"{self.name} is interlaced; deinterlace it first for a good picture")
+        self.format, (sub_rows, sub_columns) = _plain(first.format)
+        self.colour = {
+            "color_range": int(first.color_range),
+            "colorspace": int(first.colorspace),
+            "color_primaries": int(context.color_primaries),
+            "color_trc": int(context.color_trc),
+        }
+        if _is_rgb(first.format):
+            self.colour |= {"color_range": _LIMITED, "colorspace": _BT601}
+        elif self.format == "gray" and not first.color_range:
+            self.colour["color_range"] = _FULL  # as FFmpeg has it
+        self.full = self.colour["color_range"] == _FULL
+
+        at_column = (sub_columns - 1) / 2 if context.name in _CENTRED else 0.0
+        sides = [  # pixels, how many share a colour sample, where the first sample lies
+            (first.height, sub_rows, (sub_rows - 1) / 2),
+            (first.width, sub_columns, at_column),
+        ]
+        self.pixel_shape = fraction(video.sample_aspect_ratio)
+        self.transposed, *self.flips = _orientation(first)
+        if self.transposed:
+            sides.reverse()
+            self.pixel_shape = self.pixel_shape and 1 / self.pixel_shape
+        r = model.scale
+        height, width = (n * r for n, _, _ in sides)
+        subs = tuple(sub for _, sub, _ in sides)
+        if subs not in _FORMATS or (even and (height % subs[0] or width % subs[1])):
+            subs = (1, 1)
+        self.size, self.pix_fmt = (width, height), _FORMATS[subs]
+        self.samples = []  # of colour, down and across: how many, from where in the source, step
+        new_at = (subs[0] - 1) / 2, 0.0  # halfway down, on the left, as H.264 has it
+        for (n, sub, at), flip, new_sub, new in zip(sides, self.flips, subs, new_at, strict=True):
+            if flip:
+                at = n - 1 - at - sub * ((n - 1) // sub)
+            start = ((new + 0.5) / r - 0.5 - at) / sub
+            self.samples.append((-(-n * r // new_sub), start, new_sub / (r * sub)))
+
+    def __call__(self, frame: Any) -> Any:
+        """Return the enlarged frame, without its time."""
+        if (size := (frame.width, frame.height)) != self.frame_size:
+            change = f"{when(frame)}, from {self.frame_size} to {size}"
+            raise problem(f"cannot read {self.name}: its pictures change in size{change}")
+        if frame.format.name.replace("yuvj", "yuv") != self.format:
+            to = {"dst_colorspace": "ITU601", "dst_color_range": "MPEG"}
+            to = to if _is_rgb(frame.format) else {}
+            frame = frame.reformat(format=self.format, interpolation="BICUBIC", **to)
+        y, *colours = (self._turn(_pixels(plane)) for plane in frame.planes)
+        big = self.av.VideoFrame(*self.size, self.pix_fmt)
+        big.color_range, big.colorspace = self.colour["color_range"], self.colour["colorspace"]
+        big_y, *big_colours = (_pixels(plane) for plane in big.planes)
+        big_y[:] = self._luma(y)
+        for i, pixels in enumerate(big_colours):  # grey has none: 128 is no colour
+            pixels[:] = _resample(colours[i], *self.samples) if colours else 128
+        return big
+
+    def _luma(self, y: Array) -> Array:
+        """Enlarge the brightness: (H, W) -> (H * r, W * r), uint8."""
+        x: Array = y.astype(np.float32)[None, None]  # (1, 1, H, W)
+        if self.full:
+            x = 16 + x * (219 / 255)
+        if self.model.padding == "valid":
+            halo = (self.model.halo, self.model.halo)
+            x = np.pad(x, ((0, 0), (0, 0), halo, halo), mode="edge")
+        xp = array_module(*self.model.params.values())
+        big = to_host(self.model.predict(xp.asarray(x / 255)))[0, 0]  # (H * r, W * r)
+        big *= 255
+        if self.full:
+            big -= 16
+            big *= 255 / 219
+        big += 0.5
+        return np.clip(big, 0, 255, out=big).astype(np.uint8)
+
+    def _turn(self, plane: Array) -> Array:
+        plane = plane.T if self.transposed else plane
+        return plane[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
+
+
+def _is_rgb(pixel_format: Any) -> bool:
+    return bool(pixel_format.is_rgb or pixel_format.has_palette or pixel_format.is_bayer)
+
+
+def _plain(pixel_format: Any) -> tuple[str, tuple[int, int]]:
+    """Return the closest 8-bit format, and how many rows and columns share a colour sample."""
+    parts = pixel_format.components
+    rgb = _is_rgb(pixel_format)
+    if not rgb and sum(not part.is_alpha for part in parts) < 3:
+        name, subs = "gray", (2, 2)
+    else:
+        columns = 1 if rgb or pixel_format.chroma_width(16) == 16 else 2
+        rows = 1 if columns == 1 or pixel_format.chroma_height(16) == 16 else 2
+        name, subs = _FORMATS[rows, columns], (rows, columns)
+    lost = ["colours rounded"] * rgb
+    lost += ["bits above 8 lost"] * any(part.bits > 8 for part in parts)
+    lost += ["transparency lost"] * any(part.is_alpha for part in parts)
+    if lost:
+        warn(f"frames in {pixel_format.name} become {name} of 8 bits: {', '.join(lost)}")
+    return name, subs
+
+
+def upright_size(frame: Any) -> tuple[int, int]:
+    """Return the width and height of a frame as it is to be shown."""
+    size = frame.width, frame.height
+    return size[::-1] if _orientation(frame)[0] else size
+
+
+def _orientation(frame: Any) -> tuple[bool, bool, bool]:
+    """Return how to turn the frame upright: transpose it, then reverse its rows, its columns."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, False, False
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()  # column ax + cy, row bx + dy
+    return (True, b < 0, c < 0) if abs(b) > abs(a) else (False, d < 0, a < 0)
+
+
+def _pixels(plane: Any) -> Array:
+    """View the plane's memory without the bytes that fill up its lines: (H, W)."""
+    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
+    return lines[:: -1 if plane.line_size < 0 else 1, : plane.width]
+
+
+def _resample(
+    plane: Array, rows: tuple[int, float, float], columns: tuple[int, float, float]
+) -> Array:
+    """Interpolate by bicubic: (h, w) -> (H, W), uint8.
+
+    rows and columns are each (how many, start, step): number i is taken at ``start + i * step``.
+    """
+    margin = 3  # the edge repeats
+    (h, top, down), (w, left, right) = rows, columns
+    x, y = left + 0.5 - right / 2 + margin, top + 0.5 - down / 2 + margin
+    image = Image.fromarray(np.pad(plane, margin, mode="edge"))
+    box = (x, y, x + w * right, y + h * down)
+    return np.asarray(image.resize((w, h), Image.Resampling.BICUBIC, box=box))
+
+
+def problem(message: str) -> ValueError:
+    """Return the error to raise."""
+    return ValueError(f"upscale_video: {message}")
+
+
+def warn(message: str) -> None:
+    """Warn whoever called `npespcn.enlarge.video.upscale_video`."""
+    warnings.warn(f"upscale_video: {message}", stacklevel=4)
+
+
+def fraction(rational: Any) -> Fraction:
+    """Return a Fraction; PyAV gives one, None, or from version 19 on a type of its own."""
+    return Fraction(rational.numerator, rational.denominator) if rational else Fraction(0)
+
+
+def when(item: Any) -> str:
+    """Say at what time a frame or a packet is, where that is known."""
+    return "" if item.pts is None else f" at {float(item.pts * item.time_base):.1f} seconds"

@@ -1,0 +1,372 @@
+"""Videos: every frame through the network, the sound and the subtitles copied as they are.
+
+PyAV reads and writes the files (``pip install 'npespcn[video]'``; FFmpeg comes with it). Frames
+are decoded, enlarged and encoded one after the other, so a film of any length takes the memory of
+a few dozen frames, which is what the encoder looks ahead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+from npespcn.common.files import atomic_write, check_file
+from npespcn.enlarge.frames import FrameEnlarger, fraction, problem, upright_size, warn, when
+from npespcn.models import Network
+
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+
+_X264 = {"crf": "16", "preset": "fast"}
+_VP9 = {"crf": "20", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
+_WRITERS: dict[str, tuple[str, str, dict[str, str]]] = {  # suffix: container, encoder, its options
+    ".avi": ("avi", "libx264", {**_X264, "bf": "0"}),  # no B-frames: AVI holds no times for them
+    ".m4v": ("mp4", "libx264", _X264),
+    ".mkv": ("matroska", "libx264", _X264),
+    ".mov": ("mov", "libx264", _X264),
+    ".mp4": ("mp4", "libx264", _X264),
+    ".webm": ("webm", "libvpx-vp9", _VP9),
+}
+_TELLS_LENGTH = ("avi", "matroska,webm")  # MP4 tells where each frame is, so FFmpeg misses it
+_SLACK = Fraction(1, 2)  # seconds that a file may end before the length in its header
+_STALE = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "encoder", "rotate", "vendor_id")
+_BRANDS = ("major_brand", "minor_version", "compatible_brands", "encoder")
+_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION
+
+
+WRITABLE = frozenset(_WRITERS)
+
+
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Return whether the name ends as a video's does.
+
+    Examples
+    --------
+    >>> is_video("holiday.MP4"), is_video("holiday.jpg")
+    (True, False)
+    """
+    return os.path.splitext(os.fspath(path))[1].lower() in VIDEO_SUFFIXES
+
+
+def upscale_video(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    model: Network,
+    *,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> None:
+    """Enlarge a video by ``model.scale``: every frame, at the same times, with the same sound.
+
+    The network takes the brightness (Y) of each frame as the file holds it; full range is brought
+    to studio range and back. The colours are enlarged by bicubic interpolation and stay where
+    they lie relative to Y. Sound and subtitles are copied without encoding them again. Pixel
+    shape, colour description, titles, languages and chapters are kept; a video that is stored
+    lying on its side is written upright. Data tracks and cover pictures are left out.
+
+    The result is H.264, in .webm VP9, with 8 bits in 4:2:0, 4:2:2 or 4:4:4 as before (grey
+    becomes 4:2:0); an odd width or height that the format cannot hold makes it 4:4:4. Times are
+    exact as far as the container can hold them: .mkv and .webm count milliseconds, .avi frames.
+
+    Parameters
+    ----------
+    path
+        The video. It is only read.
+    out
+        The file to write: .mp4, .m4v, .mov, .mkv, .avi or .webm. It appears whole or not at all.
+    model : Network
+        With ``channels=1``, of any padding, on either device.
+    progress : callable, optional
+        Called after every frame with the number of frames done and how many there are, as far as
+        the file tells (it may be a few off), else None.
+
+    Raises
+    ------
+    RuntimeError
+        If PyAV is not installed.
+    OSError
+        If a file cannot be opened, read or written.
+    ValueError
+        If `path` is no video, is damaged or cut short; if `out` has another suffix, or cannot
+        hold the sound or the times; if the model does not take one channel.
+
+    Warns
+    -----
+    UserWarning
+        If something is lost (bits, transparency, a subtitle track, a second picture track, in
+        .webm the shape of pixels that are not square), or if the video is interlaced: the network
+        takes the two half-pictures of a frame for one.
+    """
+    av = _require_av()
+    name, out_name = os.fsdecode(path), os.fsdecode(out)
+    suffix = os.path.splitext(out_name)[1].lower()
+    if suffix not in _WRITERS:
+        raise problem(f"cannot write {out_name}: it must end in {', '.join(sorted(_WRITERS))}")
+    if (channels := model.options["channels"]) != 1:
+        raise problem(f"the network must take brightness alone (channels=1), got {channels=}")
+    with _open(av, name) as source:
+        if os.path.exists(out_name) and os.path.samefile(name, out_name):
+            raise problem(f"{out_name} is the video itself; give another name")
+        video = _video_stream(av, source, name)
+        items = _read(av, source, video, name)
+        early = []  # up to the first frame, which tells what to write
+        for item in items:
+            early.append(item)
+            if isinstance(item, av.VideoFrame):
+                break
+        else:
+            raise problem(f"cannot read {name}: it holds no frame")
+        enlarge = FrameEnlarger(av, model, early[-1], video, even=suffix != ".webm")
+        clock = _Clock(source, video, avi=suffix == ".avi", out=out_name)
+        total = video.frames or round((source.duration or 0) / 1e6 * clock.rate) or None
+        with (
+            atomic_write(out) as temporary,
+            _told(av, "write", out_name),
+            _create(av, str(temporary), suffix, source) as sink,
+        ):
+            streams = _add_streams(sink, suffix, source, video, enlarge, clock, out_name)
+            sink.start_encoding()  # complains now, if at all
+            done = 0
+            for item in chain(early, items):
+                if isinstance(item, av.VideoFrame):
+                    sink.mux(streams[video.index].encode(clock.stamp(enlarge(item), item)))
+                    done += 1
+                    if progress is not None:
+                        progress(done, total)
+                elif item.stream.index in streams:
+                    item.stream = streams[item.stream.index]
+                    sink.mux(item)
+            sink.mux(streams[video.index].encode(None))
+
+
+def video_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Read a video to its end; return its width and height, upright.
+
+    Raises
+    ------
+    RuntimeError, OSError, ValueError
+        As `upscale_video`.
+    """
+    av = _require_av()
+    name = os.fsdecode(path)
+    size = None
+    with _open(av, name) as source:
+        for item in _read(av, source, _video_stream(av, source, name), name):
+            if isinstance(item, av.VideoFrame) and size is None:
+                size = upright_size(item)
+    if size is None:
+        raise problem(f"cannot read {name}: it holds no frame")
+    return size
+
+
+def _require_av() -> Any:
+    try:
+        return importlib.import_module("av")
+    except ImportError as error:
+        raise RuntimeError("video needs PyAV: pip install 'npespcn[video]'") from error
+
+
+@contextmanager
+def _told(av: Any, verb: str, name: str) -> Iterator[None]:
+    """Turn FFmpeg's errors into an OSError or a ValueError that says what could not be done."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, name) from error
+        raise problem(f"cannot {verb} {name}: {error.strerror}") from error
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _open(av: Any, name: str) -> Iterator[Any]:
+    """Open the file for reading: a file, whatever address its name looks like."""
+    check_file(name)
+    if _bytes_missing(name):  # an OSError if there is no such file
+        raise problem(f"{name} is cut short: its end is missing")
+    old = int(av.__version__.partition(".")[0]) < 19  # later ones do that by themselves
+    with _told(av, "read", name):
+        source = av.open(f"file:{name}", **({"metadata_errors": "surrogateescape"} if old else {}))
+    with source:
+        yield source
+
+
+def _bytes_missing(name: str) -> bool:
+    """Return whether the file is shorter than its first bytes say. AVI and Matroska's tell."""
+    with open(name, "rb") as file:
+        head = file.read(256)
+    size = os.path.getsize(name)
+    if head.startswith(b"RIFF"):
+        length = int.from_bytes(head[4:8], "little")
+        return length != 2**32 - 1 and length > size
+    at = head.find(b"\x18\x53\x80\x67") + 4  # Matroska's segment; its length comes next
+    if head.startswith(b"\x1a\x45\xdf\xa3") and 4 <= at < len(head) and head[at] > 0:
+        n = 9 - head[at].bit_length()  # the first 1 bit tells how many bytes
+        length = int.from_bytes(head[at : at + n], "big") - (1 << 7 * n)
+        return length < (1 << 7 * n) - 1 and at + n + length > size  # all ones: not known
+    return False
+
+
+def _video_stream(av: Any, source: Any, name: str) -> Any:
+    cover = av.stream.Disposition.attached_pic
+    videos = [stream for stream in source.streams.video if not stream.disposition & cover]
+    if not videos or source.format.name.endswith("_pipe"):
+        what = "a picture" if videos else "no video in it"
+        raise problem(f"cannot read {name} as a video: there is {what}")
+    if videos[0].codec_context is None:
+        raise problem(f"cannot read {name}: FFmpeg does not know its encoding")
+    if len(videos) > 1:
+        warn(f"{name}: only the first of {len(videos)} picture tracks is kept")
+    return videos[0]
+
+
+def _read(av: Any, source: Any, video: Any, name: str) -> Iterator[Any]:
+    """Yield the frames of `video` and the packets of all other streams, in the file's order.
+
+    Raises
+    ------
+    ValueError
+        If something is damaged or the end is missing. FFmpeg by itself would conceal that.
+    """
+    end = Fraction(0)
+    # AVI gives packets no time but their place, and the decoder puts B-frames where they belong.
+    # FFmpeg knows how for the older codecs; for these PyAV has it guess, a frame or more too late.
+    by_order = source.format.name == "avi" and video.codec_context.name in ("h264", "hevc")
+    places: deque[int | None] = deque()
+    with _told(av, "read", name):
+        for packet in source.demux():
+            if packet.is_corrupt:
+                raise problem(f"{name} is damaged{when(packet)}, or cut short")
+            if packet.size and packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * fraction(packet.time_base))
+            if packet.stream.index != video.index:
+                if packet.size:  # the last of each stream is an empty one
+                    yield packet
+                continue
+            places.extend([packet.dts] * (by_order and packet.size > 0))
+            for frame in packet.decode():
+                if places:
+                    frame.pts = places.popleft()
+                if frame.is_corrupt:
+                    raise problem(f"{name} is damaged{when(frame)}")
+                yield frame
+    length, start = (Fraction(t or 0, 1_000_000) for t in (source.duration, source.start_time))
+    if source.format.name in _TELLS_LENGTH and max(end, end - start) < length - _SLACK:
+        ends = f"{float(end):.1f} of {float(length):.1f} seconds"
+        raise problem(f"{name} is cut short: it ends after {ends}")
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def _create(av: Any, temporary: str, suffix: str, source: Any) -> Any:
+    options = {}
+    if suffix not in (".m4v", ".mov", ".mp4"):  # sound may begin before 0: without moving it all
+        options["avoid_negative_ts"] = "disabled"
+    elif any((stream.start_time or 0) > 0 for stream in source.streams):
+        units = math.lcm(*(fraction(stream.time_base).denominator for stream in source.streams))
+        options["movie_timescale"] = str(units if units < 2**31 else 90_000)  # not milliseconds
+    sink = av.open(temporary, "w", format=_WRITERS[suffix][0], container_options=options)
+    sink.metadata.update({k: v for k, v in source.metadata.items() if k not in _BRANDS})
+    sink.set_chapters(source.chapters())
+    return sink
+
+
+def _add_streams(
+    sink: Any, suffix: str, source: Any, video: Any, enlarge: FrameEnlarger, clock: _Clock, out: str
+) -> dict[int, Any]:
+    """Make the streams of the file to write: {index in the source: stream}."""
+    streams = {}
+    for stream in source.streams:
+        kind = stream.type
+        if stream.index == video.index:
+            new = _add_video(sink, suffix, enlarge, clock)
+        elif kind in ("audio", "subtitle") or (kind == "attachment" and suffix == ".mkv"):
+            try:
+                new = sink.add_stream_from_template(stream, opaque=True)
+            except ValueError as error:
+                codec = stream.codec_context.name if stream.codec_context else "unknown"
+                message = f"{suffix} cannot hold this {kind} ({codec})"
+                if kind == "audio":
+                    raise problem(f"cannot write {out}: {message}; write .mkv") from error
+                warn(f"{message}: left out")
+                continue
+            if kind == "audio":
+                clock.check((stream.start_time or 0) * fraction(stream.time_base))
+        else:
+            continue
+        metadata = {k: v for k, v in stream.metadata.items() if not k.startswith(_STALE)}
+        new.metadata.update(metadata)
+        new.disposition = stream.disposition.value
+        streams[stream.index] = new
+    return streams
+
+
+def _add_video(sink: Any, suffix: str, enlarge: FrameEnlarger, clock: _Clock) -> Any:
+    _, encoder, options = _WRITERS[suffix]
+    stream = sink.add_stream(encoder, rate=clock.rate, options=dict(options))
+    context = stream.codec_context
+    context.width, context.height = enlarge.size
+    context.pix_fmt, context.time_base = enlarge.pix_fmt, clock.time_base
+    context.flags |= _FRAME_DURATION
+    for key, value in enlarge.colour.items():
+        setattr(context, key, value)
+    if enlarge.pixel_shape:
+        context.sample_aspect_ratio = enlarge.pixel_shape  # written into H.264, but not into VP9
+        if enlarge.pixel_shape != 1 and suffix == ".webm":
+            warn(f"the pixels are not square ({enlarge.pixel_shape}): {suffix} cannot say so")
+    return stream
+
+
+class _Clock:
+    """The times of the frames, in units that the container can hold.
+
+    Those are the source's, which are exact. AVI holds none: it counts frames, some of them empty.
+    """
+
+    def __init__(self, source: Any, video: Any, avi: bool, out: str) -> None:
+        rate = video.guessed_rate if avi else video.average_rate or video.guessed_rate
+        self.unit, self.rate = fraction(video.time_base), fraction(rate) or Fraction(25)
+        self.avi, self.out = avi, out
+        self.time_base = 1 / self.rate if avi else self.unit
+        self.origin = Fraction(source.start_time or 0, 1_000_000)
+        self.first: int | None = None
+        self.last, self.count = 0, -1
+
+    def check(self, start: Fraction) -> None:
+        """Check that the container can hold sound that begins then."""
+        if self.avi and start > self.origin + Fraction(1, 10):
+            raise self._no_times("the sound begins later than the picture")
+
+    def stamp(self, frame: Any, source: Any) -> Any:
+        """Give `frame` the time of `source`, and return it."""
+        pts = source.pts
+        if pts is None:  # one after the other
+            pts = 0 if self.first is None else self.last + round(1 / (self.rate * self.unit))
+        elif self.first is not None and pts <= self.last:
+            pts = self.last + 1  # a frame is not lost because its time is wrong
+        self.first, self.last = pts if self.first is None else self.first, pts
+        frame.time_base, frame.pts, frame.duration = self.time_base, pts, source.duration
+        if self.avi:
+            late = max(0, math.floor((self.first * self.unit - self.origin) * self.rate + 0.25))
+            count = (pts - self.first) * self.unit * self.rate
+            frame.pts, frame.duration = round(count) + late, 1
+            if abs(count - round(count)) > 0.25 or frame.pts <= self.count:
+                raise self._no_times("the frames do not come at even times")
+            self.count = frame.pts
+        return frame
+
+    def _no_times(self, what: str) -> ValueError:
+        return problem(f"cannot write {self.out}: {what}, and AVI holds no times; write .mkv")

@@ -1,0 +1,1 @@
+"""The literature's protocol: PSNR, SSIM, test sets."""

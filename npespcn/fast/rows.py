@@ -1,0 +1,160 @@
+"""Convolution at stride 1 without columns: the fast path of `npespcn.conv`.
+
+With the channels last in memory, the k pixels of a row under the kernel are already k*C consecutive
+numbers. So every position's row of patches is there to be multiplied, without a copy::
+
+    memory      | p0 | p1 | p2 | p3 | p4 | p5 | ...      each p: the C channels of one pixel
+    phase 0     [ p0   p1   p2 ][ p3   p4   p5 ] ...     a (pixels/k, k*C) matrix: a plain view
+    phase 1          [ p1   p2   p3 ][ p4   p5   p6 ]    the same memory, one pixel further
+    phase 2               [ p2   p3   p4 ][ p5 ...
+
+One product with all k rows of the kernel side by side gives, for every pixel, what it adds to the
+output k - 1 rows up, ..., one row up, and in its own row; adding those k slices is the convolution.
+An output pixel costs k*out_channels numbers written and read, against k*k*in_channels for columns
+(96 against 576 in ESPCN's second layer), and the product has k times as many columns, which
+is the shape that a BLAS runs best.
+
+A batch of small images lies in memory as one tall picture, and each row follows the one before it;
+zeros between them serve as the padding of both neighbours. Positions where the kernel hangs from
+one image, or row, into the next are computed too, and dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npespcn.fast.blocks import Pads, blocks, common_dtype, out_size
+from npespcn.fast.gpu import Array, array_module, strided_view
+
+
+def moves_less(in_channels: int, out_channels: int, k: int) -> bool:
+    """Whether this way moves fewer numbers per pixel than columns would."""
+    return in_channels + k * out_channels < k * k * in_channels
+
+
+def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
+    """Convolve at stride 1: what `npespcn.conv.conv2d_forward` gives, from the same arguments."""
+    xp = array_module(x, weight)
+    out_channels, in_channels, k, _ = weight.shape
+    out_h, out_w = out_size("conv2d_forward", x.shape[2:], k, 1, pads)
+    # (k columns, in_channels) by (k rows, out_channels)
+    taps = weight.transpose(3, 1, 2, 0).reshape(k * in_channels, k * out_channels)
+    dtype = common_dtype(x, weight, bias)
+    y = xp.empty((len(x), out_h, out_w, out_channels), dtype)
+    for images, rows in blocks(xp, len(x), out_h, out_w):
+        y_block = y[images, rows]  # (n, h, w, out_channels)
+        tall = TallPicture(x[images], rows, out_w, k, pads)
+        products = xp.empty((len(tall.pixels) - (k - 1), k * out_channels), dtype)
+        xp.matmul(phases(tall.pixels, k), taps, out=by_phase(products, phase_count(xp, k)))
+        products = products.reshape(-1, k, out_channels)  # (pixels, k rows, out_channels)
+        terms = [tall.of_images(products[:, i], rows_down=i) for i in range(k)]
+        if bias is not None:
+            terms.append(bias)
+        add_up(terms, y_block)
+    return y.transpose(0, 3, 1, 2)  # (N, out_channels, out_h, out_w)
+
+
+def weight_gradient(dy: Array, x: Array, k: int, pads: Pads) -> Array:
+    """Return dweight (out_channels, in_channels, k, k): the adjoint of `forward` in `weight`.
+
+    Forward adds k slices of the products; so each row of dy goes back to the k rows that it was
+    made of, and the same views of x meet them in one product.
+    """
+    xp = array_module(dy, x)
+    out_channels, in_channels = dy.shape[1], x.shape[1]
+    dtype = xp.result_type(dy, x)
+    dtaps = xp.zeros((k * in_channels, k * out_channels), dtype)
+    dy_last = dy.transpose(0, 2, 3, 1)  # (N, out_h, out_w, out_channels)
+    for images, rows in blocks(xp, *dy_last.shape[:3]):
+        tall = TallPicture(x[images], rows, dy.shape[3], k, pads)
+        dproducts = xp.zeros((len(tall.pixels) - (k - 1), k, out_channels), dtype)
+        for i in range(k):
+            tall.of_images(dproducts[:, i], rows_down=i)[...] = dy_last[images, rows]
+        dproducts = dproducts.reshape(-1, k * out_channels)  # (pixels, k*out_channels)
+        patches = phases(tall.pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
+        dtaps += xp.matmul(patches, by_phase(dproducts, phase_count(xp, k))).sum(axis=0)
+    return dtaps.reshape(k, in_channels, k, out_channels).transpose(3, 1, 2, 0)
+
+
+class TallPicture:
+    """What output `rows` of the images x (n, C, H, W) need, channels last, as one tall picture.
+
+    Attributes
+    ----------
+    pixels : array, (pixels, C)
+        The rows one after the other, then zeros: up to a multiple of k of them, and k - 1 more, so
+        that every phase has equally many patches, and all of them whole.
+    height, pitch : int
+        Rows from one image to the next, and pixels from one row to the next. That is their size and
+        the larger one of the two pads: the zeros after one are those before the next.
+    """
+
+    def __init__(
+        self, x: Array, rows: slice, out_w: int, k: int, pads: Pads, round_rows: int = 1
+    ) -> None:
+        xp = array_module(x)
+        n, c, h, w = x.shape
+        (above, below), (left, right) = pads
+        self.shape = (n, rows.stop - rows.start, out_w)
+        self.height = self.shape[1] if n == 1 else max(h + max(above, below), self.shape[1])
+        self.pitch = max(w + max(left, right), out_w)
+        self.rows = -(-n * self.height // round_rows) * round_rows  # output rows, all told
+        count = (self.rows + k - 1) * self.pitch
+        self.pixels: Array = xp.zeros((-(-count // k) * k + k - 1, c), x.dtype)
+        first = rows.start - above  # the row of x, or of the zeros above it, that comes first
+        start, stop = max(0, first), max(0, min(h, rows.stop - above + k - 1))
+        begin = (start - first) * self.pitch + left
+        step, one = self.pixels.strides
+        target = strided_view(
+            self.pixels[begin:],
+            (n, max(0, stop - start), w, c),
+            (self.height * self.pitch * step, self.pitch * step, step, one),
+        )
+        target[...] = x[:, :, start:stop].transpose(0, 2, 3, 1)
+
+    def of_images(self, values: Array, rows_down: int = 0) -> Array:
+        """View (pixels, channels) as what belongs to the output's pixels: (n, h, w, channels).
+
+        Begins `rows_down` rows further down.
+        """
+        n, h, w = self.shape
+        begin, end = (row * self.pitch for row in (rows_down, rows_down + n * self.height))
+        by_image = values[begin:end].reshape(n, self.height, self.pitch, values.shape[1])
+        return by_image[:, :h, :w]
+
+
+def phase_count(xp: Any, k: int) -> int:
+    """Return k, or 1 on a GPU, where CuPy copies patches that overlap, or lie apart, all the same.
+
+    One large product then does better than k, which would have to be put together again.
+    """
+    return k if xp is np else 1
+
+
+def phases(pixels: Array, k: int) -> Array:
+    """View (pixels + k - 1, C) as its k phases of patches along a row: (k, pixels/k, k*C).
+
+    Or as one, see `phase_count`: (1, pixels, k*C).
+    """
+    step, one = pixels.strides
+    count = phase_count(array_module(pixels), k)
+    shape = (count, (len(pixels) - k + 1) // count, k * pixels.shape[1])
+    return strided_view(pixels, shape, (step, count * step, one))
+
+
+def by_phase(products: Array, count: int) -> Array:
+    """View (..., pixels, columns) by phase of the pixel: (..., count, pixels/count, columns)."""
+    *lead, _, columns = products.shape
+    return products.reshape(*lead, -1, count, columns).swapaxes(-3, -2)
+
+
+def add_up(terms: list[Array], y: Array) -> None:
+    """Write the sum of the terms into y, in as few passes over memory as it takes."""
+    if len(terms) == 1:
+        y[...] = terms[0]
+        return
+    array_module(y).add(terms[0], terms[1], out=y)
+    for term in terms[2:]:
+        y += term

@@ -1,0 +1,155 @@
+"""What every picture of this project shares: colours, a sheet to arrange things on, and `save`.
+
+Figures are made without pyplot: no window, no state that one picture leaves to the next, and the
+same on a machine without a screen. They are ten inches wide and legible from 100 dots per inch.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+
+from npespcn.common.files import atomic_write
+from npespcn.fast.gpu import Array
+
+WIDTH, MARGIN = 10.0, 0.15  # inches
+
+
+def channel_colours(n: int) -> list[str]:
+    """Return the colours of channels 0 to n - 1, as ``#rrggbb``: the one code of this project.
+
+    They are steps through viridis: each is lighter than the one before it, so that they stay in
+    order for a colour-blind reader and on a black-and-white print. Past ten or so neighbours are
+    hard to tell apart; write the channel's number as well.
+
+    Examples
+    --------
+    >>> channel_colours(4)
+    ['#482475', '#2a768e', '#3dbc74', '#f1e51d']
+    """
+    return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0.1, 0.98, n))]
+
+
+def text_colour(background: str) -> str:
+    """Return "black" or "white", whichever is easier to read on `background` (WCAG 2 contrast).
+
+    Examples
+    --------
+    >>> [text_colour(colour) for colour in channel_colours(4)]
+    ['white', 'white', 'black', 'black']
+    """
+    rgb = np.array(to_rgb(background))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    return "black" if luminance + 0.05 > np.sqrt(1.05 * 0.05) else "white"
+
+
+def save(figure: Figure, path: str | os.PathLike[str], *, width: int = 1500) -> None:
+    """Write `figure` to `path`, `width` pixels wide; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    path : str or path
+        Its suffix says the format: .png, .svg, .pdf or another that Matplotlib writes.
+    width : int
+        In pixels.
+
+    Raises
+    ------
+    ValueError
+        If Matplotlib cannot write that format, or `width` is not above 0.
+    OSError
+        If the file cannot be written.
+    """
+    if not width > 0:
+        raise ValueError(f"save: width must be above 0, got {width}")
+    suffix = Path(path).suffix[1:].lower() or "png"
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format=suffix, dpi=width / figure.get_figwidth())
+
+
+class Sheet:
+    """A figure in the making, which grows downwards: places are inches from its upper left."""
+
+    def __init__(self, title: str) -> None:
+        self.figure = Figure(figsize=(WIDTH, 1), facecolor="white")
+        self._axes: list[tuple[Axes, float, float, float, float]] = []
+        self._texts: list[tuple[Text, float]] = []
+        self.heading(MARGIN, 0.12, title, size=12.5)
+
+    def heading(
+        self, x: float, y: float, text: str, size: float = 10, weight: str = "bold"
+    ) -> None:
+        """Write a line of text below y."""
+        line = self.figure.text(x / WIDTH, 0, text, va="top", fontsize=size, weight=weight)
+        self._texts.append((line, y))
+
+    def axes(self, x: float, y: float, width: float, height: float, label: str) -> Axes:
+        """Return new axes without ticks."""
+        axes = self.figure.add_axes((0, 0, 1, 1), label=label)
+        axes.set(xticks=(), yticks=())
+        self._axes.append((axes, x, y, width, height))
+        return axes
+
+    def picture(
+        self,
+        at: tuple[float, float, float],
+        pixels: Array,
+        label: str,
+        *,
+        scale: tuple[float, float],
+        interpolation: str = "antialiased",
+    ) -> tuple[Axes, float]:
+        """Draw (H, W), black to white over `scale`, or (H, W, 3) at x, y and of a width.
+
+        Return the axes, and the y of their lower side. Very tall pictures become narrower instead.
+        """
+        x, y, width = at
+        height = width * min(pixels.shape[0] / pixels.shape[1], 2)
+        axes = self.axes(x, y, width, height, label)
+        axes.imshow(
+            pixels,
+            cmap="gray",
+            vmin=scale[0],
+            vmax=scale[1],
+            origin="upper",
+            interpolation=interpolation,
+        )
+        return axes, y + height
+
+    def finish(self) -> Figure:
+        """Return the figure, as high as its axes need."""
+        total = max(y + height for _, _, y, _, height in self._axes) + MARGIN
+        self.figure.set_figheight(total)
+        for axes, x, y, width, height in self._axes:
+            axes.set_position((x / WIDTH, 1 - (y + height) / total, width / WIDTH, height / total))
+        for line, y in self._texts:
+            line.set_y(1 - y / total)
+        return self.figure
+
+
+def outline(axes: Axes, x: float, y: float, width: float, height: float) -> None:
+    """Draw a frame around pixels from (x, y): black with a white rim, to show on any picture."""
+    frame = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor="black", lw=1.5)
+    frame.set(path_effects=[withStroke(linewidth=3.5, foreground="white")], clip_on=False)
+    axes.add_patch(frame)
+
+
+def check_box(where: str, box: tuple[int, int, int, int], h: int, w: int) -> None:
+    """Raise ValueError unless `box`, as Pillow counts it, is a piece of a picture of h by w."""
+    left, upper, right, lower = box
+    if not (0 <= left < right <= w and 0 <= upper < lower <= h):
+        raise ValueError(
+            f"{where}: box must be (left, upper, right, lower) within {w} by {h} pixels, got {box}"
+        )

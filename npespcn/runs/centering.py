@@ -1,0 +1,52 @@
+"""Training as if pictures were centred at 0, on a network that takes them as they are.
+
+Pixels lie between 0 and 1, so all inputs of a kernel share one large direction, their mean, and an
+optimiser spends its steps on it. Subtracting a constant m from the input and from the target cures
+that, but then the network in the file is not the one that was trained. The subtraction can be moved
+into the first layer instead, for with s[o] = sum of weight[o, c, i, j] over c, i and j::
+
+    conv(x - m, weight, b) = conv(x, weight, b - m * s)
+
+So the trained network is the plain one with bias = b - m * s, and "train on x - m" means no more
+than "step in the coordinates (weight, b)": by the chain rule, dL/dweight at fixed b is
+dweight - m * dbias, and a step of the weight moves the bias by -m times the change of s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from npespcn.fast.gpu import Array
+from npespcn.layers import Layer
+from npespcn.models import Network
+
+
+def centre_biases(model: Network, mean: float) -> None:
+    """Set the biases of an untrained network so that a flat picture of value `mean` stays so.
+
+    The first layer's, to give 0 there; and the last layer's, to give `mean`, unless an activation
+    follows it. In place. (Sigmoid between the layers, which is not 0 at 0, and the border under
+    "same" are off by a little; training mends that.)
+    """
+    layers = [layer for layer in model.layers.values() if layer.params]
+    layers[0].params["bias"] -= mean * _tap_sums(layers[0])
+    if "output" not in model.layers:
+        layers[-1].params["bias"] += mean
+
+
+@contextmanager
+def centred(model: Network, mean: float) -> Iterator[None]:
+    """Let the optimiser's step inside the ``with`` block be the one for pictures minus `mean`.
+
+    Changes the first layer's weight gradient, and after the step its bias.
+    """
+    first = next(layer for layer in model.layers.values() if layer.params)
+    first.grads["weight"] -= mean * first.grads["bias"][:, None, None, None]
+    before = _tap_sums(first)
+    yield
+    first.params["bias"] -= mean * (_tap_sums(first) - before)
+
+
+def _tap_sums(layer: Layer) -> Array:
+    return layer.params["weight"].sum(axis=(1, 2, 3))  # (O,)
