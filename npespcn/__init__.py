@@ -1,10 +1,24 @@
 """ESPCN, the sub-pixel convolution network for image super-resolution, from scratch in NumPy.
 
-Start with `npespcn.shuffle`, the heart, then `npespcn.conv`, `npespcn.layers` and `npespcn.models`.
+The ten files beside this one are the book; read them in this order: `arrays`, `shuffle`, `conv`,
+`initializers`, `layers`, `losses`, `optim`, `models`, `training`, `gradcheck`. They need NumPy
+alone. The folders are its wings: whatever is fast, robust, or deals with files and people.
 """
 
-__version__ = "0.1.0"
+import importlib
 
-from npespcn.enlarge.picture import upscale
+__version__ = "0.2.0"
+_DOORS = {
+    "upscale": "npespcn.enlarge",
+    "pretrained": "npespcn.exchange",
+    "load": "npespcn.exchange",
+    "save": "npespcn.exchange",
+}
+__all__ = ["__version__", "load", "pretrained", "save", "upscale"]  # noqa: F822  # see __getattr__
 
-__all__ = ["__version__", "upscale"]
+
+def __getattr__(name):
+    """Import what stands behind a door only when it is asked for."""
+    if name not in _DOORS:
+        raise AttributeError(f"module 'npespcn' has no attribute {name!r}")
+    return getattr(importlib.import_module(_DOORS[name]), name)

@@ -1,96 +1,35 @@
-"""Layers with forward and backward passes written by hand.
+"""Layers, with forward and backward passes written by hand.
 
-A layer is a thin object around pure functions: it holds parameters, their gradients, and what its
-forward pass must remember for the backward pass. Three rules hold for all of them:
+A layer is a formula and its derivative. Three rules hold for all of them:
 
-- ``forward(x)`` remembers, ``predict(x)`` gives the same and does not;
-- ``backward(dy)`` returns dx and *overwrites* ``grads`` (it does not add to them);
+- ``forward(x)`` remembers what the backward pass needs; ``predict(x)`` gives the same y, and the
+  layer keeps nothing;
+- ``backward(dy)`` takes dy, the gradient of the loss in y, returns dx, its gradient in x, and
+  *overwrites* ``grads`` (it does not add to them);
 - ``params`` and ``grads`` have the same keys.
 """
 
-from __future__ import annotations
-
 import copy
-from collections.abc import Mapping
-from typing import Any, TypeVar
 
 import numpy as np
 
-from npespcn.common.checks import array, generator, one_of, real_array, same_shape, whole_number
-from npespcn.common.messages import shown
-from npespcn.conv import (
-    conv2d_bias_gradient,
-    conv2d_forward,
-    conv2d_input_gradient,
-    conv2d_weight_gradient,
-)
-from npespcn.fast.blocks import Padding, as_pads, check_conv
-from npespcn.fast.gpu import (
-    Array,
-    along_memory,
-    array_module,
-    check_device,
-    to_device,
-    to_host,
-)
-from npespcn.fast.threads import one_blas_thread, parallel_map
+from npespcn.arrays import array_module, check_shape, require
+from npespcn.conv import conv2d_backward, conv2d_forward
 from npespcn.initializers import xavier
-from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
-
-AnyLayer = TypeVar("AnyLayer", bound="Layer")
+from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
 
 
 class Layer:
-    """What every layer is: parameters, their gradients, forward, backward."""
+    """Base class. A layer adds ``forward(x)`` and ``backward(dy)``."""
 
-    def __init__(self) -> None:
-        self.params: dict[str, Array] = {}
-        self.grads: dict[str, Array] = {}
-        self._kept: Any = None  # what forward keeps for backward
+    def __init__(self):
+        self.params, self.grads = {}, {}
 
-    def forward(self, x: Array) -> Array:
-        """Return y, and keep what `backward` needs."""
-        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+    def predict(self, x):
+        return copy.copy(self).forward(x)  # the copy remembers, and is thrown away
 
-    def backward(self, dy: Array) -> Array:
-        """Return dx, the gradient of the loss in x, from dy, its gradient in y; set ``grads``.
-
-        Raises
-        ------
-        RuntimeError
-            If there was no forward pass before.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not define backward")
-
-    def backward_params(self, dy: Array) -> None:
-        """Set ``grads`` as `backward` does, without dx: all that a network's first layer needs."""
-        self.backward(dy)
-
-    def predict(self, x: Array) -> Array:
-        """Return what `forward` returns, and keep nothing."""
-        return self.replica().forward(x)
-
-    def __call__(self, x: Array) -> Array:
-        """Return ``forward(x)``."""
+    def __call__(self, x):
         return self.forward(x)
-
-    def replica(self: AnyLayer) -> AnyLayer:
-        """Return a layer with the same parameter arrays, but gradients and memory of its own."""
-        twin = copy.copy(self)
-        twin.grads, twin._kept = {}, None
-        return twin
-
-    def to(self: AnyLayer, device: str) -> AnyLayer:
-        """Move the parameters to ``"gpu"`` or ``"cpu"``, drop the gradients; return the layer."""
-        check_device(device)
-        self.params = {name: to_device(value, device) for name, value in self.params.items()}
-        self.grads, self._kept = {}, None
-        return self
-
-    def _recall(self) -> Any:
-        if self._kept is None:
-            raise RuntimeError(f"{type(self).__name__}.backward called before forward")
-        return self._kept
 
 
 class Conv2d(Layer):
@@ -101,188 +40,99 @@ class Conv2d(Layer):
               dbias[o] = sum dy[n, o, p, q]
               dx[n, c, p*s + i, q*s + j] gets weight[o, c, i, j] dy[n, o, p, q]
 
-    Parameters
-    ----------
-    in_channels, out_channels, kernel_size : int
-    stride : int
-    padding : "same", "valid" or int
-        Zeros around x, see `npespcn.conv.conv2d_loop`.
-    rng : numpy.random.Generator, optional
-        Draws the initial weights (Xavier); biases start at 0. Without it, one seeded with 0.
-    dtype : "float32" or "float64"
+    Weights are drawn by `init` from `rng` (without one, from a generator seeded with 0).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: Padding = 0,
-        rng: np.random.Generator | None = None,
-        dtype: str = "float32",
-    ) -> None:
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
+                 rng=None, dtype="float32", init=xavier):  # fmt: skip
         super().__init__()
-        _check_sizes("Conv2d", in_channels, out_channels, kernel_size, rng, dtype)
-        self.stride, self.padding = whole_number("Conv2d: stride", stride, 1), padding
-        as_pads("Conv2d", padding, kernel_size, self.stride)
+        self.stride, self.padding = stride, padding
         shape = (out_channels, in_channels, kernel_size, kernel_size)
-        rng = rng or np.random.default_rng(0)
-        self.params = {
-            "weight": xavier(rng, shape).astype(dtype),
-            "bias": np.zeros(out_channels, dtype),
-        }
+        weight = init(rng or np.random.default_rng(0), shape)
+        require(np.dtype(dtype).kind == "f", f"parameters are floating-point, got dtype={dtype!r}")
+        self.params = {"weight": weight.astype(dtype), "bias": np.zeros(out_channels, dtype)}
 
-    def forward(self, x: Array) -> Array:
-        y = self.predict(x)
-        self._kept = x
-        return y
+    def forward(self, x):
+        self.x, weight, bias = x, self.params["weight"], self.params["bias"]
+        return conv2d_forward(x, weight, bias, self.stride, self.padding)
 
-    def predict(self, x: Array) -> Array:
-        return conv2d_forward(
-            x, self.params["weight"], self.params["bias"], self.stride, self.padding
-        )
-
-    def backward(self, dy: Array) -> Array:
-        self.backward_params(dy)
-        weight, shape = self.params["weight"], self._recall().shape
-        return conv2d_input_gradient(dy, weight, shape, self.stride, self.padding)
-
-    def backward_params(self, dy: Array) -> None:
-        x, k = self._recall(), self.params["weight"].shape[2]
-        self.grads = {
-            "weight": conv2d_weight_gradient(dy, x, k, self.stride, self.padding),
-            "bias": conv2d_bias_gradient(dy),
-        }
+    def backward(self, dy):
+        weight = self.params["weight"]
+        dx, dweight, dbias = conv2d_backward(dy, self.x, weight, self.stride, self.padding)
+        self.grads = {"weight": dweight, "bias": dbias}
+        return dx
 
 
-class ConvTranspose2d(Layer):
+class ConvTranspose2d(Conv2d):
     """Convolve backwards ("deconvolution"): (N, C, H, W) -> (N, O, H', W'), weight (C, O, k, k).
 
     Each input pixel adds its multiple of the kernel to the output, s pixels further for each next
-    one: the adjoint of `Conv2d`, whose backward pass is therefore this layer's forward, and whose
-    forward is this layer's backward. H' = (H - 1)*s - 2*padding + k + output_padding.
-
-    Parameters
-    ----------
-    in_channels, out_channels, kernel_size, stride, rng, dtype
-        As for `Conv2d`.
-    padding : int
-        Rows and columns taken off each side of the output.
-    output_padding : int
-        Added to the lower and the right side, to choose among the sizes that a strided convolution
-        maps to one; less than `stride`.
+    one. That is the adjoint of `Conv2d`: its backward pass is this layer's forward, and its forward
+    is this layer's backward. H' = (H - 1)*s - 2*padding + k + output_padding; padding is an int,
+    and output_padding, less than s, chooses among the sizes that a strided convolution maps to one.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        output_padding: int = 0,
-        rng: np.random.Generator | None = None,
-        dtype: str = "float32",
-    ) -> None:
-        super().__init__()
-        _check_sizes("ConvTranspose2d", in_channels, out_channels, kernel_size, rng, dtype)
-        self.stride = whole_number("ConvTranspose2d: stride", stride, 1)
-        self.padding = whole_number("ConvTranspose2d: padding", padding, 0)
-        self.output_padding = whole_number("ConvTranspose2d: output_padding", output_padding, 0)
-        if self.output_padding >= self.stride:
-            raise ValueError(
-                f"ConvTranspose2d: output_padding must be less than stride={stride}, "
-                f"got {output_padding}"
-            )
-        shape = (in_channels, out_channels, kernel_size, kernel_size)
-        rng = rng or np.random.default_rng(0)
-        self.params = {
-            "weight": xavier(rng, shape).astype(dtype),
-            "bias": np.zeros(out_channels, dtype),
-        }
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0,
+                 rng=None, dtype="float32", init=xavier):  # fmt: skip
+        super().__init__(out_channels, in_channels, kernel_size, stride, padding, rng, dtype, init)
+        self.output_padding = output_padding
+        self.params["bias"] = np.zeros(out_channels, dtype)
 
-    def forward(self, x: Array) -> Array:
-        weight = self.params["weight"]
-        check_conv("ConvTranspose2d", x, weight.transpose(1, 0, 2, 3), self.params["bias"])
-        k, grow = weight.shape[2], self.output_padding - 2 * self.padding
-        h, w = ((side - 1) * self.stride + k + grow for side in x.shape[2:])
-        if min(h, w, *x.shape[2:]) < 1:
-            raise ValueError(
-                f"ConvTranspose2d: an input of {x.shape[2]}x{x.shape[3]} gives an output of {h}x{w}"
-            )
-        y = conv2d_input_gradient(
-            x, weight, (len(x), weight.shape[1], h, w), self.stride, self.padding
-        )
-        self._kept = x, y.shape
-        return y + self.params["bias"][:, None, None]
+    def forward(self, x):
+        weight, s, p = self.params["weight"], self.stride, self.padding
+        grow = weight.shape[2] - 2 * p + self.output_padding
+        size = [(side - 1) * s + grow for side in x.shape[2:]]
+        blank = array_module(x).zeros((len(x), weight.shape[1], *size), x.dtype)
+        y, _, _ = conv2d_backward(x, blank, weight, s, p)  # dx of a convolution whose dy is our x
+        self.x, self.y_shape = x, y.shape
+        return y + self.params["bias"].reshape(-1, 1, 1)
 
-    def backward(self, dy: Array) -> Array:
-        (x, shape), weight = self._recall(), self.params["weight"]
-        real_array("ConvTranspose2d.backward: dy", dy)
-        same_shape("ConvTranspose2d.backward: dy", dy, shape)
-        self.grads = {
-            "weight": conv2d_weight_gradient(x, dy, weight.shape[2], self.stride, self.padding),
-            "bias": conv2d_bias_gradient(dy),
-        }
-        return conv2d_forward(dy, weight, None, self.stride, self.padding)
+    def backward(self, dy):
+        check_shape("dy", dy, self.y_shape)
+        weight, s, p = self.params["weight"], self.stride, self.padding
+        _, dweight, _ = conv2d_backward(self.x, dy, weight, s, p)
+        self.grads = {"weight": dweight, "bias": dy.sum(axis=(0, 2, 3))}
+        return conv2d_forward(dy, weight, None, s, p)
 
 
-class _Activation(Layer):
-    """What keeps its output, and needs no more of its input."""
-
-    def _output_and(self, dy: Array) -> tuple[Array, Array]:
-        y = self._recall()
-        name = f"{type(self).__name__}.backward: dy"
-        real_array(name, dy)
-        same_shape(name, dy, y.shape)
-        return y, dy
-
-
-class Tanh(_Activation):
+class Tanh(Layer):
     """y = tanh(x), elementwise; dx = dy * (1 - y*y)."""
 
-    def forward(self, x: Array) -> Array:
-        xp = real_array("Tanh: x", x)
-        self._kept = y = along_memory(xp.tanh, x)
-        return y
+    def forward(self, x):
+        self.y = array_module(x).tanh(1.0 * x)  # 1.0: NumPy's tanh of 8-bit integers is float16
+        return self.y
 
-    def backward(self, dy: Array) -> Array:
-        return along_memory(_through_tanh, *self._output_and(dy))
-
-
-def _through_tanh(y: Array, dy: Array) -> Array:
-    dx = y * y  # one new array, and the rest in place: the passes over memory are the cost
-    array_module(y).subtract(1, dx, out=dx)
-    dx *= dy
-    return dx
+    def backward(self, dy):
+        check_shape("dy", dy, self.y.shape)
+        return dy * (1 - self.y * self.y)
 
 
-class ReLU(_Activation):
+class ReLU(Layer):
     """y = max(x, 0), elementwise; dx = dy where x > 0, and 0 elsewhere, at x = 0 too."""
 
-    def forward(self, x: Array) -> Array:
-        xp = real_array("ReLU: x", x)
-        self._kept = y = along_memory(lambda x: xp.maximum(x, 0), x)
-        return y
+    def forward(self, x):
+        self.y = array_module(x).maximum(x, 0)
+        return self.y
 
-    def backward(self, dy: Array) -> Array:
-        return along_memory(lambda y, dy: dy * (y > 0), *self._output_and(dy))
+    def backward(self, dy):
+        check_shape("dy", dy, self.y.shape)
+        return array_module(dy).where(self.y > 0, dy, 0)  # dy * (y > 0) makes NaN of infinity
 
 
-class Sigmoid(_Activation):
+class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), elementwise; dx = dy * y * (1 - y).
 
-    Computed as (1 + tanh(x/2)) / 2, the same function, which overflows nowhere.
+    Written as exp(min(x, 0)) / (1 + exp(-|x|)), the same, whose exponentials cannot overflow.
     """
 
-    def forward(self, x: Array) -> Array:
-        xp = real_array("Sigmoid: x", x)
-        self._kept = y = along_memory(lambda x: 0.5 * (1 + xp.tanh(0.5 * x)), x)
-        return y
+    def forward(self, x):
+        x, xp = 1.0 * x, array_module(x)
+        self.y = xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-abs(x)))
+        return self.y
 
-    def backward(self, dy: Array) -> Array:
-        return along_memory(lambda y, dy: dy * (y * (1 - y)), *self._output_and(dy))
+    def backward(self, dy):
+        check_shape("dy", dy, self.y.shape)
+        return dy * self.y * (1 - self.y)
 
 
 class PixelShuffle(Layer):
@@ -292,226 +142,82 @@ class PixelShuffle(Layer):
     Backward  the transpose of a permutation is its inverse: dx = unshuffle(dy)
     """
 
-    def __init__(self, upscale_factor: int, order: str = "CRD") -> None:
+    def __init__(self, upscale_factor, order="CRD"):
         super().__init__()
-        one_of("PixelShuffle: order", order, ORDERS)
-        self.upscale_factor = whole_number("PixelShuffle: upscale_factor", upscale_factor, 1)
-        self.order = order
+        self.factor, self.order = upscale_factor, order
 
-    def forward(self, x: Array) -> Array:
-        y = pixel_shuffle(x, self.upscale_factor, order=self.order)
-        self._kept = y.shape
-        return y
+    def forward(self, x):
+        return pixel_shuffle(x, self.factor, order=self.order)
 
-    def backward(self, dy: Array) -> Array:
-        same_shape("PixelShuffle.backward: dy", dy, self._recall())
-        return pixel_unshuffle(dy, self.upscale_factor, order=self.order)
+    def backward(self, dy):
+        return pixel_unshuffle(dy, self.factor, order=self.order)
 
 
-class PixelUnshuffle(Layer):
-    """Rearrange space into channels: (N, C, H*r, W*r) -> (N, C*r*r, H, W).
+class PixelUnshuffle(PixelShuffle):
+    """Rearrange space into channels: (N, C, H*r, W*r) -> (N, C*r*r, H, W). A shuffle backwards.
 
     Forward   y[n, c*r*r + i*r + j, h, w] = x[n, c, h*r + i, w*r + j]
     Backward  dx = shuffle(dy)
     """
 
-    def __init__(self, downscale_factor: int, order: str = "CRD") -> None:
-        super().__init__()
-        one_of("PixelUnshuffle: order", order, ORDERS)
-        self.downscale_factor = whole_number(
-            "PixelUnshuffle: downscale_factor", downscale_factor, 1
-        )
-        self.order = order
+    def forward(self, x):
+        return pixel_unshuffle(x, self.factor, order=self.order)
 
-    def forward(self, x: Array) -> Array:
-        y = pixel_unshuffle(x, self.downscale_factor, order=self.order)
-        self._kept = y.shape
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        same_shape("PixelUnshuffle.backward: dy", dy, self._recall())
-        return pixel_shuffle(dy, self.downscale_factor, order=self.order)
+    def backward(self, dy):
+        return pixel_shuffle(dy, self.factor, order=self.order)
 
 
 class Sequential(Layer):
     """Layers one after the other, each with a name: forward in order, backward in reverse.
 
     ``Sequential(conv1=Conv2d(...), tanh1=Tanh())`` names them; unnamed ones are "0", "1", ...
-    The parameter "weight" of the layer "conv1" is ``params["conv1.weight"]``.
-
-    A batch is cut into chunks of a few images, and every chunk goes through *all* layers on a
-    thread of its own, in a replica of the network that shares the parameters. So what one layer
-    writes is still in the core's cache when the next reads it. The gradients of the chunks are
-    added up, in order: the chunks depend on the batch's shape alone, so that any number of threads
-    gives the same bits.
+    The parameter "weight" of the layer "conv1" is ``params["conv1.weight"]``, the array itself.
     """
 
-    def __init__(self, *layers: Layer, **named_layers: Layer) -> None:
-        self.layers: dict[str, Layer] = {}
-        super().__init__()
+    def __init__(self, *layers, **named_layers):
         self.layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
-        if not self.layers:
-            raise ValueError("Sequential: needs at least one layer")
-        for name, layer in self.layers.items():
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: {name} must be a layer, got {shown(layer)}")
 
     @property
-    def params(self) -> dict[str, Array]:
-        """The layers' parameters themselves (no copies), as "layer.parameter"."""
-        return self._gather("params")
-
-    @params.setter
-    def params(self, values: dict[str, Array]) -> None:
-        self._scatter("params", values)
+    def params(self):
+        return _joined({name: layer.params for name, layer in self.layers.items()})
 
     @property
-    def grads(self) -> dict[str, Array]:
-        """The layers' gradients, with the keys of ``params``."""
-        return self._gather("grads")
+    def grads(self):
+        return _joined({name: layer.grads for name, layer in self.layers.items()})
 
-    @grads.setter
-    def grads(self, values: dict[str, Array]) -> None:
-        self._scatter("grads", values)
-
-    def forward(self, x: Array) -> Array:
-        if array(f"{type(self).__name__}: x", x) and x.ndim == 0:
-            raise ValueError(f"{type(self).__name__}: x must hold a batch, got a single number")
-        chunks = _chunks(x)
-        replicas = [self] if len(chunks) == 1 else [self.replica() for _ in chunks]
-        self._kept = list(zip(replicas, chunks, strict=True))
-        return _join(parallel_map(lambda kept: kept[0]._forward_chunk(x[kept[1]]), self._kept))
-
-    def backward(self, dy: Array) -> Array:
-        return _join(self._each_chunk(dy, True))
-
-    def backward_params(self, dy: Array) -> None:
-        self._each_chunk(dy, False)
-
-    def predict(self, x: Array) -> Array:
-        with one_blas_thread():
-            for layer in self.layers.values():
-                x = layer.predict(x)
-        return x
-
-    def replica(self) -> Sequential:
-        twin = copy.copy(self)  # not Layer's way: to empty grads here would empty our layers' own
-        twin.layers = {name: layer.replica() for name, layer in self.layers.items()}
-        twin._kept = None
-        return twin
-
-    def to(self, device: str) -> Sequential:
-        for layer in self.layers.values():
-            layer.to(device)
-        self._kept = None
-        return self
-
-    def state_dict(self) -> dict[str, Array]:
-        """Return a copy of the parameters as NumPy arrays, under the names that PyTorch uses."""
-        return {name: to_host(value).copy() for name, value in self.params.items()}
-
-    def load_state_dict(self, arrays: Mapping[str, Any]) -> None:
-        """Copy `arrays`, one for each parameter's name, into the parameters: all of them or none.
-
-        Raises
-        ------
-        ValueError
-            If a name is missing or unknown, or a shape differs; the message names them.
-        """
-        if not isinstance(arrays, Mapping):
-            kind = type(arrays).__name__
-            raise TypeError(f"load_state_dict: arrays must be a mapping of names, got {kind}")
-        params = self.params
-        missing, unknown = sorted(params.keys() - arrays), sorted(arrays.keys() - params)
-        if missing or unknown:
-            raise ValueError(f"load_state_dict: missing {missing}, unknown {unknown}")
-        values = {name: np.asarray(value) for name, value in arrays.items()}
-        for name, value in values.items():
-            if value.shape != params[name].shape or value.dtype.kind not in "fiu":
-                raise ValueError(
-                    f"load_state_dict: {name} must be real numbers of shape {params[name].shape}, "
-                    f"got {value.dtype} of shape {value.shape}"
-                )
-        values = {name: value.astype(params[name].dtype) for name, value in values.items()}
-        for name, value in values.items():  # nothing can go wrong any more
-            params[name][...] = array_module(params[name]).asarray(value)
-
-    def _forward_chunk(self, x: Array) -> Array:
+    def forward(self, x):
         for layer in self.layers.values():
             x = layer.forward(x)
         return x
 
-    def _backward_chunk(self, dy: Array, need_dx: bool) -> Array:
-        first, *rest = self.layers.values()
-        for layer in reversed(rest):
+    def backward(self, dy):
+        for layer in reversed(self.layers.values()):
             dy = layer.backward(dy)
-        if need_dx:
-            return first.backward(dy)
-        first.backward_params(dy)
         return dy
 
-    def _each_chunk(self, dy: Array, need_dx: bool) -> list[Array]:
-        """Run the backward pass of every chunk, and add the gradients up."""
-        kept = self._recall()
-        n = kept[-1][1].stop  # the last chunk ends where the batch does
-        array(f"{type(self).__name__}.backward: dy", dy)
-        if dy.ndim == 0 or len(dy) != n:
-            raise ValueError(
-                f"{type(self).__name__}.backward: forward saw {n} images, dy has shape {dy.shape}"
-            )
-        results = parallel_map(lambda pair: pair[0]._backward_chunk(dy[pair[1]], need_dx), kept)
-        first, *rest = (replica.grads for replica, _ in self._kept)
-        for grads in rest:
-            for name, grad in grads.items():
-                first[name] += grad
-        self.grads = first
-        return results
+    def predict(self, x):
+        for layer in self.layers.values():
+            x = layer.predict(x)
+        return x
 
-    def _gather(self, kind: str) -> dict[str, Array]:
-        return {
-            f"{name}.{key}": value
-            for name, layer in self.layers.items()
-            for key, value in getattr(layer, kind).items()
-        }
+    def state_dict(self):
+        """Return a copy of the parameters, under the names that PyTorch uses."""
+        return {name: param.copy() for name, param in self.params.items()}
 
-    def _scatter(self, kind: str, values: dict[str, Array]) -> None:
-        for name, layer in self.layers.items():
-            prefix = f"{name}."
-            own = {k[len(prefix) :]: v for k, v in values.items() if k.startswith(prefix)}
-            setattr(layer, kind, own)
+    def load_state_dict(self, arrays):
+        """Copy `arrays`, one for each parameter's name, into the parameters: all of them or none."""
+        params, values = self.params, {}
+        missing, unknown = sorted(params.keys() - arrays.keys()), sorted(arrays.keys() - params)
+        hint = "(perhaps unwrap 'state_dict', or remove 'module.' from the names)"
+        require(not missing and not unknown, f"missing {missing}, unknown {unknown} {hint}")
+        for name, param in params.items():
+            value = values[name] = np.asarray(arrays[name])
+            check_shape(name, value, param.shape)
+            require(value.dtype.kind in "fiu", f"{name} must be real numbers, got {value.dtype}")
+            require(np.isfinite(value).all(), f"{name} holds numbers that are not finite")
+        for name, param in params.items():
+            param[...] = array_module(param).asarray(values[name])
 
 
-def _chunks(x: Array) -> list[slice]:
-    """Cut a batch on the CPU into an even number of chunks of up to 8,192 pixels, or one image.
-
-    A small one stays whole: two threads would spend more time on each other than they save.
-    """
-    xp, n = array_module(x), len(x)
-    pixels = x.size // max(1, x.shape[1]) if x.ndim > 1 else n
-    count = min(n, 2 * -(-pixels // 16384))
-    if xp is not np or pixels <= 3072 or count <= 1:
-        return [slice(0, n)]
-    return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
-
-
-def _check_sizes(
-    name: str,
-    in_channels: int,
-    out_channels: int,
-    kernel_size: int,
-    rng: np.random.Generator | None,
-    dtype: str,
-) -> None:
-    whole_number(f"{name}: in_channels", in_channels, 1)
-    whole_number(f"{name}: out_channels", out_channels, 1)
-    whole_number(f"{name}: kernel_size", kernel_size, 1)
-    if rng is not None:
-        generator(f"{name}: rng", rng)
-    one_of(f"{name}: dtype", str(dtype), ("float32", "float64"))
-
-
-def _join(parts: list[Array]) -> Array:
-    if len(parts) == 1:
-        return parts[0]
-    joined: Array = array_module(*parts).concatenate(parts)
-    return joined
+def _joined(by_layer):
+    return {f"{name}.{key}": x for name, arrays in by_layer.items() for key, x in arrays.items()}

@@ -1,6 +1,6 @@
-"""What arguments must be. Each check raises an error that names the function and the argument.
+"""Checks of arguments. Each raises an error that names the function and the argument.
 
-What is checked is called by both: ``whole_number("pixel_shuffle: upscale_factor", value, 1)``.
+Pass function and argument together as the name: ``whole_number("upscale: scale", value, 1)``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from npespcn.common.messages import shown
-from npespcn.fast.gpu import Array, array_module
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
@@ -79,21 +78,17 @@ def function(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be callable, got {shown(value)}")
 
 
-def array(name: str, x: Any) -> Any:
-    """Return the module, NumPy or CuPy, that an array is of; raise for what is no array."""
-    try:
-        return array_module(x)
-    except TypeError:
-        kind = type(x).__name__
-        raise TypeError(f"{name} must be a NumPy or CuPy array, got {kind}") from None
+def array(name: str, x: Any) -> None:
+    """Raise unless `x` is a NumPy or CuPy array."""
+    if not (isinstance(x, np.ndarray) or hasattr(x, "__cuda_array_interface__")):
+        raise TypeError(f"{name} must be a NumPy or CuPy array, got {type(x).__name__}")
 
 
-def real_array(name: str, x: Any) -> Any:
-    """Do as `array`, and raise for other dtypes than real numbers."""
-    xp = array(name, x)
+def real_array(name: str, x: Any) -> None:
+    """Raise unless `x` is an array of real numbers."""
+    array(name, x)
     if x.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got {x.dtype}")
-    return xp
 
 
 def same_shape(name: str, dy: Any, shape: tuple[int, ...]) -> None:
@@ -111,14 +106,3 @@ def four_sides(name: str, axes: str, shape: Any, least: int) -> tuple[int, int, 
         raise ValueError(f"{name} must be {axes}, got {tuple(shape)}")
     a, b, c, d = (whole_number(name, side, least) for side in shape)
     return a, b, c, d
-
-
-def widened(*arrays: Array) -> list[Array]:
-    """Return arrays of whole numbers with 64 bits, so that sums of products do not wrap.
-
-    If they are all of whole numbers: one of floats would make floats of the others.
-    """
-    dtype = array_module(*arrays).result_type(*arrays)
-    if dtype.kind not in "iu" or dtype.itemsize == 8:
-        return list(arrays)
-    return [x.astype(np.int64) for x in arrays]

@@ -1,1 +1,5 @@
-"""The same numbers, sooner."""
+"""The same numbers, sooner: `accelerate`."""
+
+
+def accelerate(network, input_gradient=True):
+    return network
