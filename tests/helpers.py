@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from npespcn.fast.gpu import Array, check_device, to_host
+from npespcn.common import Array
+from npespcn.fast.gpu import check_device, to_host
 
 
 def require_torch() -> Any:

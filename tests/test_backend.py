@@ -12,7 +12,8 @@ import pytest
 import strict_cupy
 from helpers import NO_GPU, adjoint_gap, relative_error, require_torch
 
-from npespcn.fast.gpu import array_module, check_device, to_device, to_host
+from npespcn.arrays import array_module
+from npespcn.fast.gpu import check_device, to_device, to_host
 from npespcn.models import ESPCN
 
 
@@ -131,7 +132,8 @@ for module in pkgutil.walk_packages(npespcn.__path__, "npespcn."):
     if not module.name.endswith("__main__"):
         __import__(module.name)
 import numpy
-from npespcn.fast.gpu import array_module, to_host
+from npespcn.arrays import array_module
+from npespcn.fast.gpu import to_host
 array_module(to_host(numpy.zeros(3)))
 sys.exit("cupy" in sys.modules)
 """

@@ -22,6 +22,7 @@ from helpers import adjoint_gap, relative_error, require_torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npespcn.common import Array
 from npespcn.conv import (
     col2im,
     conv2d_backward,
@@ -34,7 +35,7 @@ from npespcn.conv import (
 from npespcn.fast import blocks as convshape
 from npespcn.fast import rows as rowconv
 from npespcn.fast import winograd
-from npespcn.fast.gpu import Array, to_host
+from npespcn.fast.gpu import to_host
 
 WAYS = ("columns", "rows", "winograd")
 MEMORY = ("C", "F", "strided", "reversed", "channels last", "read-only")

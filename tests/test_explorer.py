@@ -14,7 +14,7 @@ import pytest
 from matplotlib import cbook
 
 from npespcn import explorer
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.figures.sheet import channel_colours, text_colour
 from npespcn.models import ESPCN
 from npespcn.pictures.color import rgb_to_y

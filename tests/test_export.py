@@ -22,10 +22,10 @@ from record_torch_models import formula_weights, torch_network
 
 from npespcn import __version__
 from npespcn.commands import main as cli
+from npespcn.common import Array
 from npespcn.data.dead_leaves import dead_leaves_pictures
 from npespcn.exchange.onnx import describe, onnx_model, write_onnx, write_safetensors
 from npespcn.exchange.safetensors import read_tensors, write_tensors
-from npespcn.fast.gpu import Array
 from npespcn.layers import Conv2d, ConvTranspose2d, PixelShuffle
 from npespcn.models import ESPCN, PRETRAINED, SRCNN, Network
 from npespcn.pictures.color import rgb_to_y

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.figures.before_after import before_after
 from npespcn.figures.channels import channel_maps
 from npespcn.figures.curve import learning_curve

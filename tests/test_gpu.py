@@ -22,11 +22,13 @@ from helpers import NO_GPU, relative_error
 from PIL import Image
 
 from npespcn import layers, losses, models
+from npespcn.arrays import array_module
 from npespcn.commands import main as cli
+from npespcn.common import Array
 from npespcn.data.dead_leaves import dead_leaves_pictures
 from npespcn.data.patches import PairedPatches, validation_pairs
 from npespcn.evaluation.validation import validate
-from npespcn.fast.gpu import Array, array_module, to_device, to_host
+from npespcn.fast.gpu import to_device, to_host
 from npespcn.layers import (
     Conv2d,
     ConvTranspose2d,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.gradcheck import gradcheck, numerical_gradient
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
 from npespcn.models import Network

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from record_torch_layers import CASES, RECORDING, Case, ask_torch, draw_arguments
 
 from npespcn import layers
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.gradcheck import gradcheck
 from npespcn.layers import (
     Conv2d,

@@ -12,7 +12,8 @@ from helpers import relative_error, require_torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npespcn.fast.gpu import Array, to_host
+from npespcn.common import Array
+from npespcn.fast.gpu import to_host
 from npespcn.losses import charbonnier, l1, log_mse, mse
 
 LOSSES = (mse, l1, charbonnier, log_mse)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from record_torch_models import CASES, RECORDING, formula_weights, torch_network
 
 from npespcn import __version__, models
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.models import ESPCN, SRCNN, Network
 
 OPTIONS = list(

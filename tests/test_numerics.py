@@ -15,6 +15,7 @@ import pytest
 from helpers import relative_error
 
 from npespcn import models
+from npespcn.common import Array
 from npespcn.conv import (
     conv2d_backward,
     conv2d_forward,
@@ -24,7 +25,6 @@ from npespcn.conv import (
 from npespcn.enlarge.picture import upscale
 from npespcn.evaluation.metrics import psnr, ssim
 from npespcn.evaluation.protocol import to_8_bits
-from npespcn.fast.gpu import Array
 from npespcn.layers import Conv2d, ReLU, Sigmoid, Tanh
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ESPCN

@@ -14,7 +14,8 @@ from helpers import relative_error, require_torch
 from record_torch_optim import CASES, RECORDING, SHAPE, ask_torch, draw_gradients
 
 from npespcn import optim
-from npespcn.fast.gpu import Array, to_host
+from npespcn.common import Array
+from npespcn.fast.gpu import to_host
 from npespcn.layers import Conv2d, Layer, PixelShuffle, Sequential, Tanh
 from npespcn.losses import mse
 from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, cosine, step_decay

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.pictures.formats import (
     check_writable,
     frame_count,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.pictures.modes import on_white, to_plain_mode
 
 PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from record_torch_shuffle import CASES, RECORDING
 
 from npespcn import shuffle
-from npespcn.fast.gpu import Array, to_host
+from npespcn.common import Array
+from npespcn.fast.gpu import to_host
 from npespcn.shuffle import (
     channel_formula,
     channel_permutation,

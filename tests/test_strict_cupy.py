@@ -15,7 +15,8 @@ from helpers import require_gpu
 from strict_cupy import record_names
 from strict_cupy._rules import NAMES, RECORD
 
-from npespcn.fast.gpu import array_module, to_host
+from npespcn.arrays import array_module
+from npespcn.fast.gpu import to_host
 
 Function = Callable[[Any], Any]
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 import npespcn
 from npespcn import upscale
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.models import ESPCN, PADDINGS
 from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
 from npespcn.pictures.resize import upscale_bicubic

@@ -31,7 +31,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from npespcn import figures
-from npespcn.fast.gpu import array_module, to_device, to_host
+from npespcn.arrays import array_module
+from npespcn.fast.gpu import to_device, to_host
 from npespcn.losses import mse
 from npespcn.models import ESPCN
 from npespcn.optim import SGD

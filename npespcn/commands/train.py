@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from npespcn.commands import HelpFormatter, from_
+from npespcn.common import Array
 from npespcn.data.dead_leaves import dead_leaves_pictures
 from npespcn.data.folders import load_pictures
 from npespcn.data.patches import LeafStream, PairedPatches, validation_pairs
 from npespcn.evaluation.validation import bicubic_score, validate
-from npespcn.fast.gpu import Array
 from npespcn.fast.threads import thread_count
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS

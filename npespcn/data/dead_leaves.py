@@ -24,9 +24,9 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from npespcn.common import Array
 from npespcn.common.checks import from_zero, function, generator, whole_number
 from npespcn.common.messages import shown
-from npespcn.fast.gpu import Array
 from npespcn.fast.processes import ProcessPool
 from npespcn.fast.threads import thread_count
 

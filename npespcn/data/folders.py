@@ -7,8 +7,8 @@ import re
 import warnings
 from pathlib import Path
 
+from npespcn.common import Array
 from npespcn.common.checks import whole_number
-from npespcn.fast.gpu import Array
 from npespcn.pictures.files import read_image
 
 

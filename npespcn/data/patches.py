@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 
+from npespcn.common import Array
 from npespcn.common.checks import generator, whole_number
 from npespcn.common.messages import shown
 from npespcn.data.dead_leaves import LeafStatistics, dead_leaves_pictures
-from npespcn.fast.gpu import Array
 from npespcn.pictures.color import rgb_to_y
 from npespcn.pictures.resize import downscale
 

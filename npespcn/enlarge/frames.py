@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from npespcn.fast.gpu import Array, array_module, to_host
+from npespcn.arrays import array_module
+from npespcn.common import Array
+from npespcn.fast.gpu import to_host
 from npespcn.models import Network
 
 _CENTRED = ("mjpeg", "mpeg1video")  # where a colour sample lies between two pixels

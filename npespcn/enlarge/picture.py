@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from npespcn.arrays import array_module
+from npespcn.common import Array
 from npespcn.common.checks import function, whole_number
 from npespcn.fast.blocks import Pads
-from npespcn.fast.gpu import Array, array_module, to_host
+from npespcn.fast.gpu import to_host
 from npespcn.fast.threads import parallel_map
 from npespcn.models import ESPCN, Span, as_input, cut, with_halo
 from npespcn.pictures.bombs import check_bomb

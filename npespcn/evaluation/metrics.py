@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from npespcn.common import Array
 from npespcn.common.checks import positive, whole_number
-from npespcn.fast.gpu import Array
 
 _WINDOW = 11
 _SIGMA = 1.5

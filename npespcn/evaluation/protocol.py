@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from npespcn.common import Array
 from npespcn.evaluation.metrics import psnr, ssim
 from npespcn.evaluation.testsets import Pair, PictureSet
-from npespcn.fast.gpu import Array, to_host
+from npespcn.fast.gpu import to_host
 from npespcn.models import Network, as_input
 from npespcn.pictures.color import rgb_to_y
 from npespcn.pictures.files import read_image

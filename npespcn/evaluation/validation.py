@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from npespcn.common import Array
 from npespcn.evaluation.metrics import psnr
 from npespcn.evaluation.protocol import inside, to_8_bits
-from npespcn.fast.gpu import Array, to_host
+from npespcn.fast.gpu import to_host
 from npespcn.models import Network, as_input
 from npespcn.pictures.resize import upscale_bicubic
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from npespcn import __version__
+from npespcn.common import Array
 from npespcn.common.files import atomic_write
 from npespcn.common.messages import shown
 from npespcn.exchange.safetensors import write_tensors
-from npespcn.fast.gpu import Array
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sigmoid, Tanh
 from npespcn.models import Network
 from npespcn.shuffle import channel_permutation

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
-from npespcn.fast.gpu import Array
 
 
 def write_tensors(

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from matplotlib import cbook
 
+from npespcn.common import Array
 from npespcn.common.files import atomic_write
 from npespcn.common.messages import shown
-from npespcn.fast.gpu import Array
 from npespcn.figures.sheet import channel_colours, text_colour
 from npespcn.models import ESPCN
 from npespcn.pictures.color import rgb_to_y

@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from npespcn.arrays import array_module
+from npespcn.common import Array
 from npespcn.common.checks import real_array, whole_number
 from npespcn.common.messages import shown
-from npespcn.fast.gpu import Array, array_module
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """Zeros added ((above, below), (left, right))."""

@@ -25,8 +25,10 @@ from typing import Any
 
 import numpy as np
 
+from npespcn.arrays import array_module
+from npespcn.common import Array
 from npespcn.fast.blocks import Pads, blocks, common_dtype, out_size
-from npespcn.fast.gpu import Array, array_module, strided_view
+from npespcn.fast.gpu import strided_view
 
 
 def moves_less(in_channels: int, out_channels: int, k: int) -> bool:

@@ -26,8 +26,10 @@ from typing import Any
 
 import numpy as np
 
+from npespcn.arrays import array_module
+from npespcn.common import Array
 from npespcn.fast.blocks import Pads, blocks, common_dtype, out_size
-from npespcn.fast.gpu import Array, array_module, strided_view
+from npespcn.fast.gpu import strided_view
 from npespcn.fast.rows import TallPicture, add_up, by_phase, phase_count
 
 TAPS = np.array(

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from npespcn.fast.gpu import Array, to_host
+from npespcn.common import Array
+from npespcn.fast.gpu import to_host
 from npespcn.figures.sheet import MARGIN, WIDTH, Sheet, check_box, outline
 
 _MOST_DRAWN = 1500  # pixels of a whole picture's longer side

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from npespcn.fast.gpu import Array, to_host
+from npespcn.common import Array
+from npespcn.fast.gpu import to_host
 from npespcn.figures.sheet import MARGIN, Sheet, channel_colours, check_box, outline, text_colour
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.figures.sheet import WIDTH
 
 

@@ -18,8 +18,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
+from npespcn.common import Array
 from npespcn.common.files import atomic_write
-from npespcn.fast.gpu import Array
 
 WIDTH, MARGIN = 10.0, 0.15  # inches
 

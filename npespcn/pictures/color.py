@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 
 # BT.601, studio range, in thousandths: black is (16, 128, 128), white is (235, 128, 128). Whole
 # numbers, so that sums over uint8 are exact and every machine rounds the same way.

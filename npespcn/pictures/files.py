@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
-from npespcn.fast.gpu import Array
 from npespcn.pictures.bombs import check_bomb, picture_formats
 from npespcn.pictures.color import _to_uint8
 

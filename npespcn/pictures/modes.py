@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.pictures.bombs import check_bomb
 
 ORIENTATION = 0x0112  # the EXIF tag

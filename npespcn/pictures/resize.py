@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from npespcn.common import Array
 from npespcn.common.checks import four_sides, whole_number
-from npespcn.fast.gpu import Array
 from npespcn.pictures.color import _check_picture
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.layers import Layer
 from npespcn.models import Network
 

@@ -12,10 +12,11 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from npespcn.arrays import array_module
+from npespcn.common import Array
 from npespcn.common.checks import whole_number
 from npespcn.evaluation.protocol import inside
 from npespcn.evaluation.validation import validate
-from npespcn.fast.gpu import Array, array_module
 from npespcn.losses import mse
 from npespcn.models import Network, as_input
 from npespcn.optim import SOAP, Optimizer, Plateau, Schedule

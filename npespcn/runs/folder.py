@@ -22,8 +22,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from npespcn.common import Array
 from npespcn.common.files import atomic_write, sweep
-from npespcn.fast.gpu import Array
 from npespcn.models import Network, read_npz, read_words
 
 try:

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from npespcn.common import Array
 from npespcn.common.checks import whole_number
-from npespcn.fast.gpu import Array
 from npespcn.fast.processes import follow_the_parent, signals_held
 from npespcn.fast.threads import thread_count, threads_for
 from npespcn.runs.ranks import GRACE, Alone, Ranks, say

@@ -23,7 +23,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from npespcn.fast.gpu import Array, array_module, to_device, to_host
+from npespcn.arrays import array_module
+from npespcn.common import Array
+from npespcn.fast.gpu import to_device, to_host
 
 Result = TypeVar("Result")
 

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from npespcn import explorer, shuffle
-from npespcn.fast.gpu import Array
+from npespcn.common import Array
 from npespcn.figures.sheet import channel_colours
 from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle
 
