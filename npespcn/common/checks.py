@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
@@ -23,7 +23,7 @@ def whole_number(name: str, value: Any, least: int) -> int:
             raise TypeError
         number = operator.index(value)  # NumPy's small integers would overflow in r * r
     except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {shown(value)}") from None
+        raise TypeError(f"{name} must be a whole number, got {short_repr(value)}") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
     return number
@@ -33,7 +33,7 @@ def positive(name: str, value: Any) -> float:
     """Return `value` as a float, or raise: it must be a number above 0, and not infinite."""
     number = _real(name, value)
     if not 0 < number < math.inf:
-        raise ValueError(f"{name} must be a positive number, got {shown(value)}")
+        raise ValueError(f"{name} must be a positive number, got {short_repr(value)}")
     return number
 
 
@@ -41,7 +41,7 @@ def from_zero(name: str, value: Any) -> float:
     """Return `value` as a float, or raise: it must be a number from 0, and not infinite."""
     number = _real(name, value)
     if not 0 <= number < math.inf:
-        raise ValueError(f"{name} must be a number from 0, got {shown(value)}")
+        raise ValueError(f"{name} must be a number from 0, got {short_repr(value)}")
     return number
 
 
@@ -49,13 +49,13 @@ def fraction(name: str, value: Any) -> float:
     """Return `value` as a float, or raise: it must be a number from 0, and below 1."""
     number = _real(name, value)
     if not 0 <= number < 1:
-        raise ValueError(f"{name} must be in [0, 1), got {shown(value)}")
+        raise ValueError(f"{name} must be in [0, 1), got {short_repr(value)}")
     return number
 
 
 def _real(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {shown(value)}")
+        raise TypeError(f"{name} must be a number, got {short_repr(value)}")
     return float(value)
 
 
@@ -63,7 +63,7 @@ def one_of(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Raise unless `value` is one of those allowed, and of its type."""
     if not any(isinstance(value, type(choice)) and value == choice for choice in allowed):
         choices = ", ".join(repr(choice) for choice in allowed)
-        raise ValueError(f"{name} must be one of {choices}, got {shown(value)}")
+        raise ValueError(f"{name} must be one of {choices}, got {short_repr(value)}")
 
 
 def generator(name: str, rng: Any) -> None:
@@ -75,7 +75,7 @@ def generator(name: str, rng: Any) -> None:
 def function(name: str, value: Any) -> None:
     """Raise unless `value` can be called."""
     if not callable(value):
-        raise TypeError(f"{name} must be callable, got {shown(value)}")
+        raise TypeError(f"{name} must be callable, got {short_repr(value)}")
 
 
 def array(name: str, x: Any) -> None:
@@ -101,7 +101,7 @@ def same_shape(name: str, dy: Any, shape: tuple[int, ...]) -> None:
 def four_sides(name: str, axes: str, shape: Any, least: int) -> tuple[int, int, int, int]:
     """Return a shape of four whole numbers from `least`, or raise; `axes` says what they are."""
     if not isinstance(shape, tuple | list):
-        raise TypeError(f"{name} must be {axes}, got {shown(shape)}")
+        raise TypeError(f"{name} must be {axes}, got {short_repr(shape)}")
     if len(shape) != 4:
         raise ValueError(f"{name} must be {axes}, got {tuple(shape)}")
     a, b, c, d = (whole_number(name, side, least) for side in shape)

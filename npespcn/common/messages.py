@@ -14,14 +14,14 @@ def one_line(message: Any) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: ascii(match[0])[1:-1], line)
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return ``repr(value)`` on one line, and no more of it than its first 80 characters.
 
     Examples
     --------
-    >>> shown(1.5)
+    >>> short_repr(1.5)
     '1.5'
-    >>> len(shown("enlarge " * 100))
+    >>> len(short_repr("enlarge " * 100))
     80
     """
     words = one_line(repr(value))

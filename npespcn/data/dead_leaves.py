@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from npespcn.common import Array
 from npespcn.common.checks import from_zero, function, generator, whole_number
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 from npespcn.fast.processes import ProcessPool
 from npespcn.fast.threads import thread_count
 
@@ -132,7 +132,9 @@ def dead_leaves(
     generator("dead_leaves: rng", rng)
     size = whole_number("dead_leaves: size", size, SMALLEST)
     if not isinstance(statistics, LeafStatistics | None):
-        raise TypeError(f"dead_leaves: statistics must be LeafStatistics, got {shown(statistics)}")
+        raise TypeError(
+            f"dead_leaves: statistics must be LeafStatistics, got {short_repr(statistics)}"
+        )
     s = statistics or LeafStatistics()
     leaves = _paint(rng, size * _SUPERSAMPLING, s)
     filters = (Image.Resampling.BOX, Image.Resampling.BICUBIC)  # a soft lens, or a sharpened scan

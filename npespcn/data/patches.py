@@ -13,7 +13,7 @@ import numpy as np
 
 from npespcn.common import Array
 from npespcn.common.checks import generator, whole_number
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 from npespcn.data.dead_leaves import LeafStatistics, dead_leaves_pictures
 from npespcn.pictures.color import rgb_to_y
 from npespcn.pictures.resize import downscale
@@ -206,7 +206,7 @@ def _pairs(
     name: str, pictures: Iterable[Array], scale: int, channels: int
 ) -> list[tuple[Array, Array]]:
     if not isinstance(pictures, Iterable):
-        raise TypeError(f"{name}: pictures must be several pictures, got {shown(pictures)}")
+        raise TypeError(f"{name}: pictures must be several pictures, got {short_repr(pictures)}")
     return [_pair(picture, scale, channels) for picture in pictures]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from npespcn import __version__
 from npespcn.common import Array
 from npespcn.common.files import atomic_write
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 from npespcn.exchange.safetensors import write_tensors
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sigmoid, Tanh
 from npespcn.models import Network
@@ -179,7 +179,7 @@ def describe(model: Network, order: str = "CRD", source: str = "") -> dict[str, 
 def _weights(model: Network, order: str) -> dict[str, Array]:
     """Return the weights as float32, those before a shuffle in the order that is asked for."""
     if order not in ORDERS:
-        raise ValueError(f"write_onnx: order must be 'CRD' or 'DCR', got {shown(order)}")
+        raise ValueError(f"write_onnx: order must be 'CRD' or 'DCR', got {short_repr(order)}")
     weights = {name: value.astype(np.float32) for name, value in model.state_dict().items()}
     feeding = ""  # the last convolution so far: a tail comes after the shuffle, and stays
     for name, layer in model.layers.items():

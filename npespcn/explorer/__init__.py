@@ -19,7 +19,7 @@ from matplotlib import cbook
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 from npespcn.figures.sheet import channel_colours, text_colour
 from npespcn.models import ESPCN
 from npespcn.pictures.color import rgb_to_y
@@ -68,7 +68,7 @@ def page(upscale_factor: int = 3, channels: int = 1, order: str = "CRD") -> str:
         ("order", order, tuple(ORDERS)),
     ):
         if value not in allowed:
-            raise ValueError(f"explorer.page: {name} must be in {allowed}, got {shown(value)}")
+            raise ValueError(f"explorer.page: {name} must be in {allowed}, got {short_repr(value)}")
     data = {
         "start": {"r": upscale_factor, "c": channels, "order": order},
         "size": SIZE,

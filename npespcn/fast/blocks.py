@@ -10,7 +10,7 @@ import numpy as np
 from npespcn.arrays import array_module
 from npespcn.common import Array
 from npespcn.common.checks import real_array, whole_number
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """Zeros added ((above, below), (left, right))."""
@@ -28,7 +28,9 @@ def as_pads(name: str, padding: Padding, k: int, stride: int) -> Pads:
         if padding == "valid":
             return (0, 0), (0, 0)
         if padding != "same":
-            raise ValueError(f"{name} must be 'same', 'valid' or a number, got {shown(padding)}")
+            raise ValueError(
+                f"{name} must be 'same', 'valid' or a number, got {short_repr(padding)}"
+            )
         if stride != 1:
             raise ValueError(f"{name}='same' needs stride 1, got stride={stride}")
         before = (k - 1) // 2
@@ -36,7 +38,7 @@ def as_pads(name: str, padding: Padding, k: int, stride: int) -> Pads:
     if isinstance(padding, tuple):
         if len(padding) != 2 or any(not isinstance(p, tuple) or len(p) != 2 for p in padding):
             raise ValueError(
-                f"{name} as a tuple must be ((above, below), (left, right)), got {shown(padding)}"
+                f"{name} as a tuple must be ((above, below), (left, right)), got {short_repr(padding)}"
             )
         above, below, left, right = (whole_number(name, p, 0) for side in padding for p in side)
         return (above, below), (left, right)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 
 Array: TypeAlias = NDArray[Any]
 """A NumPy array, or a CuPy array used the same way."""
@@ -111,7 +111,7 @@ def to_device(x: Array, device: str = "gpu") -> Array:
         driver is, or the device is) and what to do.
     """
     if not isinstance(device, str) or device not in ("cpu", "gpu"):
-        raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {shown(device)}")
+        raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {short_repr(device)}")
     if device == "cpu":
         return to_host(x)
     cupy = _require_cupy()

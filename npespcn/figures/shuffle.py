@@ -23,7 +23,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from npespcn.common.files import atomic_write
-from npespcn.common.messages import shown
+from npespcn.common.messages import short_repr
 from npespcn.figures.sheet import WIDTH, channel_colours, text_colour
 from npespcn.shuffle import channel_formula, pixel_shuffle
 
@@ -139,7 +139,7 @@ class _Scene:
             ("height times width in size", self.h * self.w, range(1, 27)),
         ):
             if not isinstance(value, Integral) or value not in allowed:
-                raise ValueError(f"{where}: {name} must be in {allowed}, got {shown(value)}")
+                raise ValueError(f"{where}: {name} must be in {allowed}, got {short_repr(value)}")
         self.n = channels * upscale_factor**2
         self.colours = channel_colours(self.n)
         # Number the source cells and shuffle the numbers: all that is drawn is looked up here.
