@@ -15,7 +15,7 @@ from matplotlib import cbook
 
 from npespcn import explorer
 from npespcn.common import Array
-from npespcn.figures.sheet import channel_colours, text_colour
+from npespcn.figures.sheet import channel_colors, text_color
 from npespcn.models import ESPCN
 from npespcn.pictures.color import rgb_to_y
 from npespcn.pictures.files import read_image
@@ -43,8 +43,8 @@ def test_it_hands_over_what_the_library_knows(data: dict[str, Any]) -> None:
     assert data["formulas"] == {order: channel_formula(order) for order in ORDERS}
     assert sorted(data["colours"], key=int) == ["4", "9", "12", "16", "27", "48"]
     for n, colours in data["colours"].items():
-        assert [colour["fill"] for colour in colours] == channel_colours(int(n))
-        assert all(colour["ink"] == text_colour(colour["fill"]) for colour in colours)
+        assert [colour["fill"] for colour in colours] == channel_colors(int(n))
+        assert all(colour["ink"] == text_color(colour["fill"]) for colour in colours)
 
 
 def decoded(photo: dict[str, Any], name: str) -> Array:

@@ -22,7 +22,7 @@ from npespcn.common import Array
 from npespcn.figures.before_after import before_after
 from npespcn.figures.channels import channel_maps
 from npespcn.figures.curve import learning_curve
-from npespcn.figures.sheet import channel_colours, save, text_colour
+from npespcn.figures.sheet import channel_colors, save, text_color
 from npespcn.figures.shuffle import explain_figure, explain_gif
 from npespcn.shuffle import pixel_shuffle
 
@@ -73,7 +73,7 @@ def test_the_drawn_image_is_the_shuffled_channels(r: int, c: int, order: str) ->
     h, w = size = size_of(r, c, order)
     labels, colours = grids(figure, "source", n, size)
     letters = np.array(list("abcdef"))[: h * w].reshape(size)
-    for k, colour in enumerate(channel_colours(n)):
+    for k, colour in enumerate(channel_colors(n)):
         assert labels[k].tolist() == np.char.add(str(k), letters).tolist()
         assert (colours[k] == colour).all()
     image_labels, image_colours = grids(figure, "output", c, (r * h, r * w))
@@ -168,12 +168,12 @@ def test_colours_for_readers_who_see_none(n: int) -> None:
         ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    colours = channel_colours(n)
+    colours = channel_colors(n)
     assert len(set(colours)) == n
     steps = [luminance(colour) for colour in colours]
     assert steps == sorted(steps)
     for colour in colours:
-        lighter, darker = sorted((luminance(colour), luminance(text_colour(colour))), reverse=True)
+        lighter, darker = sorted((luminance(colour), luminance(text_color(colour))), reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
@@ -335,7 +335,7 @@ def test_channel_maps(r: int, c: int, order: str, box: tuple[int, int, int, int]
     features, image = shuffled_features(r, c, order)
     figure = channel_maps(features, image, order=order, box=box)
     axes = panels(figure)
-    for k, colour in enumerate(channel_colours(len(features))):
+    for k, colour in enumerate(channel_colors(len(features))):
         np.testing.assert_array_equal(drawn(axes[f"channel {k}"]), features[k])
         (picture,) = axes[f"channel {k}"].images
         assert picture.get_clim() == (features.min(), features.max())
@@ -363,7 +363,7 @@ def test_channel_maps(r: int, c: int, order: str, box: tuple[int, int, int, int]
             k, (x, y) = int(text.get_text()), text.get_position()
             square = squares[min(squares, key=lambda at: abs(at[0] - x) + abs(at[1] - y))]
             np.testing.assert_allclose(square.get_center(), (x, y))
-            assert to_hex(square.get_facecolor()) == channel_colours(len(features))[k]
+            assert to_hex(square.get_facecolor()) == channel_colors(len(features))[k]
             row, col = upper + int(y), left + int(x)
             assert features[k, row // r, col // r] == image[plane, row, col]
 

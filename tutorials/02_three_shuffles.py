@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from npespcn import figures
-from npespcn.figures.sheet import text_colour
+from npespcn.figures import text_color
 from npespcn.shuffle import METHODS
 
 OUT = Path("runs/tutorials")
@@ -86,14 +86,14 @@ stages = {  # titles, places, pieces; the empty piece makes a gap
     f"3. Joined along i: {tall.shape}, cut into {w} columns": (0, 6.4, tall),
     f"4. Joined along j: {y.shape}": (12, 6.4, [y]),
 }
-colours = np.repeat(figures.channel_colours(len(x)), h * w)  # each number has its channel's
+colours = np.repeat(figures.channel_colors(len(x)), h * w)  # each number has its channel's
 axes = (figure := Figure(figsize=(10, 6), facecolor="white", layout="tight")).subplots()
 for title, (left, top, pieces) in stages.items():
     axes.text(left, top - 0.2, title, fontsize=12)
     for piece in pieces:
         for (i, j), n in np.ndenumerate(piece):
             axes.add_patch(Rectangle((left + j, top + i), 1, 1, fc=colours[n], ec="white"))
-            axes.text(left + j + 0.5, top + i + 0.6, n, ha="center", c=text_colour(colours[n]))
+            axes.text(left + j + 0.5, top + i + 0.6, n, ha="center", c=text_color(colours[n]))
         left += piece.shape[1] + 1
 axes.set(xlim=(0, 18), ylim=(10.5, -0.8), aspect="equal")
 axes.set_axis_off()

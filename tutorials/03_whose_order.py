@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import cbook
 
-from npespcn import figures, shuffle
+from npespcn import figures
 from npespcn.models import ESPCN
 from npespcn.pictures.files import read_image
 from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle, pixel_unshuffle
@@ -38,7 +38,7 @@ OUT.mkdir(parents=True, exist_ok=True)
 pixel = np.arange(12).reshape(12, 1, 1)
 for order in ORDERS:
     red, green, blue = pixel_shuffle(pixel, 2, order=order).tolist()
-    print(f"{order:5} {shuffle.channel_formula(order):13} red {red} green {green} blue {blue}")
+    print(f"{order:5} {figures.channel_formula(order):13} red {red} green {green} blue {blue}")
 assert pixel_shuffle(pixel, 2, order="CRD")[0].tolist() == [[0, 1], [2, 3]]
 assert pixel_shuffle(pixel, 2, order="DCR")[0].tolist() == [[0, 3], [6, 9]]
 
@@ -132,7 +132,7 @@ theirs.load_state_dict(state | {key: state[key][np.argsort(p)] for key in of_las
 
 x = np.random.default_rng(0).random((1, 3, 6, 8), np.float32)
 expected = ours.predict(x)
-as_dcr = pixel_shuffle(theirs.subpixel_channels(x), 2, order="DCR")  # in their program
+as_dcr = pixel_shuffle(figures.subpixel_channels(theirs, x), 2, order="DCR")  # in their program
 unmoved = theirs.predict(x)  # their weights in ours
 state = theirs.state_dict()
 theirs.load_state_dict(state | {key: state[key][p] for key in of_last})

@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 
 from npespcn import figures
 from npespcn.conv import conv2d_forward, conv2d_loop, im2col
-from npespcn.figures.sheet import outline, text_colour
+from npespcn.figures import outline, text_color
 from npespcn.models import ESPCN
 
 OUT = Path("runs/tutorials")
@@ -67,12 +67,12 @@ def grid(axes, numbers, title, colours=None):
     table = axes.table(numbers, colours, cellLoc="center", bbox=(0, 0, 1, 1))
     table.auto_set_font_size(False)
     for cell in table.get_celld().values():
-        cell.get_text().set(fontsize=13, color=text_colour(cell.get_facecolor()))
+        cell.get_text().set(fontsize=13, color=text_color(cell.get_facecolor()))
     axes.set(title=title, box_aspect=len(numbers) / len(numbers[0]))
     axes.axis("off")
 
 
-four, first = np.array(figures.channel_colours(4), object), np.full((3, 4), "white", object)
+four, first = np.array(figures.channel_colors(4), object), np.full((3, 4), "white", object)
 first[:2, :2] = four.reshape(2, 2)  # the kernel's first position
 figure = Figure(figsize=(10, 3.2), facecolor="white", layout="constrained")
 panels = figure.subplots(1, 4, width_ratios=(4, 2, 6, 3))

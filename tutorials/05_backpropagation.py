@@ -106,7 +106,7 @@ parts = {"forward": forward * channel, "right backward": back * channel[:, None]
 parts["wrong backward"] = wrong * channel[:, None]
 figure = Figure(figsize=(10, 3.5), facecolor="white", layout="constrained")
 for axes, (title, matrix) in zip(figure.subplots(1, 3), parts.items(), strict=True):
-    axes.imshow(matrix, cmap=ListedColormap(["white", *figures.channel_colours(8)]))
+    axes.imshow(matrix, cmap=ListedColormap(["white", *figures.channel_colors(8)]))
     axes.set(title=title, xlabel="number that goes in", ylabel="number that comes out")
 figures.save(figure, OUT / "05_permutations.png")
 print(OUT / "05_permutations.png")

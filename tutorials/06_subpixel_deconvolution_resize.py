@@ -32,7 +32,7 @@ from matplotlib.figure import Figure
 from npespcn import figures
 from npespcn.data.dead_leaves import dead_leaves_pictures
 from npespcn.data.patches import PairedPatches
-from npespcn.figures.sheet import text_colour
+from npespcn.figures import text_color
 from npespcn.initializers import icnr, xavier
 from npespcn.layers import Conv2d, ConvTranspose2d, Sequential
 from npespcn.losses import mse
@@ -63,14 +63,14 @@ difference = np.abs(pixel_shuffle(conv(x), 3) - transposed(x)).max()
 print(f"largest difference {difference:.0e}")
 assert difference < 1e-13
 
-colours = np.array(figures.channel_colours(4), object).repeat(9).reshape(4, 1, 3, 3)
+colours = np.array(figures.channel_colors(4), object).repeat(9).reshape(4, 1, 3, 3)
 grids = [*zip(filters[:, 0], colours[:, 0], strict=True)]
 grids.append((one_kernel(filters, 2)[0, 0], one_kernel(colours, 2)[0, 0]))
 figure = Figure(figsize=(10, 3.6), facecolor="white", layout="constrained")
 for i, axes in enumerate(figure.subplots(1, 5, width_ratios=(3, 3, 3, 3, 6))):
     table = axes.table(*grids[i], cellLoc="center", bbox=(0, 0, 1, 1))
     for cell in table.get_celld().values():
-        cell.get_text().set(color=text_colour(cell.get_facecolor()))
+        cell.get_text().set(color=text_color(cell.get_facecolor()))
     axes.set(title=f"filter {i}" if i < 4 else "one kernel, stride 2", box_aspect=1)
     axes.axis("off")
 figures.save(figure, OUT / "06_kernel.png")

@@ -84,13 +84,13 @@ for name, sheet in sheets.items():
 # picture as sampled from its own place. To check that, take the nine samplings of the original,
 # which is what unshuffle does. Each channel is nearer to its own than to the eight others.
 
-channels = model.subpixel_channels(x)[0]  # (9, 170, 170)
+channels = figures.subpixel_channels(model, x)[0]  # (9, 170, 170)
 image = pixel_shuffle(channels, 3)[0]  # (510, 510)
 assert np.allclose(image, model.predict(x)[0, 0], atol=1e-5)
 sampled = pixel_unshuffle(original[None], 3)  # (9, 170, 170)
 errors = ((channels[:, None] - sampled) ** 2).mean(axis=(2, 3)) ** 0.5  # (9, 9)
 assert np.array_equal(errors.argmin(axis=1), np.arange(9))
-maps = figures.channel_maps(model.subpixel_channels(face)[0], model.predict(face)[0])
+maps = figures.channel_maps(figures.subpixel_channels(model, face)[0], model.predict(face)[0])
 figures.save(maps, OUT / "08_channels.png")
 
 # %%
@@ -114,7 +114,7 @@ print(f"channel 5 at {f[42]:.2f} cycles per pixel: {np.degrees(phases[0, 5, 42])
 assert np.abs(slopes - (np.indices((3, 3)).reshape(2, 9)[::-1] - 1) / 3).max() < 0.1
 figure = Figure(figsize=(10, 4.5), facecolor="white", layout="constrained")
 left, right = figure.subplots(1, 2)
-for k, colour in enumerate(figures.channel_colours(9)):
+for k, colour in enumerate(figures.channel_colors(9)):
     left.semilogy(f[:85], np.abs(spectra[k, low, :85]).mean(axis=0), c=colour, label=f"{k}")
     right.plot(f[:43], np.degrees(phases[0, k]), "o-", c=colour, ms=4)
 right.plot(f[:43], np.outer(f[:43], (-120, 0, 120)), "k:")
@@ -137,7 +137,7 @@ changed = pixel_shuffle(silent, 3)[0] != image
 assert changed[1::3, 1::3].all()
 assert changed.sum() == 170 * 170
 weight[:, (weight**2).sum(axis=(0, 2, 3)).argmax()] = 0  # the map with the largest weights
-deaf = model.subpixel_channels(x)[0]
+deaf = figures.subpixel_channels(model, x)[0]
 print("change of each place:", np.abs(deaf - channels).mean(axis=(1, 2)).reshape(3, 3).round(3))
 assert np.abs(deaf - channels).mean(axis=(1, 2)).min() > 1e-3
 parts = {"all channels": channels, "without channel 4": silent, "without one feature map": deaf}

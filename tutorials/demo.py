@@ -115,7 +115,7 @@ def draw(model: ESPCN, small, pictures: dict, captions: dict, out: Path) -> None
 
     left, upper, right, lower = (side // SCALE for side in FACE)
     face = rgb_to_y(small[upper:lower, left:right].astype(np.float32))[None, None] / 255
-    maps = figures.channel_maps(model.subpixel_channels(face)[0], model.predict(face)[0])
+    maps = figures.channel_maps(figures.subpixel_channels(model, face)[0], model.predict(face)[0])
     figures.save(maps, out / "channel_map.png")
     for name in ("before_after", "learning_curve", "channel_map", "grace_hopper_x3"):
         print(f"{out}/{name}.png")

@@ -9,7 +9,6 @@ from typing import Any
 from npespcn.commands import HelpFormatter
 from npespcn.data.dead_leaves import dead_leaves_pictures
 from npespcn.data.patches import validation_pairs
-from npespcn.models import ESPCN
 from npespcn.pictures.files import read_image
 from npespcn.shuffle import ORDERS
 
@@ -43,19 +42,19 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     """Draw how channels become sub-pixels: in principle, or those of a trained network."""
-    from npespcn import explorer, figures
+    from npespcn import exchange, explorer, figures
 
     out = Path(options.out or ("channels.png" if options.weights else "explain.png"))
     page = out.suffix.lower() == ".html"
     if options.weights:
         if page:
             raise ValueError("--weights draws a picture; a page shows the network of npespcn")
-        model = ESPCN.load(options.weights)
+        model = exchange.load(options.weights)
         picture = read_image(options.image) if options.image else dead_leaves_pictures(1, 96)[0]
         top, left = (max(0, side - LARGEST) // 2 for side in picture.shape[:2])
         picture = picture[top : top + LARGEST, left : left + LARGEST]
         (lr, _), *_ = validation_pairs([picture], 1, model.options["channels"])
-        features, image = model.subpixel_channels(lr)[0], model.predict(lr)[0]
+        features, image = figures.subpixel_channels(model, lr)[0], model.predict(lr)[0]
         figures.save(figures.channel_maps(features, image), out)
     elif page:
         explorer.write_page(out, options.scale, options.channels, options.order)

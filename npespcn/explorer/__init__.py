@@ -20,12 +20,14 @@ from matplotlib import cbook
 from npespcn.common import Array
 from npespcn.common.files import atomic_write
 from npespcn.common.messages import short_repr
-from npespcn.figures.sheet import channel_colours, text_colour
-from npespcn.models import ESPCN
+from npespcn.exchange import pretrained
+from npespcn.figures.channels import subpixel_channels
+from npespcn.figures.sheet import channel_colors, text_color
+from npespcn.figures.shuffle import channel_formula
 from npespcn.pictures.color import rgb_to_y
 from npespcn.pictures.files import read_image
 from npespcn.pictures.resize import downscale
-from npespcn.shuffle import ORDERS, channel_formula
+from npespcn.shuffle import ORDERS
 
 SCALES, CHANNELS = (2, 3, 4), (1, 3)
 SIZE = (2, 3)  # H and W of the channels that are drawn cell by cell
@@ -102,14 +104,14 @@ def _source(name: str) -> str:
 
 
 def _colours(n: int) -> list[dict[str, str]]:
-    return [{"fill": fill, "ink": text_colour(fill)} for fill in channel_colours(n)]
+    return [{"fill": fill, "ink": text_color(fill)} for fill in channel_colors(n)]
 
 
 def _photo() -> dict[str, Any]:
     """Return a face at low resolution, and the channels that the ×3 network makes of it."""
     picture = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     luma = rgb_to_y(downscale(picture, PHOTO_SCALE).astype(np.float32)) / 255  # (H, W)
-    features = ESPCN.pretrained(PHOTO_SCALE).subpixel_channels(luma[None, None])[0]  # (9, H, W)
+    features = subpixel_channels(pretrained(PHOTO_SCALE), luma[None, None])[0]  # (9, H, W)
     channels = _grey(features[(slice(None), *FACE)])
     return {
         "r": PHOTO_SCALE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,22 @@ from matplotlib.patches import Rectangle
 
 from npespcn.common import Array
 from npespcn.fast.gpu import to_host
-from npespcn.figures.sheet import MARGIN, Sheet, channel_colours, check_box, outline, text_colour
+from npespcn.figures.sheet import MARGIN, Sheet, channel_colors, check_box, outline, text_color
+from npespcn.layers import PixelShuffle
+from npespcn.models import Network
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
+
+
+def subpixel_channels(model: Network, x: Array) -> Array:
+    """Return what goes into a network's pixel shuffle: (N, C, h, w) -> (N, C·r², h', w').
+
+    The image is padded as in ``model.predict(x)``.
+    """
+    layers = model.layers.items()
+    before = copy.copy(model)
+    before.layers = dict(takewhile(lambda item: not isinstance(item[1], PixelShuffle), layers))
+    features: Array = before.predict(x)
+    return features
 
 
 def channel_maps(
@@ -77,7 +93,7 @@ def channel_maps(
         scale = (image.min(), image.max())
         label = f"origin {plane}"
         axes, bottom = sheet.picture(at, pixels, label, scale=scale, interpolation="nearest")
-        _draw_origins(axes, channel_of[plane], channel_colours(n), (bottom - at[1]) / high)
+        _draw_origins(axes, channel_of[plane], channel_colors(n), (bottom - at[1]) / high)
         for row, col in np.ndindex(lower - upper, right - left):
             outline(axes, col * r, row * r, r, r)
         y = bottom + 0.2
@@ -91,7 +107,7 @@ def _draw_channels(sheet: Sheet, features: Array, r: int) -> None:
     gap, strip, y = 0.08, 0.2, 0.8
     width = (2.75 - (r - 1) * gap) / r
     scale = (features.min(), features.max())
-    for k, colour in enumerate(channel_colours(n)):
+    for k, colour in enumerate(channel_colors(n)):
         at = (MARGIN + k % r * (width + gap), y + strip, width)
         pixels = features[k].astype(np.float64)
         axes, bottom = sheet.picture(at, pixels, f"channel {k}", scale=scale)
@@ -136,7 +152,7 @@ def _draw_origins(axes: Axes, channel_of: Array, colours: list[str], inches: flo
 def _draw_number(
     axes: Axes, x: float, y: float, k: int, background: str, size: float, **how: Any
 ) -> None:
-    how |= {"color": text_colour(background), "fontsize": size}
+    how |= {"color": text_color(background), "fontsize": size}
     axes.text(x, y, f"{k}", ha="center", va="center_baseline", **how)
 
 

@@ -24,7 +24,7 @@ from npespcn.common.files import atomic_write
 WIDTH, MARGIN = 10.0, 0.15  # inches
 
 
-def channel_colours(n: int) -> list[str]:
+def channel_colors(n: int) -> list[str]:
     """Return the colours of channels 0 to n - 1, as ``#rrggbb``: the one code of this project.
 
     They are steps through viridis: each is lighter than the one before it, so that they stay in
@@ -33,18 +33,18 @@ def channel_colours(n: int) -> list[str]:
 
     Examples
     --------
-    >>> channel_colours(4)
+    >>> channel_colors(4)
     ['#482475', '#2a768e', '#3dbc74', '#f1e51d']
     """
     return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0.1, 0.98, n))]
 
 
-def text_colour(background: str) -> str:
+def text_color(background: str) -> str:
     """Return "black" or "white", whichever is easier to read on `background` (WCAG 2 contrast).
 
     Examples
     --------
-    >>> [text_colour(colour) for colour in channel_colours(4)]
+    >>> [text_color(colour) for colour in channel_colors(4)]
     ['white', 'white', 'black', 'black']
     """
     rgb = np.array(to_rgb(background))

@@ -22,13 +22,25 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from PIL import Image
 
+from npespcn.arrays import choose
 from npespcn.common.files import atomic_write
 from npespcn.common.messages import short_repr
-from npespcn.figures.sheet import WIDTH, channel_colours, text_colour
-from npespcn.shuffle import channel_formula, pixel_shuffle
+from npespcn.figures.sheet import WIDTH, channel_colors, text_color
+from npespcn.shuffle import ORDERS, pixel_shuffle
 
 HEADER = 1.0  # inches: of text above the grids
 GAP, TITLE, MIDDLE = 0.45, 0.8, 2.4  # cells: between grids, above each, and before the output
+
+
+def channel_formula(order: str = "CRD") -> str:
+    """Return the number of the channel that fills place (i, j) of image channel c, as a formula.
+
+    >>> channel_formula("CRD"), channel_formula("DCR"), channel_formula("paper")
+    ('(c*r + i)*r + j', '(i*r + j)*C + c', '(j*r + i)*C + c')
+    """
+    first, second, third = choose(order, ORDERS)
+    size = {"c": "C", "i": "r", "j": "r"}
+    return f"({first}*{size[second]} + {second})*{size[third]} + {third}"
 
 
 def explain_figure(
@@ -141,7 +153,7 @@ class _Scene:
             if not isinstance(value, Integral) or value not in allowed:
                 raise ValueError(f"{where}: {name} must be in {allowed}, got {short_repr(value)}")
         self.n = channels * upscale_factor**2
-        self.colours = channel_colours(self.n)
+        self.colours = channel_colors(self.n)
         # Number the source cells and shuffle the numbers: all that is drawn is looked up here.
         shape = (self.n, self.h, self.w)
         numbers = pixel_shuffle(np.arange(np.prod(shape)).reshape(shape), self.r, order=order)
@@ -273,7 +285,7 @@ class _Scene:
         k, row, col = origin
         label = f"{k}{self._letter(row, col)}"
         text = self.axes.text(x + 0.5, y + 0.5, label, ha="center", va="center_baseline", gid=gid)
-        text.set(color=text_colour(self.colours[k]), fontsize=self._points(0.36))
+        text.set(color=text_color(self.colours[k]), fontsize=self._points(0.36))
         return [self._box(x, y, self.colours[k], gid), text]
 
     def _box(self, x: float, y: float, colour: str, gid: str | None = None) -> Rectangle:

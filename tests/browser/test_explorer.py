@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 
 from npespcn import explorer, shuffle
 from npespcn.common import Array
-from npespcn.figures.sheet import channel_colours
+from npespcn.figures.sheet import channel_colors
 from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle
 
 Visit = Callable[..., Any]
@@ -124,7 +124,7 @@ def test_the_drawn_image_is_the_shuffled_channels(
     n = c * r * r
     texts, fills = drawn(page, "map", "source", (n, H, W))
     assert texts.tolist() == labels(n).tolist()
-    assert all((fills[k] == fill).all() for k, fill in enumerate(channel_colours(n)))
+    assert all((fills[k] == fill).all() for k, fill in enumerate(channel_colors(n)))
     image_texts, image_fills = drawn(page, "map", "output", (c, H * r, W * r))
     assert image_texts.tolist() == shuffled(texts, r, order).tolist()
     assert image_fills.tolist() == shuffled(fills, r, order).tolist()
