@@ -1,4 +1,4 @@
-"""Write tests/data/torch_layers.npz: what PyTorch answers, for machines that have no PyTorch.
+"""Write tests/recorded/torch_layers.npz: what PyTorch answers, for machines that have no PyTorch.
 
 Run ``python tests/record_torch_layers.py`` where torch is installed. The inputs, the parameters and
 the upstream gradients are random, and recorded with the answers.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-RECORDING = Path(__file__).parent / "data" / "torch_layers.npz"
+RECORDING = Path(__file__).parent / "recorded" / "torch_layers.npz"
 Case = tuple[str, dict[str, Any], tuple[int, ...]]  # class, its arguments, shape of x
 
 

@@ -1,4 +1,4 @@
-"""Write tests/data/torch_models.npz: outputs of the networks as PyTorch computes them.
+"""Write tests/recorded/torch_models.npz: outputs of the networks as PyTorch computes them.
 
 Run ``python tests/record_torch_models.py`` where torch is installed. The weights are a formula, so
 that they need not be recorded.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-RECORDING = Path(__file__).parent / "data" / "torch_models.npz"
+RECORDING = Path(__file__).parent / "recorded" / "torch_models.npz"
 CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     # name: (class, options, shape of x)
     "as published": ("ESPCN", {"scale": 3}, (2, 1, 7, 9)),

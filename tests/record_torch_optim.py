@@ -1,4 +1,4 @@
-"""Write tests/data/torch_optim.npz: where PyTorch's optimisers go, step by step.
+"""Write tests/recorded/torch_optim.npz: where PyTorch's optimisers go, step by step.
 
 Run ``python tests/record_torch_optim.py`` where torch is installed.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-RECORDING = Path(__file__).parent / "data" / "torch_optim.npz"
+RECORDING = Path(__file__).parent / "recorded" / "torch_optim.npz"
 STEPS = 12
 SHAPE = (3, 2, 2, 2)
 CASES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""Write tests/data/torch_shuffle.npz: what PyTorch answers, for machines that have no PyTorch.
+"""Write tests/recorded/torch_shuffle.npz: what PyTorch answers, for machines that have no PyTorch.
 
 Run ``python tests/record_torch_shuffle.py`` where torch is installed. The values are distinct, so
 that every misplaced number shows.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-RECORDING = Path(__file__).parent / "data" / "torch_shuffle.npz"
+RECORDING = Path(__file__).parent / "recorded" / "torch_shuffle.npz"
 CASES = (  # (shape of the channels, r)
     ((4, 1, 1), 2),
     ((2, 3, 2, 3), 1),
