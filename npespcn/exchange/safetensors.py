@@ -1,4 +1,4 @@
-"""Safetensors files: named arrays and a few words about them, in a format that executes nothing."""
+"""Networks in safetensors files: named arrays and metadata, in a format that executes nothing."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ import numpy as np
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
+from npespcn.exchange.metadata import describe, host_weights, reason
+from npespcn.models import Network
 
 
-def write_tensors(
-    path: str | os.PathLike[str], arrays: Mapping[str, Array], words: Mapping[str, str]
-) -> None:
-    """Write arrays and words to a ``.safetensors`` file, whole or not at all.
+def write_safetensors(model: Network, path: str | os.PathLike[str], source: str = "") -> None:
+    """Write a network's weights and options as a safetensors file, whole or not at all.
+
+    `npespcn.load` reads it back. ``torch.nn.Module.load_state_dict`` takes the weights as they are,
+    if the module's layers have our names.
 
     Parameters
     ----------
+    model : Network
     path : str or Path
-        Its folder must exist.
-    arrays : mapping of str to array
-        Of numbers, in host memory.
-    words : mapping of str to str
-        The file's metadata.
+        Should end in ``.safetensors``.
+    source : str, optional
+        Where the weights are from, for the metadata.
 
     Raises
     ------
@@ -35,10 +37,18 @@ def write_tensors(
     RuntimeError
         If the package safetensors is missing.
     """
+    model = getattr(model, "network", model)  # inside an accelerated one
+    write_tensors(path, host_weights(model), describe(model, source=source))
+
+
+def write_tensors(
+    path: str | os.PathLike[str], arrays: Mapping[str, Array], metadata: Mapping[str, str]
+) -> None:
+    """Write arrays of numbers, in host memory, and metadata to a ``.safetensors`` file."""
     package = _require("safetensors.numpy")
-    # Of an array that is not contiguous the package would write the memory as it lies.
+    # The package would write an array that is not contiguous in the order of its memory.
     arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-    data = package.save(arrays, metadata=dict(words))
+    data = package.save(arrays, metadata=dict(metadata))
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
@@ -51,22 +61,20 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[s
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no such file but a pipe, say; is damaged; or holds numbers that NumPy does not have
-        (bfloat16).
+        If it is not such a file, is damaged, or holds numbers that NumPy does not have (bfloat16).
     RuntimeError
         If the package safetensors is missing.
     """
     package = _require("safetensors")
     check_file(path)
-    with Path(path).open("rb"):  # whose complaints say more than the package's
+    with Path(path).open("rb"):  # Python's message about a file that cannot be opened says more
         pass
     try:
         with package.safe_open(os.fspath(path), framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return arrays, file.metadata() or {}
     except Exception as error:  # the package and NumPy raise several kinds over a damaged file
-        reason = ascii(str(error))[1:-1][:200]  # it may quote what a stranger wrote
-        message = f"{os.fspath(path)}: not a readable .safetensors file: {reason}"
+        message = f"{os.fspath(path)}: not a readable .safetensors file: {reason(error)}"
         raise ValueError(message) from error
 
 
