@@ -1,90 +1,21 @@
-"""NumPy or CuPy, decided by the array in hand.
+"""The GPU, by CuPy: is there one, and moving arrays and networks to it and back.
 
-Nothing in this package imports CuPy unless the caller asks for a GPU or passes a CuPy array. Code
-that must run on both begins with ``xp = array_module(x)`` and then writes ``xp.`` for ``np.``.
+Nothing in this package imports CuPy unless the caller asks for a GPU or passes a CuPy array.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from npespcn.arrays import array_module
+from npespcn.common import Array
 from npespcn.common.messages import short_repr
+from npespcn.layers import Layer
 
-Array: TypeAlias = NDArray[Any]
-"""A NumPy array, or a CuPy array used the same way."""
-
-
-def array_module(*arrays: Array) -> Any:
-    """Return the module, ``numpy`` or ``cupy``, that the arrays belong to.
-
-    The array is asked, not the machine: its class comes from a package, and the package has a
-    class named ``ndarray`` that it is an instance of.
-
-    Raises
-    ------
-    TypeError
-        If an argument is no array (a list, a PyTorch tensor), or if they belong to two modules.
-
-    Examples
-    --------
-    >>> array_module(np.zeros(3)).__name__
-    'numpy'
-    """
-    if not arrays:
-        raise TypeError("array_module: needs at least one array")
-    for x in arrays:  # asked thousands of times a second, mostly about these
-        if type(x) is not np.ndarray:
-            break
-    else:
-        return np
-    modules = {_module_of(x) for x in arrays}
-    if len(modules) != 1:
-        names = sorted(module.__name__ for module in modules)
-        raise TypeError(f"array_module: all arrays must belong to one module, got {names}")
-    return modules.pop()
-
-
-def _module_of(x: Array) -> ModuleType:
-    for cls in type(x).__mro__:  # subclasses such as numpy.memmap count as their parent
-        module = sys.modules.get(cls.__module__.partition(".")[0])
-        ndarray = getattr(module, "ndarray", None)
-        if module is not None and isinstance(ndarray, type) and isinstance(x, ndarray):
-            return module
-    raise TypeError(f"array_module: expected a NumPy or CuPy array, got {type(x).__name__}")
-
-
-def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    """View the memory of `x`, which is contiguous, with another shape and other strides in bytes.
-
-    NumPy's own constructor is used, not ``as_strided``: it is three times quicker to call, and
-    raises if the view would leave the memory of `x`.
-    """
-    xp = array_module(x)
-    if xp is np:
-        return np.ndarray(shape, x.dtype, x, strides=strides)
-    view: Array = xp.lib.stride_tricks.as_strided(x, shape=shape, strides=strides)
-    return view
-
-
-def along_memory(function: Callable[..., Array], x: Array, *others: Array) -> Array:
-    """Return ``function(x, *others)``, elementwise and all of one shape, in the memory order of x.
-
-    NumPy's own functions walk along memory, and so lies what they return. CuPy's walk along the
-    axes: a picture whose channels lie last in memory would be read 64 numbers apart, and come out
-    with them first. So CuPy gets the axes in the order in which x lies.
-    """
-    if array_module(x) is np:
-        return function(x, *others)
-    axes = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
-    y = function(*(array.transpose(axes) for array in (x, *others)))
-    return y.transpose([axes.index(axis) for axis in range(x.ndim)])
+AnyLayer = TypeVar("AnyLayer", bound=Layer)
 
 
 def device_of(x: Array) -> str:
@@ -107,8 +38,8 @@ def to_device(x: Array, device: str = "gpu") -> Array:
     ValueError
         If `device` is neither.
     RuntimeError
-        If there is no usable GPU. The message says which of the three it is (CuPy is missing, the
-        driver is, or the device is) and what to do.
+        If there is no usable GPU. The message says what is missing (CuPy, the driver, or the
+        device) and what to do.
     """
     if not isinstance(device, str) or device not in ("cpu", "gpu"):
         raise ValueError(f"to_device: device must be 'cpu' or 'gpu', got {short_repr(device)}")
@@ -118,8 +49,27 @@ def to_device(x: Array, device: str = "gpu") -> Array:
     return x if array_module(x) is cupy else cupy.asarray(x)
 
 
+def move(network: AnyLayer, device: str) -> AnyLayer:
+    """Move a network's parameters to ``"gpu"`` or ``"cpu"``, in place; return the network.
+
+    Gradients are dropped. Make the optimizer afterwards: its state lies where the parameters are.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        As `check_device`.
+    """
+    check_device(device)
+    for layer in getattr(network, "layers", {}).values():
+        move(layer, device)
+    if not hasattr(network, "layers"):
+        network.params = {name: to_device(x, device) for name, x in network.params.items()}
+        network.grads = {}
+    return network
+
+
 def check_device(device: str) -> None:
-    """Raise what `to_device` raises, and see that the GPU can multiply, if that is the device.
+    """Raise what `to_device` raises, and make sure that the GPU can multiply.
 
     A CuPy that was installed without CUDA's libraries finds a device all the same, and would fail
     at the first matrix product.
@@ -140,7 +90,7 @@ def check_device(device: str) -> None:
 
 
 def _require_cupy() -> Any:
-    """Import CuPy and make sure that a device answers: the import alone says nothing about one."""
+    """Import CuPy and make sure that a device answers: the import says nothing about one."""
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as error:

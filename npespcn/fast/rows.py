@@ -1,4 +1,4 @@
-"""Convolution at stride 1 without columns: the fast path of `npespcn.conv`.
+"""Convolution at stride 1 without columns.
 
 With the channels last in memory, the k pixels of a row under the kernel are already k*C consecutive
 numbers. So every position's row of patches is there to be multiplied, without a copy::
@@ -14,21 +14,17 @@ An output pixel costs k*out_channels numbers written and read, against k*k*in_ch
 (96 against 576 in ESPCN's second layer), and the product has k times as many columns, which
 is the shape that a BLAS runs best.
 
-A batch of small images lies in memory as one tall picture, and each row follows the one before it;
-zeros between them serve as the padding of both neighbours. Positions where the kernel hangs from
+A batch of small images lies in memory as one tall image, and each row follows the one before it;
+zeros between them serve as the padding of both neighbors. Positions where the kernel hangs from
 one image, or row, into the next are computed too, and dropped.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from npespcn.arrays import array_module
 from npespcn.common import Array
-from npespcn.fast.blocks import Pads, blocks, common_dtype, out_size
-from npespcn.fast.gpu import strided_view
+from npespcn.fast.blocks import Pads, add_up, blocks, output_size, view
 
 
 def moves_less(in_channels: int, out_channels: int, k: int) -> bool:
@@ -37,24 +33,20 @@ def moves_less(in_channels: int, out_channels: int, k: int) -> bool:
 
 
 def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
-    """Convolve at stride 1: what `npespcn.conv.conv2d_forward` gives, from the same arguments."""
-    xp = array_module(x, weight)
+    """Convolve at stride 1: as `npespcn.fast.conv.forward`."""
     out_channels, in_channels, k, _ = weight.shape
-    out_h, out_w = out_size("conv2d_forward", x.shape[2:], k, 1, pads)
+    out_h, out_w = output_size(x, k, pads)
     # (k columns, in_channels) by (k rows, out_channels)
     taps = weight.transpose(3, 1, 2, 0).reshape(k * in_channels, k * out_channels)
-    dtype = common_dtype(x, weight, bias)
-    y = xp.empty((len(x), out_h, out_w, out_channels), dtype)
-    for images, rows in blocks(xp, len(x), out_h, out_w):
-        y_block = y[images, rows]  # (n, h, w, out_channels)
-        tall = TallPicture(x[images], rows, out_w, k, pads)
-        products = xp.empty((len(tall.pixels) - (k - 1), k * out_channels), dtype)
-        xp.matmul(phases(tall.pixels, k), taps, out=by_phase(products, phase_count(xp, k)))
+    dtype = np.result_type(x, weight)
+    y = np.empty((len(x), out_h, out_w, out_channels), dtype)
+    for images, rows in blocks(len(x), out_h, out_w):
+        batch = StackedBatch(x[images], rows, out_w, k, pads)
+        products = np.empty((len(batch.pixels) - (k - 1), k * out_channels), dtype)
+        np.matmul(phases(batch.pixels, k), taps, out=by_phase(products, k))
         products = products.reshape(-1, k, out_channels)  # (pixels, k rows, out_channels)
-        terms = [tall.of_images(products[:, i], rows_down=i) for i in range(k)]
-        if bias is not None:
-            terms.append(bias)
-        add_up(terms, y_block)
+        terms = [batch.of_images(products[:, i], rows_down=i) for i in range(k)]
+        add_up(terms if bias is None else [*terms, bias], y[images, rows])
     return y.transpose(0, 3, 1, 2)  # (N, out_channels, out_h, out_w)
 
 
@@ -64,24 +56,23 @@ def weight_gradient(dy: Array, x: Array, k: int, pads: Pads) -> Array:
     Forward adds k slices of the products; so each row of dy goes back to the k rows that it was
     made of, and the same views of x meet them in one product.
     """
-    xp = array_module(dy, x)
     out_channels, in_channels = dy.shape[1], x.shape[1]
-    dtype = xp.result_type(dy, x)
-    dtaps = xp.zeros((k * in_channels, k * out_channels), dtype)
+    dtype = np.result_type(dy, x)
+    dtaps = np.zeros((k * in_channels, k * out_channels), dtype)
     dy_last = dy.transpose(0, 2, 3, 1)  # (N, out_h, out_w, out_channels)
-    for images, rows in blocks(xp, *dy_last.shape[:3]):
-        tall = TallPicture(x[images], rows, dy.shape[3], k, pads)
-        dproducts = xp.zeros((len(tall.pixels) - (k - 1), k, out_channels), dtype)
+    for images, rows in blocks(*dy_last.shape[:3]):
+        batch = StackedBatch(x[images], rows, dy.shape[3], k, pads)
+        dproducts = np.zeros((len(batch.pixels) - (k - 1), k, out_channels), dtype)
         for i in range(k):
-            tall.of_images(dproducts[:, i], rows_down=i)[...] = dy_last[images, rows]
+            batch.of_images(dproducts[:, i], rows_down=i)[...] = dy_last[images, rows]
         dproducts = dproducts.reshape(-1, k * out_channels)  # (pixels, k*out_channels)
-        patches = phases(tall.pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
-        dtaps += xp.matmul(patches, by_phase(dproducts, phase_count(xp, k))).sum(axis=0)
+        patches = phases(batch.pixels, k).transpose(0, 2, 1)  # (k, k*in_channels, pixels/k)
+        dtaps += np.matmul(patches, by_phase(dproducts, k)).sum(axis=0)
     return dtaps.reshape(k, in_channels, k, out_channels).transpose(3, 1, 2, 0)
 
 
-class TallPicture:
-    """What output `rows` of the images x (n, C, H, W) need, channels last, as one tall picture.
+class StackedBatch:
+    """The part of the images x (n, C, H, W) that output `rows` need, as one tall image.
 
     Attributes
     ----------
@@ -96,7 +87,6 @@ class TallPicture:
     def __init__(
         self, x: Array, rows: slice, out_w: int, k: int, pads: Pads, round_rows: int = 1
     ) -> None:
-        xp = array_module(x)
         n, c, h, w = x.shape
         (above, below), (left, right) = pads
         self.shape = (n, rows.stop - rows.start, out_w)
@@ -104,12 +94,12 @@ class TallPicture:
         self.pitch = max(w + max(left, right), out_w)
         self.rows = -(-n * self.height // round_rows) * round_rows  # output rows, all told
         count = (self.rows + k - 1) * self.pitch
-        self.pixels: Array = xp.zeros((-(-count // k) * k + k - 1, c), x.dtype)
+        self.pixels: Array = np.zeros((-(-count // k) * k + k - 1, c), x.dtype)
         first = rows.start - above  # the row of x, or of the zeros above it, that comes first
         start, stop = max(0, first), max(0, min(h, rows.stop - above + k - 1))
         begin = (start - first) * self.pitch + left
         step, one = self.pixels.strides
-        target = strided_view(
+        target = view(
             self.pixels[begin:],
             (n, max(0, stop - start), w, c),
             (self.height * self.pitch * step, self.pitch * step, step, one),
@@ -117,9 +107,9 @@ class TallPicture:
         target[...] = x[:, :, start:stop].transpose(0, 2, 3, 1)
 
     def of_images(self, values: Array, rows_down: int = 0) -> Array:
-        """View (pixels, channels) as what belongs to the output's pixels: (n, h, w, channels).
+        """View (pixels, channels) as the output's pixels, `rows_down` rows further down.
 
-        Begins `rows_down` rows further down.
+        Shape (n, h, w, channels).
         """
         n, h, w = self.shape
         begin, end = (row * self.pitch for row in (rows_down, rows_down + n * self.height))
@@ -127,36 +117,14 @@ class TallPicture:
         return by_image[:, :h, :w]
 
 
-def phase_count(xp: Any, k: int) -> int:
-    """Return k, or 1 on a GPU, where CuPy copies patches that overlap, or lie apart, all the same.
-
-    One large product then does better than k, which would have to be put together again.
-    """
-    return k if xp is np else 1
-
-
 def phases(pixels: Array, k: int) -> Array:
-    """View (pixels + k - 1, C) as its k phases of patches along a row: (k, pixels/k, k*C).
-
-    Or as one, see `phase_count`: (1, pixels, k*C).
-    """
+    """View (pixels + k - 1, C) as its k phases of patches along a row: (k, pixels/k, k*C)."""
     step, one = pixels.strides
-    count = phase_count(array_module(pixels), k)
-    shape = (count, (len(pixels) - k + 1) // count, k * pixels.shape[1])
-    return strided_view(pixels, shape, (step, count * step, one))
+    shape = (k, (len(pixels) - k + 1) // k, k * pixels.shape[1])
+    return view(pixels, shape, (step, k * step, one))
 
 
-def by_phase(products: Array, count: int) -> Array:
-    """View (..., pixels, columns) by phase of the pixel: (..., count, pixels/count, columns)."""
+def by_phase(products: Array, k: int) -> Array:
+    """View (..., pixels, columns) by phase of the pixel: (..., k, pixels/k, columns)."""
     *lead, _, columns = products.shape
-    return products.reshape(*lead, -1, count, columns).swapaxes(-3, -2)
-
-
-def add_up(terms: list[Array], y: Array) -> None:
-    """Write the sum of the terms into y, in as few passes over memory as it takes."""
-    if len(terms) == 1:
-        y[...] = terms[0]
-        return
-    array_module(y).add(terms[0], terms[1], out=y)
-    for term in terms[2:]:
-        y += term
+    return products.reshape(*lead, -1, k, columns).swapaxes(-3, -2)
