@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from hostile.pictures import Files
+from npespcn.exchange import about
 from npespcn.models import ESPCN, SRCNN
 
 Members = dict[str, bytes]
@@ -60,12 +61,12 @@ def tensors(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
 def members(model: Any) -> Members:
     """Return what a network's ``.npz`` holds."""
     arrays = {f"weights/{name}": npy(value) for name, value in model.state_dict().items()}
-    return {**arrays, "about": npy(model.about())}
+    return {**arrays, "about": npy(about(model))}
 
 
 def packed_tensors(model: Any) -> tuple[dict[str, Any], bytes]:
     """Return the header and the data of a network's ``.safetensors``."""
-    header: dict[str, Any] = {"__metadata__": {"about": model.about()}}
+    header: dict[str, Any] = {"__metadata__": {"about": about(model)}}
     data = b""
     for name, value in model.state_dict().items():
         place = [len(data), len(data) + value.nbytes]
@@ -130,7 +131,6 @@ def odd() -> Files:
     """Return networks with something wrong: in the file, the words or the weights."""
     model = ESPCN(2)
     good, whole_file = members(model), npz(members(model))
-    about = json.loads(model.about())
     files = {
         "nothing.npz": b"",
         "an empty zip.npz": npz({}),
@@ -140,7 +140,7 @@ def odd() -> Files:
         "no about.npz": npz({k: v for k, v in good.items() if k != "about"}),
         "about alone.npz": npz({"about": good["about"]}),
         "about a number.npz": npz(good | {"about": npy(3)}),
-        "about of bytes.npz": npz(good | {"about": npy(np.array(model.about().encode()))}),
+        "about of bytes.npz": npz(good | {"about": npy(np.array(about(model).encode()))}),
         "one more.npz": npz(good | {"more": npy(np.arange(3))}),
         "one more weight.npz": npz(good | {"weights/conv9.bias": npy(np.zeros(3, np.float32))}),
         "another class.npz": npz(members(SRCNN())),
@@ -151,7 +151,7 @@ def odd() -> Files:
         "names of noise.npz": npz(good | {f"\x1b[31m{i}\n": npy(np.zeros(1)) for i in range(50)}),
         "encrypted.npz": _with_flag(whole_file, 1),
         "another packing.npz": _with_packing(whole_file, 99),
-        "claims 4 TB.npz": npz(good | {"weights/conv1.weight": claim("(10**12,)")}),
+        "claims 4 TB.npz": npz(good | {"weights/conv1.weight": claim("(1000000000000,)")}),
         "sizes 4 GB.npz": whole_file.replace(struct.pack("<I", len(good["about"])), b"\xff" * 4),
         "safetensors in truth.npz": tensors(*packed_tensors(model)),
         "npz in truth.safetensors": whole_file,
@@ -206,34 +206,44 @@ def odd() -> Files:
         files[f"weights {name}.npz"] = npz(good | {"weights/conv1.weight": npy(value)})
     header, data = packed_tensors(model)
     files["weights no numbers.safetensors"] = tensors(header, b"\xff" * len(data))
-    for i, words in enumerate(_words(about)):
-        files[f"words {i}.npz"] = npz(good | {"about": npy(np.array(words))})
-        header["__metadata__"]["about"] = words
+    for i, text in enumerate(_claims(json.loads(about(model)))):
+        files[f"words {i}.npz"] = npz(good | {"about": npy(np.array(text))})
+        header["__metadata__"]["about"] = text
         files[f"words {i}.safetensors"] = tensors(header, data)
     return files
 
 
-def _words(about: dict[str, Any]) -> list[str]:
-    """Return what `about` might say instead."""
+def _claims(about: dict[str, Any]) -> list[str]:
+    """Return other texts that could stand in the place of `about`."""
     options = [
         *[{"scale": value} for value in ("2", 2.0, True, None, [2], {}, -2, 0, 1e999, 10**9)],
         *[{"scale": 10**4000}, {"channels": 10**6}, {"channels": 4}, {"seed": 10**4000}],
         *[{"seed": -1}, {"seed": "0"}, {"padding": ["same"]}, {"padding": "SAME"}],
-        *[{"init": "exec"}, {"dtype": "object"}, {"dtype": "float64"}, {"tail": 1}, {"tail": []}],
+        *[{"init": "exec"}, {"dtype": "object"}, {"dtype": "float64"}, {"tail": 1}, {"tail": "no"}],
         *[{"output": False}, {"activation": "\x1b[31m\n" * 99}, {"self": 1}, {"options": {}}],
         *[{"scale": 3}, {"channels": 3}, {"padding": "valid"}, {"__class__": "os.system"}],
     ]
-    whole_words = [
+    sizes: list[dict[str, Any]] = [
+        *[{"widths": value} for value in ([64, 10**9], [0, 32], [64], [], 64, None, "64", [[64]])],
+        *[{"kernels": value} for value in ([5, 3, 10**9 + 1], [5, 3, 4], [5, 3], [5, -3, 3], [[]])],
+        *[{"kernels": value} for value in ([5, 3, 3.0], [True, 3, 3], None, {}, 5, "533")],
+        {"widths": [1] * 150_000, "kernels": [1] * 150_001},  # as many layers, with few weights
+        {"widths": [10**6], "kernels": [1, 1], "channels": 10**6},
+        {"dtype": "(2 2)f4"},
+        {"dtype": [["a", "f4"]]},
+    ]
+    whole = [
         *[{"network": value} for value in ("os.system", None, ["ESPCN"], "\x1b[31m" * 999)],
         *[{"options": value} for value in (None, [], "scale", 7, [["scale", 2]], {"": ""})],
     ]
     return [
         *[json.dumps({**about, "options": {**about["options"], **change}}) for change in options],
-        *[json.dumps({**about, **change}) for change in whole_words],
+        *[json.dumps({**about, **change}) for change in whole],
         *["", "null", "7", '"ESPCN"', "[]", "{", "{}", "\0", "NaN", "[" * 100_000],
         '{"options":' * 50_000,
         json.dumps(about).replace("2", "9" * 9000, 1),
         json.dumps(about) + "x",
+        *[json.dumps({**about, "options": {**about["options"], **change}}) for change in sizes],
     ]
 
 
