@@ -28,9 +28,8 @@ from matplotlib import cbook
 from PIL import Image
 
 from npespcn import figures
-from npespcn.evaluation.metrics import psnr
-from npespcn.pictures.files import read_image
-from npespcn.pictures.resize import downscale
+from npespcn.evaluation import psnr
+from npespcn.pictures import downscale, read_image
 from npespcn.shuffle import pixel_shuffle
 
 OUT = Path("runs/tutorials")
@@ -66,12 +65,13 @@ assert np.array_equal(channel, (row % r) * r + col % r)
 assert np.array_equal((from_row, from_col), (row // r, col // r))
 
 # %%
-# Which channel lands where, in colour
-# ------------------------------------
+# Which channel lands where, in color
+# -----------------------------------
 #
-# Each channel has one colour, here and in every other lesson. The letters are LR pixels. All blocks
-# on the right have the same colours at the same places. Nothing is computed and nothing is lost.
-# The second picture is that of an RGB image: twelve channels, four for each of its three.
+# Each channel has its color, from the darkest for channel 0 to the brightest for the last one. The
+# letters are LR pixels. All blocks on the right have the same colors at the same places. Nothing is
+# computed and nothing is lost. The second figure shows an RGB image: it needs twelve channels, four
+# for each of its three.
 
 
 def save(figure, name):
@@ -83,26 +83,28 @@ save(figures.explain_figure(2, 1, size=(2, 3)), "01_one_channel.png")
 save(figures.explain_figure(2, 3, size=(1, 3)), "01_three_channels.png")
 
 # %%
-# Nine copies make nearest-neighbour enlargement
-# ----------------------------------------------
+# Nine copies make nearest-neighbor enlargement
+# ---------------------------------------------
 #
-# A photograph is an array too, (H, W, 3). A network has a plane for each colour, (3, H, W).
+# A photograph is an array too, (H, W, 3). A network has a plane for each color, (3, H, W).
 #
-# Shrink it to a third and give all nine channels of a colour the same plane. Then the nine pixels
-# of a block are equal: each LR pixel becomes a square. It is Pillow's NEAREST, to the last bit.
+# Shrink it to a third and give all nine channels of a color the same plane. Then the nine pixels of
+# a block are equal: each LR pixel becomes a square. The result is that of Pillow's NEAREST, to the
+# last bit.
 #
 # Now shift the copies. A block's nine pixels lie a third of an LR pixel apart, and the middle one,
-# place (1, 1), is where the LR pixel's centre is. So channel (i, j) should hold the plane as seen
-# from (i - 1)/3 pixels further down and (j - 1)/3 further right. Between two pixels we take their
-# weighted mean. Now the squares are gone: this is linear interpolation. Each shift is a 3×3
-# convolution with fixed numbers. ESPCN's last layer has nine such filters too, with learnt numbers,
-# and they see not the picture itself but what the layers before have found in it.
+# place (1, 1), is where the LR pixel's center is. So channel (i, j) should hold the plane as it
+# looks from a point (i - 1)/3 pixels further down and (j - 1)/3 further to the right. Between two
+# pixels we take their weighted mean. Now the squares are gone: this is linear interpolation. Each
+# shift is a 3×3 convolution with fixed numbers. ESPCN's last layer has nine such filters too. Its
+# numbers are learned, and its filters do not see the picture itself, but the features that the
+# layers before have found in it.
 
 
 def shift(x, d, axis):
     """See x from d pixels further along an axis, -1 < d < 1; the edge is repeated."""
-    neighbour = np.clip(np.arange(x.shape[axis]) + int(np.sign(d)), 0, x.shape[axis] - 1)
-    return (1 - abs(d)) * x + abs(d) * np.take(x, neighbour, axis)
+    neighbor = np.clip(np.arange(x.shape[axis]) + int(np.sign(d)), 0, x.shape[axis] - 1)
+    return (1 - abs(d)) * x + abs(d) * np.take(x, neighbor, axis)
 
 
 def enlarge(planes, step):
@@ -118,22 +120,27 @@ small = downscale(photograph, 3)
 planes = np.moveaxis(small, -1, 0).astype(np.float64)
 print("photograph", photograph.shape, "a third of it", small.shape, "as planes", planes.shape)
 pictures = {"nine equal copies": enlarge(planes, 0), "shifted by thirds": enlarge(planes, 1 / 3)}
-for picture, method, allowed in zip(
-    pictures.values(), ("NEAREST", "BILINEAR"), (0, 1), strict=True
-):
+
+
+def difference_from_pillow(picture, method):
     pillow = Image.fromarray(small).resize((510, 600), Image.Resampling[method])
-    difference = np.abs(np.asarray(pillow) - picture.astype(int)).max()
-    print(f"Pillow's {method} differs by at most {difference} of 255")
-    assert difference <= allowed  # BILINEAR rounds twice, rows and columns; we round once
+    return np.abs(np.asarray(pillow) - picture.astype(int)).max()
+
+
+nearest = difference_from_pillow(pictures["nine equal copies"], "NEAREST")
+bilinear = difference_from_pillow(pictures["shifted by thirds"], "BILINEAR")
+print(f"Pillow's NEAREST differs by at most {nearest} of 255, its BILINEAR by at most {bilinear}")
+assert nearest == 0
+assert bilinear <= 1  # Pillow rounds twice, after the rows and after the columns; we round once
 
 # %%
 # What breaks: the shifts the wrong way round
 # -------------------------------------------
 #
 # Change one sign, so that each channel is seen from the wrong side. The shape is right and every
-# value is plausible, but each block runs backwards, and edges turn into combs. Under the names is
-# PSNR against the photograph, in decibels: more is better. Remember what a comb looks like. It is
-# how a wrong channel order shows (lesson 3).
+# value is plausible, but each block runs backwards, and edges turn into combs. The figures under
+# the names are PSNR against the photograph, in decibels: more is better (lesson 9). Remember what a
+# comb looks like. A wrong channel order looks like that, too (lesson 3).
 
 pictures |= {"shifted the wrong way": enlarge(planes, -1 / 3), "original": photograph}
 scores = {name: psnr(picture, photograph) for name, picture in pictures.items()}
@@ -148,4 +155,4 @@ save(figures.before_after(pictures, box, captions=captions, title=title), "01_co
 # ----------------
 #
 # Lesson 2 does the shuffle in three ways and times them. Try first: give the nine channels of a
-# colour nine different photographs, and look at the image from near and from far away.
+# color nine different photographs, and look at the image from near and from far away.

@@ -28,7 +28,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from npespcn import figures
-from npespcn.figures import text_color
 from npespcn.shuffle import METHODS
 
 OUT = Path("runs/tutorials")
@@ -56,7 +55,7 @@ print(image[0])
 # w. The last reshape reads each pair as one number. Follow the 17: channel 2 is i = 1, j = 0.
 #
 # The first two steps move nothing. They only tell NumPy to read the same memory in another order.
-# The last step copies, because numbers that are neighbours now were not neighbours before.
+# The last step copies, because numbers that are neighbors now were not neighbors before.
 
 parts = x.reshape(c, r, r, h, w)
 moved = parts.transpose(0, 3, 1, 4, 2)
@@ -80,48 +79,71 @@ tall = np.concatenate(list(blocks), axis=1)  # H pieces of (W, i, j) to one of (
 y = np.concatenate(list(tall), axis=1)  # W pieces of (H*r, j) to one of (H*r, W*r)
 assert np.array_equal(y, image[0])
 
-stages = {  # titles, places, pieces; the empty piece makes a gap
-    f"1. Channels {x.shape}": (0, 0, x),
-    f"2. Blocks {blocks.shape}, cut into {h} rows": (0, 3.2, [*blocks[0], x[0, :, :0], *blocks[1]]),
-    f"3. Joined along i: {tall.shape}, cut into {w} columns": (0, 6.4, tall),
-    f"4. Joined along j: {y.shape}": (12, 6.4, [y]),
-}
-colours = np.repeat(figures.channel_colors(len(x)), h * w)  # each number has its channel's
-axes = (figure := Figure(figsize=(10, 6), facecolor="white", layout="tight")).subplots()
-for title, (left, top, pieces) in stages.items():
+colors = np.repeat(figures.channel_colors(len(x)), h * w)  # each number has its channel's color
+figure = Figure(figsize=(10, 6), facecolor="white", layout="tight")
+axes = figure.subplots()
+
+
+def draw(title, left, top, pieces):
+    print(title)
     axes.text(left, top - 0.2, title, fontsize=12)
     for piece in pieces:
         for (i, j), n in np.ndenumerate(piece):
-            axes.add_patch(Rectangle((left + j, top + i), 1, 1, fc=colours[n], ec="white"))
-            axes.text(left + j + 0.5, top + i + 0.6, n, ha="center", c=text_color(colours[n]))
+            axes.add_patch(Rectangle((left + j, top + i), 1, 1, fc=colors[n], ec="white"))
+            color = figures.text_color(colors[n])
+            axes.text(left + j + 0.5, top + i + 0.6, n, ha="center", color=color)
         left += piece.shape[1] + 1
+
+
+gap = x[0, :, :0]  # an empty piece
+draw(f"1. Channels {x.shape}", 0, 0, x)
+draw(f"2. Blocks {blocks.shape}, cut into {h} rows", 0, 3.2, [*blocks[0], gap, *blocks[1]])
+draw(f"3. Joined along i: {tall.shape}, cut into {w} columns", 0, 6.4, tall)
+draw(f"4. Joined along j: {y.shape}", 12, 6.4, [y])
 axes.set(xlim=(0, 18), ylim=(10.5, -0.8), aspect="equal")
 axes.set_axis_off()
 figures.save(figure, OUT / "02_stages.png")
-print(*stages, OUT / "02_stages.png", sep="\n")
+print(OUT / "02_stages.png")
 
 # %%
 # Equal to the last bit, and what it costs
 # ----------------------------------------
 #
-# Nothing is computed, so nothing is rounded: all three give the same bytes, for any picture.
-# The loop goes through the Python interpreter for every pixel, so its time per pixel is constant.
-# The others go through it H + W times, for the pieces, or r times, for column j of all blocks at
-# once. More and more pixels share that price. What is left is memory. Split and concatenate moves
-# all at least twice, a few numbers at a time. Curves rise again where arrays outgrow a cache.
+# Nothing is computed, so nothing is rounded: all three give the same bytes, for any picture. They
+# are in ``npespcn/shuffle.py``, as you have just seen them.
+#
+# The loop asks the Python interpreter for every pixel, so its time per pixel is constant. Split and
+# concatenate asks it for each of its H + W pieces, and then moves all numbers twice. Reshape and
+# transpose asks it a few times, however large the picture is: the more pixels there are, the less
+# of that price falls on each. What is left in the end is the moving. To write the image in order,
+# NumPy jumps from channel to channel in memory, so it takes longer than a plain copy.
 
 x = np.random.default_rng(0).standard_normal((2, 27, 4, 5)).astype(np.float32)
 expected = np.stack([by_loop(image, 3) for image in x]).tobytes()
 assert all(shuffle(x, 3).tobytes() == expected for shuffle in METHODS.values())
 
-axes, cost = (figure := Figure(figsize=(10, 5), facecolor="white", layout="tight")).subplots(), {}
+
+def copy(x, r):
+    return x.copy()
+
+
+def seconds(shuffle, x):
+    count = max(1, 2000 // x[0].size)  # small pictures many times, or the clock is too coarse
+    return min(timeit.repeat(lambda: shuffle(x, 3), number=count, repeat=15)) / count
+
+
+figure = Figure(figsize=(10, 5), facecolor="white", layout="tight")
+axes = figure.subplots()
 axes.set_prop_cycle(color=["#0072b2", "#d55e00", "#009e73", "black"], marker=list("osD^"))
-for name, way in (METHODS | {"plain copy": lambda x, r: x.copy()}).items():
-    sides, ns = [4, 8, 16, 32, 64, 130, 260, 520][: 5 if name == "loop" else 8], []
+cost = {}  # of 64×64 pixels
+for name, shuffle in (METHODS | {"plain copy": copy}).items():
+    sides = [4, 8, 16, 32, 64]
+    if name != "loop":
+        sides += [130, 260, 520]
+    ns = []
     for side in sides:
-        x, count = np.ones((9, side, side), np.float32), max(1, 2000 // side**2)
-        run = timeit.repeat(lambda way=way, x=x: way(x, 3), number=count, repeat=15)
-        ns.append(1e9 * min(run) / count / x.size)
+        x = np.ones((9, side, side), np.float32)
+        ns.append(1e9 * seconds(shuffle, x) / x.size)
     axes.loglog([9 * side**2 for side in sides], ns, lw=2, label=name)
     print(f"{name:11}", *(f"{value:7.2f}" for value in ns), "ns per pixel")
     print(f"{256 * ns[4] / ns[0]:15.0f} times as long for 256 times the pixels (64×64, 4×4)")
@@ -137,7 +159,7 @@ assert cost["loop"] > 100 * cost["reshape"]
 # ------------------------------------
 #
 # One reshape gives the right shape at once, and no error. Only values can tell: of 24 pixels two
-# are right, the first and the last. A test that looks at shapes alone would pass.
+# are right, the first and the last. A test that looks only at shapes would pass.
 
 wrong = np.arange(24).reshape(image.shape)
 print(wrong[0])

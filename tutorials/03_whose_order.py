@@ -2,9 +2,8 @@
 Whose order?
 ============
 
-**Question.** PyTorch and TensorFlow both put twelve channels together to an RGB picture twice as
-large, and both are right. Why are their pictures different, and how do weights get from one to the
-other?
+**Question.** PyTorch and TensorFlow both turn twelve channels into an RGB picture twice as large,
+and both are right. Why are their pictures different, and how do weights get from one to the other?
 
 **Predict before you run.** One LR pixel has twelve channels with the numbers 0 to 11; r = 2, C = 3.
 
@@ -29,7 +28,7 @@ from matplotlib import cbook
 
 from npespcn import figures
 from npespcn.models import ESPCN
-from npespcn.pictures.files import read_image
+from npespcn.pictures import read_image
 from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle, pixel_unshuffle
 
 OUT = Path("runs/tutorials")
@@ -38,7 +37,8 @@ OUT.mkdir(parents=True, exist_ok=True)
 pixel = np.arange(12).reshape(12, 1, 1)
 for order in ORDERS:
     red, green, blue = pixel_shuffle(pixel, 2, order=order).tolist()
-    print(f"{order:5} {figures.channel_formula(order):13} red {red} green {green} blue {blue}")
+    formula = figures.channel_formula(order)
+    print(f"{order:5} {formula:13} red {red} green {green} blue {blue}")
 assert pixel_shuffle(pixel, 2, order="CRD")[0].tolist() == [[0, 1], [2, 3]]
 assert pixel_shuffle(pixel, 2, order="DCR")[0].tolist() == [[0, 3], [6, 9]]
 
@@ -96,8 +96,8 @@ except ImportError:
 # --------------------------
 #
 # The orders differ by a permutation of the channels and by nothing else. With C = 1 there is no c
-# to count, and CRD and DCR are the same. A program tested with grey pictures alone may be in either
-# order. The paper's order shows even then: i and j have changed places.
+# to count, and CRD and DCR are the same. A program that was tested only with gray pictures may be
+# in either order. The paper's order shows even then: i and j have changed places.
 
 for order in ORDERS:
     one, p = channel_permutation(1, 2, order), channel_permutation(3, 2, order)
@@ -108,8 +108,8 @@ for order in ORDERS:
 photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))[:600]
 channels = pixel_unshuffle(photograph, 2, layout="NHWC")  # (300, 256, 12), counted as CRD
 pictures = {o: pixel_shuffle(channels, 2, order=o, layout="NHWC") for o in ORDERS}
-grey = pixel_shuffle(channels[..., 4:8], 2, order="paper", layout="NHWC")  # green's group
-pictures["paper, C = 1"] = grey.repeat(3, axis=2)
+gray = pixel_shuffle(channels[..., 4:8], 2, order="paper", layout="NHWC")  # green's group
+pictures["paper, C = 1"] = gray.repeat(3, axis=2)
 title = "Channels counted as CRD, shuffled as if counted as"
 figures.save(figures.before_after(pictures, (325, 50, 365, 90), title=title), OUT / "03_orders.png")
 print(OUT / "03_orders.png")
@@ -124,18 +124,23 @@ print(OUT / "03_orders.png")
 # (k, k, in, out): there the channels are on the last axis.) Training in either order is just as
 # good. The network learns whichever filters its shuffle needs.
 
-ours, theirs = ESPCN(2, channels=3), ESPCN(2, channels=3)
+ours = ESPCN(2, channels=3)
 ours.params["conv3.bias"][:] = np.linspace(-1, 1, 12)
 p = channel_permutation(3, 2, "DCR")  # crd = dcr[p], so dcr = crd[argsort(p)]
-state, of_last = ours.state_dict(), ("conv3.weight", "conv3.bias")
-theirs.load_state_dict(state | {key: state[key][np.argsort(p)] for key in of_last})
+
+theirs = ESPCN(2, channels=3)  # the same network, as a program has it that counts as DCR does
+weights = ours.state_dict()
+weights["conv3.weight"] = weights["conv3.weight"][np.argsort(p)]
+weights["conv3.bias"] = weights["conv3.bias"][np.argsort(p)]
+theirs.load_state_dict(weights)
 
 x = np.random.default_rng(0).random((1, 3, 6, 8), np.float32)
 expected = ours.predict(x)
 as_dcr = pixel_shuffle(figures.subpixel_channels(theirs, x), 2, order="DCR")  # in their program
 unmoved = theirs.predict(x)  # their weights in ours
-state = theirs.state_dict()
-theirs.load_state_dict(state | {key: state[key][p] for key in of_last})
+weights["conv3.weight"] = weights["conv3.weight"][p]
+weights["conv3.bias"] = weights["conv3.bias"][p]
+theirs.load_state_dict(weights)
 moved = theirs.predict(x)
 for name, y in {"their program": as_dcr, "ours, as it is": unmoved, "ours, moved": moved}.items():
     print(f"{name:15} differs by {np.abs(y - expected).max():.1e}")

@@ -36,9 +36,7 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 
 from npespcn import figures
-from npespcn.pictures.color import rgb_to_y
-from npespcn.pictures.files import read_image
-from npespcn.pictures.resize import downscale
+from npespcn.pictures import downscale, read_image, rgb_to_y
 from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
 
 OUT = Path("runs/tutorials")
@@ -83,10 +81,19 @@ print(OUT / "03b_indices.png")
 #
 # **drakelevy/ESPCN-TensorFlow**, ``shuffle`` in ``prepare_data.py``, is the right triple loop. It
 # divides indices with ``/``: whole in Python 2, for which it was written, not in Python 3. And its
-# canvas is of uint8. Its own program turns values into bytes before, so there it works. Of other
-# values the canvas keeps the whole part, so that 0 to 1 turns black, modulo 256.
+# canvas is of uint8. Its own program turns values into bytes before, so there it works. Any other
+# value is cut to its whole part, modulo 256: values from 0 to 1 all turn black.
 
-for slip in (lambda: np.split(np.zeros((1, 2, 3, 2, 2)), 3, axis=1), lambda: one[0, 3 / 2, 0]):
+
+def wrong_axis():
+    return np.split(np.zeros((1, 2, 3, 2, 2)), 3, axis=1)
+
+
+def slash():
+    return one[0, 3 / 2, 0]
+
+
+for slip in (wrong_axis, slash):
     try:
         raise AssertionError(f"it should have failed, and gave {slip()}")
     except (ValueError, IndexError) as error:
@@ -100,17 +107,19 @@ assert canvas.tolist() == [0, 0, 44]
 # -----------------
 #
 # drakelevy's file makes LR pictures by a Gaussian blur and ``[::ratio]``. That keeps each block's
-# first pixel, (r - 1)/2 pixels from its centre, so the picture moves. On a ramp that rises by 10
+# first pixel, (r - 1)/2 pixels from its center, so the picture moves. On a ramp that rises by 10
 # from pixel to pixel, values tell where they come from. A network trained on such pairs learns to
-# move pictures back, and so moves those that were made without the slip.
+# move pictures back, and so it moves those that were made without the slip. (To blur and subsample
+# is what the paper's text says. The slip is only that the first pixel is kept, not the middle one.)
 #
 # **fannymonori/TF-ESPCN**, ``run.py`` and ``utils.py``, shrinks by OpenCV's INTER_CUBIC. It looks
 # at 4×4 pixels around each point, however far apart the points are. At ×3 they are at pixels 1, 4,
 # 7 and so on, so it just takes every third. Nothing moves, but fine texture turns into coarse
 # texture that was never there.
 #
-# **yjn870/ESPCN-pytorch**, ``utils.py``, weighs red by 64.738; BT.601 has 65.738. White becomes 234
-# and not 235. Both pictures of a comparison are converted alike, so its scores hardly change.
+# **yjn870/ESPCN-pytorch**, ``utils.py``, gives red a weight of 64.738; BT.601 has 65.738. White
+# becomes 234 and not 235. Both pictures of a comparison are converted alike, so its scores hardly
+# change.
 #
 # **leftthomas/ESPCN**, ``data_utils.py``, pairs two folders by two calls of ``listdir``, which may
 # give names in any order. Often it is the same twice. If not, sorting both lists cures it.
@@ -120,8 +129,8 @@ for r in (2, 3, 4):
     moved = (downscale(ramp, r)[2, 2].astype(float) - ramp[::r, ::r][2, 2]) / 10
     print(f"[::{r}] moves the picture by {moved} pixels")
     assert moved == (r - 1) / 2
-centres = np.arange(1, 30, 3)  # of LR pixels, counted in HR pixels
-assert np.array_equal((np.arange(10) + 0.5) * 3 - 0.5, centres)
+centers = np.arange(1, 30, 3)  # of LR pixels, counted in HR pixels
+assert np.array_equal((np.arange(10) + 0.5) * 3 - 0.5, centers)
 luma = 16 + (64.738 + 129.057 + 25.064) * 255 / 256, int(rgb_to_y(np.full(3, 255, np.uint8)))
 print("white by that luma, and by BT.601:", luma)
 assert (round(luma[0]), luma[1]) == (234, 235)
@@ -130,11 +139,12 @@ assert not any(a == b for a, b in zip(lr, hr, strict=True))
 assert sorted(lr) == sorted(hr)
 
 figure = Figure(figsize=(10, 3.6), facecolor="white", layout="constrained")
-(left, *panels), edge = figure.subplots(1, 3), 255 / (1 + np.exp(15 - np.arange(30)))
+left, *panels = figure.subplots(1, 3)
+edge = 255 / (1 + np.exp(15 - np.arange(30)))
 left.plot(edge, "k-", label="HR")
-left.plot(centres, edge[::3], "o", color="#d55e00", label="LR by [::3]")
-left.plot(centres, edge[1::3], "s", color="#0072b2", label="LR by [1::3]")
-left.set(title="An edge", xlabel="HR pixels", ylabel="grey level")
+left.plot(centers, edge[::3], "o", color="#d55e00", label="LR by [::3]")
+left.plot(centers, edge[1::3], "s", color="#0072b2", label="LR by [1::3]")
+left.set(title="An edge", xlabel="HR pixels", ylabel="gray level")
 left.legend()
 y, x = np.indices((240, 240))
 rings = (127.5 + 127.5 * np.cos((x**2 + y**2) / 150)).astype(np.uint8)
@@ -149,4 +159,4 @@ print(OUT / "03b_smaller.png")
 # Where to go next
 # ----------------
 #
-# Random floats, C = 3 and H ≠ W find each wrong shuffle. Exercise 11: mend five. Then lesson 4.
+# Random floats, C = 3 and H ≠ W find each wrong shuffle. Exercise 11: repair five. Then lesson 4.

@@ -21,8 +21,8 @@ Backpropagation by hand
 # row and column. Two columns never have theirs in one row, so AᵀA is the identity: a permutation's
 # transpose is its inverse, and dx = unshuffle(dy).
 
+import inspect
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -35,7 +35,9 @@ from npespcn.layers import Conv2d, PixelShuffle, ReLU, Tanh
 from npespcn.losses import mse
 from npespcn.models import ESPCN
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
+from threadpoolctl import threadpool_limits
 
+threadpool_limits(1, "blas")  # several threads would wait for each other: the products are small
 OUT = Path("runs/tutorials")
 OUT.mkdir(parents=True, exist_ok=True)
 
@@ -53,28 +55,26 @@ assert np.array_equal(back @ forward, units)
 # dy[o, p]·columns[m, p] from all positions p: dW = dy·columnsᵀ. dbias[o] collects dy[o, p], and
 # dcolumns = Wᵀ·dy. ``im2col`` copies each pixel to up to k·k places; its transpose ``col2im`` adds
 # up what comes back from them. It is no inverse: ones come back as the number of their copies.
+# These four lines are the library's ``conv2d_backward``, printed below.
 
-
-def conv_backward(dy, x, weight):
-    o, k = len(weight), weight.shape[2]
-    dy = dy.reshape(len(x), o, -1)  # (N, O, P)
-    dweight = (dy @ im2col(x, k).transpose(0, 2, 1)).sum(axis=0)  # (O, C*k*k)
-    dcolumns = weight.reshape(o, -1).T @ dy  # (N, C*k*k, P)
-    return col2im(dcolumns, x.shape, k), dweight.reshape(weight.shape), dy.sum(axis=(0, 2))
-
-
+print(inspect.getsource(conv2d_backward))
 print(col2im(im2col(np.ones((1, 1, 3, 4)), 2), (1, 1, 3, 4), 2)[0, 0])
+
 rng = np.random.default_rng(0)
-x, weight = rng.normal(size=(2, 3, 6, 5)), rng.normal(size=(4, 3, 3, 3))
-dy, g = rng.normal(size=(2, 4, 4, 3)), rng.normal(size=(2, 27, 12))
-for ours, package in zip(conv_backward(dy, x, weight), conv2d_backward(dy, x, weight), strict=True):
-    assert np.allclose(ours, package, rtol=0, atol=1e-12)
+x, g = rng.normal(size=(2, 3, 6, 5)), rng.normal(size=(2, 27, 12))
 assert np.isclose((im2col(x, 3) * g).sum(), (x * col2im(g, x.shape, 3)).sum())  # ⟨Ax, g⟩ = ⟨x, Aᵀg⟩
+
+weight, dy = rng.normal(size=(4, 3, 3, 3)), rng.normal(size=(2, 4, 4, 3))
+dx, dweight, dbias = conv2d_backward(dy, x, weight)
+rows = dy.transpose(1, 0, 2, 3).reshape(4, -1)  # the same with N and P as one axis: (O, N*P)
+columns = im2col(x, 3).transpose(1, 0, 2).reshape(27, -1)  # (C*k*k, N*P)
+assert np.allclose(dweight, (rows @ columns.T).reshape(4, 3, 3, 3))
+assert np.allclose(dbias, rows.sum(axis=1))
 
 # %%
 # Activations, and the check
 # --------------------------
-# tanh takes each number alone: A is diagonal, with tanh' = 1 - y², so dx = dy·(1 - y²). For ReLU
+# tanh takes each number by itself: A is diagonal, with tanh' = 1 - y², so dx = dy·(1 - y²). For ReLU
 # the diagonal is 1 where x > 0, else 0. To check a layer, move each entry of x and of its weights
 # by ±ε: the change of ⟨dy, y⟩ over 2ε must be the gradient. ``gradcheck`` does that in float64 with
 # a random dy; it returns the largest error over the largest entry, and raises if that is > 1e-6.
@@ -87,18 +87,30 @@ for layer in (Tanh(), ReLU(), PixelShuffle(2), Conv2d(12, 4, 2, dtype="float64")
 # What breaks: all ones
 # ---------------------
 # This shuffle counts channels one way forward (CRD) and another way back (DCR). A permutation,
-# right or wrong, makes ones of ones, so ones prove nothing. With C = 1 both ways agree, and a
-# random dy sees nothing either. It takes both random and C > 1. (Colours: the number's channel.)
+# right or wrong, turns ones into ones, so ones prove nothing. With C = 1 both ways agree, and even
+# a random dy finds nothing. The check needs both a random dy and C > 1. (In the figure, a color
+# says which channel a number is from.)
 
-shuffle, ones = PixelShuffle(2), SimpleNamespace(normal=lambda size: np.ones(size))
-shuffle.backward = lambda dy: pixel_unshuffle(dy, 2, order="DCR")
-for c, draw, name in ((1, ones, "ones"), (3, ones, "ones"), (1, rng, "random"), (3, rng, "random")):
-    try:
-        verdict = f"passes: {gradcheck(shuffle, rng.normal(size=(2, 4 * c, 3, 2)), draw):.0e}"
-    except AssertionError as error:
-        verdict = f"fails: {error}"
-    print(f"C = {c}, dy {name}: {verdict}")
-    assert verdict.startswith("fails") == (c == 3 and draw is rng)
+
+class WrongShuffle(PixelShuffle):
+    def backward(self, dy):
+        return pixel_unshuffle(dy, self.factor, order="DCR")
+
+
+class Ones:  # a generator that draws nothing but ones
+    def normal(self, size):
+        return np.ones(size)
+
+
+for name, generator in {"ones": Ones(), "random": rng}.items():
+    for c in (1, 3):
+        x = rng.normal(size=(2, 4 * c, 3, 2))
+        try:
+            verdict = f"passes: {gradcheck(WrongShuffle(2), x, generator):.0e}"
+        except AssertionError as error:
+            verdict = f"fails: {error}"
+        print(f"C = {c}, dy {name}: {verdict}")
+        assert verdict.startswith("fails") == (c == 3 and name == "random")
 
 wrong = pixel_unshuffle(units.reshape(16, 2, 2, 4), 2, order="DCR").reshape(16, 16).T
 channel = 1 + np.arange(16) // 2  # of each number in x, from 1; 0 is white
@@ -121,29 +133,40 @@ print(OUT / "05_permutations.png")
 # mistake stands out. **Next:** write them yourself, in exercises 3, 6 and 7; then lesson 6.
 
 
-def errors(dtype, coarse):
-    model, x, t = ESPCN(3, dtype=dtype), picture.astype(dtype), target.astype(dtype)
-    tanh = model.layers["act1"]
-    if coarse:
-        tanh.backward = lambda dy: dy * (1 - (np.rint(127 * tanh._kept) / 127) ** 2)
-    model.backward(mse(model.forward(x), t)[1])
-    w, grad = model.params["conv1.weight"][:1], model.grads["conv1.weight"][:1]
-    measured = [numerical_gradient(lambda: mse(model(x), t)[0], w, one, e) for e in epsilons]
-    return [np.abs(m - grad).max() / np.abs(grad).max() for m in measured]
+class CoarseTanh(Tanh):
+    def backward(self, dy):
+        y = np.rint(127 * self.y) / 127  # what 8 bits leave of it
+        return dy * (1 - y * y)
 
 
-epsilons, one, best = 10.0 ** np.arange(-8, 0.1, 0.5), np.ones(()), []
+def errors(dtype, tanh):
+    model = ESPCN(3, dtype=dtype)
+    model.layers["act1"] = tanh
+    x, t = picture.astype(dtype), target.astype(dtype)
+    _, dy = mse(model.forward(x), t)
+    model.backward(dy)
+    w, dw = model.params["conv1.weight"][:1], model.grads["conv1.weight"][:1]
+
+    def loss():
+        return mse(model.forward(x), t)[0]
+
+    measured = [numerical_gradient(loss, w, np.ones(()), epsilon) for epsilon in epsilons]
+    return [np.abs(m - dw).max() / np.abs(dw).max() for m in measured]
+
+
+epsilons = 10.0 ** np.arange(-8, 0.1, 0.5)
 picture, target = rng.uniform(size=(1, 1, 9, 11)), rng.uniform(size=(1, 1, 27, 33))
 figure = Figure(figsize=(10, 4.5), facecolor="white", layout="constrained")
 axes = figure.subplots()
+best = {}
 for dtype, marker in (("float32", "o"), ("float64", "s")):
-    for line, verdict in (("C0-", "right"), ("C1--", "wrong")):
-        curve, label = errors(dtype, verdict == "wrong"), f"{dtype}, {verdict} gradient"
-        axes.loglog(epsilons, curve, line + marker, label=label)
-        best.append(min(curve))
-        print(f"{label}: best {best[-1]:.0e}")
-assert best[1] < 2 * best[0]
-assert best[2] < 1e-8 < 1e-5 < best[3]
+    for verdict, tanh, style in (("right", Tanh(), "C0-"), ("wrong", CoarseTanh(), "C1--")):
+        curve, label = errors(dtype, tanh), f"{dtype}, {verdict} gradient"
+        axes.loglog(epsilons, curve, style + marker, label=label)
+        best[dtype, verdict] = min(curve)
+        print(f"{label}: best {min(curve):.0e}")
+assert best["float32", "wrong"] < 2 * best["float32", "right"]
+assert best["float64", "right"] < 1e-8 < 1e-5 < best["float64", "wrong"]
 axes.set(title="Gradient check of ESPCN's first filter", xlabel="ε", ylabel="relative error")
 axes.legend()
 figures.save(figure, OUT / "05_float32.png")
