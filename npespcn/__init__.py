@@ -14,7 +14,7 @@ _DOORS = {
     "load": "npespcn.exchange",
     "save": "npespcn.exchange",
 }
-__all__ = ["__version__", "load", "pretrained", "save", "upscale"]  # noqa: F822  # see __getattr__
+__all__ = ["__version__", "load", "pretrained", "save", "upscale"]  # see __getattr__
 
 
 def __getattr__(name):

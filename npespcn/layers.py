@@ -72,8 +72,8 @@ class ConvTranspose2d(Conv2d):
     and output_padding, less than s, chooses among the sizes that a strided convolution maps to one.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0,
-                 rng=None, dtype="float32", init=xavier):  # fmt: skip
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
+                 output_padding=0, rng=None, dtype="float32", init=xavier):  # fmt: skip
         super().__init__(out_channels, in_channels, kernel_size, stride, padding, rng, dtype, init)
         self.output_padding = output_padding
         self.params["bias"] = np.zeros(out_channels, dtype)
@@ -179,11 +179,11 @@ class Sequential(Layer):
 
     @property
     def params(self):
-        return _joined({name: layer.params for name, layer in self.layers.items()})
+        return {f"{n}.{k}": p for n, layer in self.layers.items() for k, p in layer.params.items()}
 
     @property
     def grads(self):
-        return _joined({name: layer.grads for name, layer in self.layers.items()})
+        return {f"{n}.{k}": g for n, layer in self.layers.items() for k, g in layer.grads.items()}
 
     def forward(self, x):
         for layer in self.layers.values():
@@ -205,7 +205,7 @@ class Sequential(Layer):
         return {name: param.copy() for name, param in self.params.items()}
 
     def load_state_dict(self, arrays):
-        """Copy `arrays`, one for each parameter's name, into the parameters: all of them or none."""
+        """Copy `arrays`, one for each parameter's name, into the parameters: all or none."""
         params, values = self.params, {}
         missing, unknown = sorted(params.keys() - arrays.keys()), sorted(arrays.keys() - params)
         hint = "(perhaps unwrap 'state_dict', or remove 'module.' from the names)"
@@ -213,11 +213,7 @@ class Sequential(Layer):
         for name, param in params.items():
             value = values[name] = np.asarray(arrays[name])
             check_shape(name, value, param.shape)
-            require(value.dtype.kind in "fiu", f"{name} must be real numbers, got {value.dtype}")
-            require(np.isfinite(value).all(), f"{name} holds numbers that are not finite")
+            finite = value.dtype.kind in "fiu" and np.isfinite(value.astype(param.dtype)).all()
+            require(finite, f"{name} must hold finite {param.dtype} numbers, got {value.dtype}")
         for name, param in params.items():
             param[...] = array_module(param).asarray(values[name])
-
-
-def _joined(by_layer):
-    return {f"{name}.{key}": x for name, arrays in by_layer.items() for key, x in arrays.items()}

@@ -32,11 +32,12 @@ def charbonnier(prediction, target, epsilon=1e-3):
 
 
 def log_mse(prediction, target, epsilon=1e-4):
-    """Mean over the batch of log(mse_n + ε), gradient 2 (p - t) / (size of an image) / (mse_n + ε) / N.
+    """Mean over the batch of log(mse_n + ε).
 
+    Gradient 2 (p - t) / (size of an image) / (mse_n + ε) / N, where mse_n is that of image n.
     A mean PSNR is a mean of such logarithms, so a difficult image counts no more than an easy one;
     plain `mse` learns mostly from the difficult ones, whose error is larger. ε, a PSNR of 40 dB for
-    images from 0 to 1, keeps flat images, which have hardly any error, from counting for everything.
+    images from 0 to 1, keeps flat images, with hardly any error, from counting for everything.
 
     >>> import numpy as np
     >>> value, _ = log_mse(np.array([[0.1, 0.1], [0.2, 0.2]]), np.zeros((2, 2)), epsilon=0)

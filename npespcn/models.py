@@ -56,8 +56,9 @@ class ESPCN(Network):
     22729
     """
 
-    def __init__(self, scale, channels=1, activation="tanh", output=None, tail=False, padding="same",
-                 init="xavier", seed=0, dtype="float32", widths=(64, 32), kernels=(5, 3, 3)):  # fmt: skip
+    def __init__(self, scale, channels=1, activation="tanh", output=None, tail=False,
+                 padding="same", init="xavier", seed=0, dtype="float32",
+                 widths=(64, 32), kernels=(5, 3, 3)):  # fmt: skip
         options = {key: value for key, value in locals().items() if key not in _NOT_OPTIONS}
         last = partial(icnr, upscale_factor=scale) if init == "icnr" else choose(init, INITIALIZERS)
         conv = _conv(padding, "xavier" if init == "icnr" else init, seed, dtype)

@@ -13,8 +13,8 @@ from npespcn.arrays import array_module
 class Optimizer:
     """Base class: each step subtracts lr * update(gradient) from every parameter.
 
-    An optimizer adds ``start(param)``, which returns a parameter's state before the first step, and
-    ``update(grad, state)``, which returns the step to take at rate 1 and changes the state in place.
+    An optimizer adds ``start(param)``, which returns a parameter's state before the first step,
+    and ``update(grad, state)``, which returns the step to take at rate 1, and changes the state.
     """
 
     def __init__(self, model, lr):
@@ -140,9 +140,7 @@ def cosine(steps, final=0.0):
     >>> [round(cosine(4)(step), 3) for step in range(5)]
     [1.0, 0.854, 0.5, 0.146, 0.0]
     """
-    return lambda step: (
-        final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(step, steps) / steps))
-    )
+    return lambda step: final + (1 - final) * (1 + math.cos(math.pi * min(step / steps, 1))) / 2
 
 
 def _average(mean, value, beta):
