@@ -129,8 +129,7 @@ def product_task(side: str) -> Task:
 
 def our_network(device: str, plain: bool, scale: int = 3, activation: str = "tanh") -> Any:
     """Return ESPCN on a device: plain, as the book has it, or accelerated."""
-    model = ESPCN(scale, activation=activation)
-    move(model, device)
+    model = move(ESPCN(scale, activation=activation), device)
     return model if plain else accelerate(model, input_gradient=False)
 
 

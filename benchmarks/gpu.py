@@ -1,10 +1,10 @@
 """Time npespcn on a GPU beside PyTorch on the same GPU, by the device's own clock.
 
-``make bench-gpu`` runs this. As in ``bench.py`` each side is a process of its own, and they take
-turns, some runs in a row each. A turn is timed between two events on the device; quoted are medians
-and in brackets the fastest and the slowest turn. PyTorch runs in float32 as npespcn does, in two
-memory formats, of which the better median counts; in a column of its own it may use TF32, which is
-its default for convolutions: faster, on products that have three digits.
+``make bench-gpu`` runs this. As in ``bench.py``, each side is a process of its own, and they take
+turns, some runs in a row each. A turn is timed between two events on the device; the table shows
+medians, and in brackets the fastest and the slowest turn. PyTorch runs in float32 as npespcn does,
+in two memory formats, of which the better median counts. In a column of its own it may use TF32,
+its default for convolutions: faster, with products of three digits.
 """
 
 from __future__ import annotations
@@ -23,27 +23,21 @@ from typing import Any
 
 import bench
 import numpy as np
-from steps import without
 
-from npespcn.conv import conv2d_forward
-from npespcn.fast import rows as rowconv
-from npespcn.fast import winograd
 from npespcn.fast.gpu import check_device, to_device, to_host
-from npespcn.models import ESPCN
 
 SIDES = ("npespcn", "torch", "torch channels_last", "torch tf32")
 AIM, FRAMES = 1.5, 60  # times PyTorch's time at most; frames a second at 2160p at least
-WAYS = {"columns": (winograd, rowconv), "rows": (winograd,), "Winograd": ()}  # what is left out
 BURST = 0.05  # seconds of runs in a row, of which the mean counts as one
 Clock = Callable[[bench.Task], float]
 
 
 def main() -> None:
-    """Measure, print and write; or say in a line why there is no device."""
+    """Measure, print and write; or exit with a line that says why there is no device."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer turns")
     parser.add_argument("--shrink", type=int, default=1, metavar="N",
-        help="all sides and batches N times smaller: to see that it runs")  # fmt: skip
+        help="all sizes and batches N times smaller: to test that it runs")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs/bench-gpu"), help="for the JSON")
     parser.add_argument("--serve", choices=SIDES, help=argparse.SUPPRESS)  # one side's process
     options = parser.parse_args()
@@ -70,7 +64,7 @@ def main() -> None:
 
 
 def work(shrink: int) -> list[tuple[str, str, list[Any]]]:
-    """Return what is timed: a name, a kind, and the words that a task is made from."""
+    """Return the rows: a name, a kind, and a task in JSON."""
     (h, w), (small_h, small_w) = (
         [max(4, side // shrink) for side in size] for size in ((1080, 1920), (360, 640))
     )
@@ -84,20 +78,18 @@ def work(shrink: int) -> list[tuple[str, str, list[Any]]]:
         rows.append(("  from the host and back", "predict", ["carried", height, width, r]))
     for batch, size in ((some, 17), (many, 32)):
         rows.append((f"train {batch}×{size}²", "train", ["train", batch, size, "gpu"]))
-    for way in WAYS:
-        rows.append((f"middle layer {h}×{w}, {way}", "way", ["way", way, h, w]))
     return rows
 
 
 def torch_has_a_gpu() -> bool:
-    """Whether PyTorch is there and finds a device; asked elsewhere, as it takes the device."""
+    """Whether PyTorch finds a device; asked in another process, because it occupies the device."""
     code = "import sys, torch; sys.exit(not torch.cuda.is_available())"
     command = [sys.executable, "-c", code]
     return bench.HAS_TORCH and subprocess.run(command, check=False).returncode == 0  # noqa: S603
 
 
 def about_the_device() -> dict[str, str]:
-    """Return what the figures depend on besides."""
+    """Return the versions of CuPy, CUDA and the driver, and the device's name."""
     cupy = importlib.import_module("cupy")
     runtime = cupy.cuda.runtime
     if not hasattr(runtime, "getDeviceProperties"):
@@ -116,7 +108,7 @@ def about_the_device() -> dict[str, str]:
 
 def serve(side: str) -> None:
     """Time tasks on the device."""
-    makers = {**bench.MAKERS, "carried": carried_task, "way": way_task}
+    makers = {**bench.MAKERS, "carried": carried_task}
     if side == "npespcn":
         clock, memory = cupy_clock(importlib.import_module("cupy"))
     else:
@@ -125,7 +117,7 @@ def serve(side: str) -> None:
 
 
 def cupy_clock(cupy: Any) -> tuple[Clock, Callable[[], float]]:
-    """Return the device's clock and the most memory taken; the host's, where there is none."""
+    """Return the device's clock and peak memory, or the host's where there is no device."""
     if not hasattr(cupy.cuda, "Event"):
         return bench.wall_clock, bench.peak_memory
     pool = cupy.get_default_memory_pool()
@@ -134,7 +126,7 @@ def cupy_clock(cupy: Any) -> tuple[Clock, Callable[[], float]]:
 
 
 def torch_clock(torch: Any, tf32: bool) -> tuple[Clock, Callable[[], float]]:
-    """Return the device's clock and the most memory taken; let PyTorch choose its algorithms."""
+    """Return the device's clock and peak memory; let PyTorch choose its algorithms."""
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
     event = partial(torch.cuda.Event, enable_timing=True)
@@ -145,7 +137,7 @@ def torch_clock(torch: Any, tf32: bool) -> tuple[Clock, Callable[[], float]]:
 def device_clock(
     event: Callable[[], Any], milliseconds: Callable[[Any, Any], float], task: bench.Task
 ) -> float:
-    """Return the milliseconds of a run, between events around so many in a row as fill `BURST`."""
+    """Return the mean milliseconds of a run, between events around a row of runs of `BURST`."""
     start, end, count = event(), event(), 1
     while True:
         start.record()
@@ -160,10 +152,10 @@ def device_clock(
 
 
 def carried_task(side: str, height: int, width: int, scale: int) -> bench.Task:
-    """Bring a plane of luma to the device, enlarge it, and bring that back."""
+    """Bring a plane of luma to the device, enlarge it, and bring the result back."""
     x = np.random.default_rng(0).random((1, 1, height, width), np.float32)
     if side == "npespcn":
-        model = ESPCN(scale).to("gpu")
+        model = bench.our_network("gpu", False, scale)
         return lambda: to_host(model.predict(to_device(x)))
     network, _ = bench.torch_twin(side, "tanh", x, scale, "gpu")
     tensor = bench.torch.tensor(x)
@@ -175,30 +167,21 @@ def carried_task(side: str, height: int, width: int, scale: int) -> bench.Task:
     return infer
 
 
-def way_task(side: str, way: str, height: int, width: int) -> bench.Task:
-    """Convolve as ESPCN's middle layer does, 3x3 and 64 to 32 channels, in one of three ways."""
-    rng = np.random.default_rng(0)
-    x = to_device(rng.random((1, height, width, 64), np.float32)).transpose(0, 3, 1, 2)
-    weight = to_device(rng.random((32, 64, 3, 3), np.float32))
-    return lambda: without(WAYS[way], lambda: conv2d_forward(x, weight, padding="same"))
-
-
 # --- the report -----------------------------------------------------------------------------------
 
 
 def measure(
     served: list[bench.Side], name: str, kind: str, task: list[Any], turns: int
 ) -> dict[str, Any]:
-    """Time one row: on all sides in turn, or, where it compares our own ways, on ours."""
-    ours = served if kind != "way" else served[:1]
-    times = bench.alternate([(side, task) for side in ours], turns)
+    """Time one row on all sides in turn."""
+    times = bench.alternate([(side, task) for side in served], turns)
     row: dict[str, Any] = {"name": name, "kind": kind, "npespcn": times[0]}
     if len(times) > 1:
         row |= {"torch": min(times[1:3]), "torch tf32": times[3]}
         row["ratio"] = row["npespcn"][0] / row["torch"][0]
     if kind == "predict":
         row["frames"] = 1e3 / row["npespcn"][0]
-    row["memory_mb"] = ours[0].run(task)[1]  # the most so far
+    row["memory_mb"] = served[0].run(task)[1]  # the peak so far
     return row
 
 
