@@ -14,9 +14,10 @@ from tqdm import tqdm
 from npespcn.commands import HelpFormatter, from_
 from npespcn.evaluation.protocol import PictureScore, Score, evaluate, mean_score, protocol
 from npespcn.evaluation.testsets import find_pictures
-from npespcn.models import ESPCN
+from npespcn.exchange import load, pretrained
+from npespcn.fast.gpu import move
 
-MOST_WORDS = 5  # failures that are spelled out where nothing succeeded
+MOST_TOLD = 5  # failures to tell where nothing succeeded
 
 
 def add_to(commands: Any) -> None:
@@ -26,35 +27,35 @@ def add_to(commands: Any) -> None:
         help="measure a network on test pictures",
         description="Measure bicubic interpolation and a network on a folder of test pictures: "
         "PSNR and SSIM of luma, by the protocol of the literature. The folder holds HR pictures, "
-        "or pairs of HR and LR in one of the usual layouts (HR and LR, LR_bicubic/X3, DIV2K, "
+        "or HR and LR pictures in one of the usual layouts (HR and LR, LR_bicubic/X3, DIV2K, "
         "GTmod12 and LRbicx3, image_SRF_3).",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
     add("folder", metavar="DIR", help="the test pictures")
     add("--scale", type=from_(1), metavar="R",
-        help="how many times larger (default: the network's, or that of the LR pictures, "
+        help="upscale factor (default: that of the network, or of the LR pictures, "
         "or 3)")  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--weights", metavar="FILE",
         help="a trained network, .npz or .safetensors "
         "(default: the one that comes with npespcn)")  # fmt: skip
-    what.add_argument("--bicubic", action="store_true", help="bicubic interpolation alone")
+    what.add_argument("--bicubic", action="store_true", help="measure bicubic interpolation only")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
     add("--json", action="store_true", help="print a JSON object instead of a table")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> bool:
-    """Score the pictures and print a table, or a JSON object; return whether any failed."""
+    """Measure, and print a table or a JSON object; return whether any picture failed."""
     if options.bicubic and options.device == "gpu":
         raise ValueError("--device gpu is for networks: --bicubic is computed on the CPU")
-    model = ESPCN.load(options.weights) if options.weights else None
+    model = load(options.weights) if options.weights else None
     pictures = find_pictures(options.folder, options.scale or (model.scale if model else None))
     if model is None and not options.bicubic:
-        model = ESPCN.pretrained(pictures.scale)
+        model = pretrained(pictures.scale)
     if model is not None:
-        model.to(options.device)
+        move(model, options.device)
     scores: list[PictureScore] = []
     failures: list[str] = []
     with tqdm(
@@ -72,8 +73,8 @@ def _run(options: argparse.Namespace) -> bool:
             scores.append(score)
             bar.update(1)
     if not scores:
-        more = f"; and {len(failures) - MOST_WORDS} more" if len(failures) > MOST_WORDS else ""
-        words = "; ".join(failures[:MOST_WORDS]) + more
+        untold = len(failures) - MOST_TOLD
+        words = "; ".join(failures[:MOST_TOLD]) + (f"; and {untold} more" if untold > 0 else "")
         raise ValueError(f"no picture could be measured: {_printable(words, sys.stderr)}")
     for words in failures:
         print(f"npespcn evaluate: {_printable(words, sys.stderr)}", file=sys.stderr)
@@ -89,7 +90,7 @@ def _run(options: argparse.Namespace) -> bool:
 def _report(
     scores: list[PictureScore], weights: str | None, scale: int, rules: dict[str, str]
 ) -> dict[str, Any]:
-    """Return what JSON can hold: no infinite number, no name that is not Unicode."""
+    """Return the results as JSON can hold them: no infinite numbers, no names but Unicode."""
     pictures = [
         {"name": _unicode(one.name), "size": one.size, **_both(one.bicubic, one.network)}
         for one in scores
@@ -114,7 +115,7 @@ def _finite(score: Score) -> dict[str, float | None]:
 
 
 def _unicode(text: str) -> str:
-    """Escape what stands for bytes of a file's name that are no text."""
+    """Escape the bytes of a file's name that are not text."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -124,7 +125,7 @@ def _means(scores: list[PictureScore]) -> tuple[Score, Score | None]:
 
 
 def _print_table(scores: list[PictureScore], report: dict[str, Any]) -> None:
-    """Print a line for each picture, their mean, and how it was measured."""
+    """Print a line for each picture, the mean, and the protocol."""
     bicubic, network = _means(scores)
     rows = [["picture", "HR size", "bicubic PSNR", "SSIM"]]
     rows[0] += ["network PSNR", "SSIM"] if network else []
@@ -139,8 +140,8 @@ def _print_table(scores: list[PictureScore], report: dict[str, Any]) -> None:
         numbers = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
         print("  ".join([name + " " * (widths[0] - _width(name)), *numbers]))
     print(f"\nscale: x{report['scale']}")
-    weights = {None: "none", "pretrained": "those that come with npespcn"}
-    rules = {**report["protocol"], "weights": weights.get(report["weights"], report["weights"])}
+    names = {None: "none", "pretrained": "those that come with npespcn"}
+    rules = {**report["protocol"], "weights": names.get(report["weights"], report["weights"])}
     for name, words in rules.items():
         print(f"{name}: {_printable(words, sys.stdout)}")
 
@@ -150,13 +151,13 @@ def _cells(score: Score | None) -> list[str]:
 
 
 def _printable(text: str, stream: TextIO) -> str:
-    """Escape what would break a line, and what the stream cannot encode."""
+    """Escape characters that would break a line, or that the stream cannot encode."""
     visible = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     encoding = stream.encoding or "utf-8"
     return "".join(visible).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal a printable text takes."""
+    """Return the number of a terminal's columns that a printable text takes."""
     marks = sum(unicodedata.combining(c) > 0 for c in text)
     return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)

@@ -1,4 +1,4 @@
-"""Where batches come from: folders or dead leaves, cut into pairs of low and high resolution."""
+"""Batches for training: patches of low and high resolution, from a folder or of dead leaves."""
 
 from npespcn.data.dead_leaves import LeafStatistics, dead_leaves, dead_leaves_pictures
 from npespcn.data.folders import load_pictures, natural_key

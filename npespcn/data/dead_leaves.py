@@ -1,11 +1,11 @@
-"""Dead leaves: endless training pictures, made from nothing, with the statistics of photographs.
+"""Dead leaves: training images without end, drawn at random, with the statistics of photographs.
 
-Drop opaque leaves of random place, size and grey on the ground until they hide it, and look down.
-Nothing in the picture looks like anything, yet edges, occlusions, flat places and small things
-occur in it much as in a photograph, and as often at every size: with radii of density r⁻³ the
-picture looks the same from any distance, as pictures of the world do (Lee, Mumford and Huang
-2001). A network for restoring pictures that has seen only dead leaves comes close to one that has
-seen photographs (Achddou, Gousseau and Ladjal 2021). They need no download and have no licence.
+Drop opaque leaves of random place, size and gray on the ground until they hide it, and look down.
+The image shows no real object. Yet edges, occlusions, flat areas and small things are as frequent
+in it as in a photograph, and as frequent at every size: if radii have the density r⁻³, the image
+looks the same from any distance, as images of the world do (Lee, Mumford and Huang 2001). A network
+for image restoration that was trained on dead leaves only comes close to one that was trained on
+photographs (Achddou, Gousseau and Ladjal 2021). Dead leaves need no download and no license.
 
 References
 ----------
@@ -29,6 +29,7 @@ from npespcn.common.checks import from_zero, function, generator, whole_number
 from npespcn.common.messages import short_repr
 from npespcn.fast.processes import ProcessPool
 from npespcn.fast.threads import thread_count
+from npespcn.pictures.color import quantize
 
 SMALLEST = 16  # pixels, of a side
 _SUPERSAMPLING = 2  # Pillow draws hard edges: draw larger, then reduce
@@ -39,64 +40,64 @@ _MOST_CORNERS = 8
 
 @dataclass(frozen=True)
 class LeafStatistics:
-    """What the pictures of `dead_leaves` are made of. A pair is a range, drawn from uniformly.
+    """The parameters of `dead_leaves`. A pair is a range; a number in it is drawn uniformly.
 
-    Lengths are in pixels, or shares of the side where it says so; grey levels are 0 to 255.
+    Lengths are in pixels, gray levels are 0 to 255.
     """
 
     leaves: tuple[int, int] = (100, 800)
-    """How many on 320 x 320 pixels; as many to a pixel at other sizes. More is more clutter."""
+    """Number of leaves on 320 x 320 pixels. Other sizes have as many per pixel."""
 
     ground: int = 300
-    """How many large ones under them, from an eighth of the largest radius: little stays bare."""
+    """Number of large leaves below them, so that little ground stays bare."""
 
     smallest_radius: float = 1.5
-    """Smaller ones would be noise once the picture is reduced for the network's input."""
+    """Of a leaf. Smaller ones would be noise in the network's input, which is at low resolution."""
 
     largest_radius: float = 1 / 3
-    """A share of the side. One leaf should not often cover the whole picture."""
+    """As a fraction of the side: one leaf should seldom cover the whole image."""
 
     radius_exponent: float = 3.0
-    """Radii have density r^-exponent, not 1; 3 is the one that looks the same at every size."""
+    """Radii have the density r^-exponent (not 1). With 3, images look the same at every size."""
 
     polygons: float = 0.55
-    """This share of the leaves has corners and straight sides, as buildings and letters do."""
+    """Fraction of the leaves with corners and straight sides, as buildings and letters have."""
 
     strokes: float = 0.15
-    """This share is thin and long, as hair, twigs and writing are. The rest are ellipses."""
+    """Fraction that is thin and long, like hair, twigs and writing. The rest are ellipses."""
 
     contrast: float = 1.5
-    """A leaf's grey is Beta(contrast, contrast): 1 is uniform, more stays nearer to the middle."""
+    """A leaf's gray is Beta(contrast, contrast): 1 is uniform, more stays nearer to the middle."""
 
     tint: float = 0.05
-    """Standard deviation of the Cb and Cr that a whole picture shares, as a part of full range."""
+    """Standard deviation of the Cb and Cr of a whole image, as a fraction of the full range."""
 
     hue: float = 0.04
-    """The same of a leaf's own Cb and Cr around them. The leaf's luma depends on neither."""
+    """Standard deviation of a leaf's own Cb and Cr around them. Its luma depends on neither."""
 
     shading: float = 0.12
-    """Standard deviation of the light that falls on the picture, as a part of its mean."""
+    """Standard deviation of the light that falls on the image, as a fraction of its mean."""
 
     shading_slope: float = 1.6
     """The light's amplitude falls as 1/f^slope: it changes slowly."""
 
     texture: tuple[float, float] = (0.0, 6.0)
-    """Standard deviation, in grey levels, of the 1/f grain on everything."""
+    """Standard deviation of the 1/f grain on the image, in gray levels."""
 
     softened: float = 0.5
-    """This share of the pictures is out of focus, as most photographs are somewhere."""
+    """Fraction of the images that are out of focus, as parts of most photographs are."""
 
     softness: tuple[float, float] = (0.0, 1.2)
-    """By a Gaussian of this standard deviation."""
+    """Standard deviation of their Gaussian blur."""
 
     def __post_init__(self) -> None:
-        """Refuse what would fail, or mean something else, in the middle of a picture."""
+        """Refuse values that would fail, or mean something else, in the middle of an image."""
         for name in ("polygons", "strokes", "contrast", "smallest_radius", "radius_exponent"):
             from_zero(f"LeafStatistics: {name}", getattr(self, name))
-        if not (self.polygons >= 0 <= self.strokes and self.polygons + self.strokes <= 1):
+        if self.polygons + self.strokes > 1:
             raise ValueError(
-                "LeafStatistics: polygons and strokes are shares of the leaves, at most 1 in all, "
-                f"got {self.polygons} and {self.strokes}"
+                "LeafStatistics: polygons and strokes are fractions of the leaves, at most 1 in "
+                f"all, got {self.polygons} and {self.strokes}"
             )
         if self.contrast <= 0 or self.smallest_radius <= 0 or self.radius_exponent == 1:
             raise ValueError(
@@ -108,21 +109,21 @@ class LeafStatistics:
 def dead_leaves(
     rng: np.random.Generator, size: int = 320, statistics: LeafStatistics | None = None
 ) -> Array:
-    """Make one dead-leaves picture: (size, size, 3), uint8 RGB.
+    """Make one dead-leaves image: (size, size, 3), uint8 RGB.
 
     Parameters
     ----------
     rng
-        Where every random number comes from: the same state gives the same picture.
+        Source of all random numbers: the same state gives the same image.
     size
         The side in pixels, at least 16.
     statistics
-        What it is made of; by default ``LeafStatistics()``.
+        ``LeafStatistics()`` if not given.
 
     Raises
     ------
-    ValueError
-        If `size` is below 16.
+    TypeError, ValueError
+        If an argument is not as above.
 
     Examples
     --------
@@ -138,11 +139,10 @@ def dead_leaves(
     s = statistics or LeafStatistics()
     leaves = _paint(rng, size * _SUPERSAMPLING, s)
     filters = (Image.Resampling.BOX, Image.Resampling.BICUBIC)  # a soft lens, or a sharpened scan
-    picture = np.asarray(leaves.resize((size, size), filters[rng.integers(2)]))
+    image = np.asarray(leaves.resize((size, size), filters[rng.integers(2)]))
     light = 1 + s.shading * _noise_field(rng, size, s.shading_slope)  # (size, size)
     grain = rng.uniform(*s.texture) * _noise_field(rng, size, 1.0)  # (size, size)
-    lit = picture * light[..., None] + grain[..., None]  # (size, size, 3)
-    pixels: Array = np.rint(lit).clip(0, 255).astype(np.uint8)
+    pixels = quantize(image * light[..., None] + grain[..., None])  # (size, size, 3)
     is_soft, sigma = rng.random() < s.softened, rng.uniform(*s.softness)
     if is_soft:
         pixels = np.array(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
@@ -150,7 +150,7 @@ def dead_leaves(
 
 
 def _paint(rng: np.random.Generator, side: int, s: LeafStatistics) -> Image.Image:
-    """Paint the leaves one over the other on a square of `side` drawn pixels."""
+    """Paint the leaves one over the other on a square of `side` supersampled pixels."""
     scale = _SUPERSAMPLING
     smallest, largest = s.smallest_radius * scale, s.largest_radius * side
     above = round(rng.integers(*s.leaves, endpoint=True) * (side / (320 * scale)) ** 2)
@@ -164,20 +164,20 @@ def _paint(rng: np.random.Generator, side: int, s: LeafStatistics) -> Image.Imag
     kinds = np.searchsorted([s.polygons, s.polygons + s.strokes], rng.random(n), side="right")
     corners = rng.integers(3, _MOST_CORNERS, n, endpoint=True)
     shapes = [_polygons(rng, radii, corners), _strokes(rng, radii), _ellipses(rng, radii)]
-    centres = rng.uniform(0, side, (n, 1, 2))
-    points = [(shape + centres).reshape(n, -1).tolist() for shape in shapes]  # (n, 2 * vertices)
+    centers = rng.uniform(0, side, (n, 1, 2))
+    points = [(shape + centers).reshape(n, -1).tolist() for shape in shapes]  # (n, 2 * vertices)
     widths = np.rint(scale * rng.uniform(0.5, 2.5, n)).astype(int).tolist()
-    bare, *colours = [tuple(colour) for colour in _colours(rng, n + 1, s).tolist()]
+    bare, *colors = [tuple(color) for color in _colors(rng, n + 1, s).tolist()]
 
     image = Image.new("RGB", (side, side), bare)
     draw = ImageDraw.Draw(image)
     for i, kind in enumerate(kinds.tolist()):
         if kind == 0:
-            draw.polygon(points[0][i][: 2 * corners[i]], fill=colours[i])
+            draw.polygon(points[0][i][: 2 * corners[i]], fill=colors[i])
         elif kind == 1:
-            draw.line(points[1][i], fill=colours[i], width=widths[i])
+            draw.line(points[1][i], fill=colors[i], width=widths[i])
         else:
-            draw.polygon(points[2][i], fill=colours[i])
+            draw.polygon(points[2][i], fill=colors[i])
     return image
 
 
@@ -191,28 +191,27 @@ def _radii(
     return radii
 
 
-def _colours(rng: np.random.Generator, n: int, s: LeafStatistics) -> Array:
-    """Draw n colours, (n, 3) in 0..255: a grey, and around it a colour that keeps its luma."""
-    grey = rng.beta(s.contrast, s.contrast, (n, 1))
+def _colors(rng: np.random.Generator, n: int, s: LeafStatistics) -> Array:
+    """Draw n colors, (n, 3) in 0..255: a gray, and around it a color that keeps its luma."""
+    gray = rng.beta(s.contrast, s.contrast, (n, 1))
     cb, cr = (s.tint * rng.standard_normal((1, 2)) + s.hue * rng.standard_normal((n, 2))).T
     # Full-range BT.601 backwards: red and blue first, and green so that the luma stays.
     red, blue = 1.402 * cr, 1.772 * cb
     shift = np.stack([red, -(0.299 * red + 0.114 * blue) / 0.587, blue], axis=1)  # (n, 3)
-    room = np.where(shift > 0, 1 - grey, grey)  # (n, 3), up to white or down to black
+    room = np.where(shift > 0, 1 - gray, gray)  # (n, 3), up to white or down to black
     fits = (room / np.maximum(np.abs(shift), 1e-9)).min(axis=1, keepdims=True).clip(max=1)
-    colours: Array = np.rint(255 * (grey + fits * shift)).astype(int)
-    return colours
+    return quantize(255 * (gray + fits * shift))
 
 
 def _ellipses(rng: np.random.Generator, radii: Array) -> Array:
-    """Outlines of ellipses around 0: (n, vertices, 2)."""
+    """Return outlines of ellipses around 0: (n, vertices, 2)."""
     t = np.linspace(0, 2 * np.pi, _ELLIPSE_VERTICES, endpoint=False)
     flatness = rng.uniform(0.3, 1, (len(radii), 1))
     return _turned(rng, radii, np.cos(t), flatness * np.sin(t))
 
 
 def _polygons(rng: np.random.Generator, radii: Array, corners: Array) -> Array:
-    """Outlines around 0 of which the first `corners` vertices make a polygon: (n, vertices, 2)."""
+    """Return outlines around 0, polygons of the first `corners` vertices: (n, vertices, 2)."""
     k = np.arange(_MOST_CORNERS) + rng.uniform(0, 0.8, (len(radii), _MOST_CORNERS))
     t = 2 * np.pi * k / corners[:, None]
     reach = rng.uniform(0.5, 1, t.shape)
@@ -220,7 +219,7 @@ def _polygons(rng: np.random.Generator, radii: Array, corners: Array) -> Array:
 
 
 def _strokes(rng: np.random.Generator, radii: Array) -> Array:
-    """Bent lines through 0, three times as long as a leaf is wide: (n, vertices, 2)."""
+    """Return bent lines through 0, three times as long as a leaf is wide: (n, vertices, 2)."""
     t = np.linspace(-3, 3, _STROKE_VERTICES)
     bend = rng.uniform(0, 0.2, (len(radii), 1))
     return _turned(rng, radii, t, bend * t**2)
@@ -234,7 +233,7 @@ def _turned(rng: np.random.Generator, radii: Array, x: Array, y: Array) -> Array
 
 
 def _noise_field(rng: np.random.Generator, size: int, slope: float) -> Array:
-    """Gaussian noise of amplitude 1/f^slope, mean 0 and standard deviation 1: (size, size)."""
+    """Return Gaussian noise of amplitude 1/f^slope, mean 0 and deviation 1: (size, size)."""
     white = np.fft.rfft2(rng.standard_normal((size, size), dtype=np.float32))
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
     frequency[0, 0] = np.inf  # no mean
@@ -253,30 +252,34 @@ def dead_leaves_pictures(
     workers: int | None = 1,
     progress: Callable[[int], object] | None = None,
 ) -> list[Array]:
-    """Make dead-leaves pictures number `first` to ``first + count - 1`` of the series `seed`.
+    """Make the dead-leaves images `first` to ``first + count - 1`` of the series `seed`.
 
-    Picture i depends on `seed` and i alone: not on `count`, `first` or `workers`.
+    Image i depends on `seed` and i only, not on `count`, `first` or `workers`.
 
     Parameters
     ----------
     count
-        How many.
+        Number of images, at least 0.
     size, statistics
         As in `dead_leaves`.
     seed
-        Which series of pictures, a whole number from 0.
+        Number of the series, at least 0.
     first
-        The number of the first picture, from 0.
+        Number of the first image, at least 0.
     workers
-        Processes that share the work; None is one for each available core (`thread_count`). More
-        than one must be asked for, because a script that does so needs the usual
-        ``if __name__ == "__main__":`` around its own work.
+        Number of processes that share the work; None means one for each available core. A script
+        that asks for more than one needs the usual ``if __name__ == "__main__":``.
     progress
-        Called after each picture with how many are done.
+        Called after each image with the number of images that are done.
 
     Returns
     -------
     list of (size, size, 3) uint8 arrays
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
     """
     count = whole_number("dead_leaves_pictures: count", count, 0)
     whole_number("dead_leaves_pictures: size", size, SMALLEST)
@@ -288,27 +291,27 @@ def dead_leaves_pictures(
         workers = thread_count()
     workers = whole_number("dead_leaves_pictures: workers", workers, 1)
     workers = min(workers, count // _WORTH_A_PROCESS)
-    picture = partial(_picture, size=size, seed=seed, statistics=statistics)
+    make = partial(_numbered, size=size, seed=seed, statistics=statistics)
     numbers = range(first, first + count)
     if workers < 2:
-        return _collect(map(picture, numbers), progress)
+        return _collect(map(make, numbers), progress)
     with ProcessPool(workers) as pool:
-        return _collect(pool.map(picture, numbers, chunksize=4), progress)
+        return _collect(pool.map(make, numbers, chunksize=4), progress)
 
 
-_WORTH_A_PROCESS = 16  # pictures; starting one takes about as long as making ten
+_WORTH_A_PROCESS = 16  # images; starting a process takes about as long as making ten
 
 
-def _picture(i: int, *, size: int, seed: int, statistics: LeafStatistics | None) -> Array:
+def _numbered(i: int, *, size: int, seed: int, statistics: LeafStatistics | None) -> Array:
     return dead_leaves(
         np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,))), size, statistics
     )
 
 
-def _collect(pictures: Iterator[Array], progress: Callable[[int], object] | None) -> list[Array]:
+def _collect(images: Iterator[Array], progress: Callable[[int], object] | None) -> list[Array]:
     done = []
-    for picture in pictures:
-        done.append(picture)
+    for image in images:
+        done.append(image)
         if progress is not None:
             progress(len(done))
     return done

@@ -1,4 +1,4 @@
-"""Pictures from a folder."""
+"""Images from a folder."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ def load_pictures(
 ) -> list[tuple[str, Array]]:
     """Read every picture in a folder, in natural order (2.png before 10.png).
 
-    Subfolders and hidden files are passed over. Any other file that Pillow cannot read as a
-    picture, and any picture with a side below `smallest_side`, is named in a warning and skipped.
+    Subfolders and hidden files are skipped. So is any other file that Pillow cannot read as a
+    picture, and any picture with a side below `smallest_side`, each with a warning.
+
+    Parameters
+    ----------
+    folder : str or Path
+    smallest_side : int
+        In pixels, at least 0.
 
     Returns
     -------
-    list of (name, picture)
+    list of (name, image)
         The file's name and its pixels, (H, W, 3) uint8 RGB.
 
     Raises
     ------
     OSError
-        If `folder` is no folder that can be read.
+        If `folder` is not a folder, or cannot be read.
     ValueError
         If no picture is left.
     """
@@ -39,29 +45,24 @@ def load_pictures(
         if name.startswith("."):
             continue
         try:
-            picture = read_image(Path(folder, name))
+            image = read_image(Path(folder, name))
+            height, width, _ = image.shape
+            if min(height, width) < smallest_side:
+                needed = f"at least {smallest_side} x {smallest_side} are needed"
+                raise ValueError(f"{width} x {height} pixels, {needed}")
         except (OSError, ValueError, MemoryError) as error:
-            reason = str(error) or "not enough memory"
-            warnings.warn(f"skipped {name}: {reason}", stacklevel=2)
+            warnings.warn(f"skipped {name}: {str(error) or 'not enough memory'}", stacklevel=2)
             continue
-        height, width, _ = picture.shape
-        if min(height, width) < smallest_side:
-            warnings.warn(
-                f"skipped {name}: {width} x {height} pixels, "
-                f"at least {smallest_side} x {smallest_side} are needed",
-                stacklevel=2,
-            )
-            continue
-        pictures.append((name, picture))
+        pictures.append((name, image))
     if not pictures:
         raise ValueError(f"load_pictures: no usable picture in {os.fspath(folder)}")
     return pictures
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Return what to sort names by so that 2.png comes before 10.png.
+    """Return a key that sorts names in natural order, 2.png before 10.png.
 
-    Runs of digits are compared as numbers; the name itself settles 1.png against 01.png.
+    Digits are compared as numbers; for 1.png and 01.png the name itself decides.
     """
     parts = re.split(r"([0-9]+)", name.casefold())
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name

@@ -1,7 +1,7 @@
-"""Pictures to train on: folders or dead leaves, cut into pairs of low and high resolution.
+"""Pairs of low and high resolution for training, cut from images.
 
-The low resolution is always made here, from the high, by ``images.downscale``: a pair cannot be
-mismatched, and no file name has to be trusted for it.
+Low resolution is always made here, from high resolution, by ``pictures.downscale``. So a pair
+cannot be mismatched, whatever the names of the files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from npespcn.common import Array
-from npespcn.common.checks import generator, whole_number
+from npespcn.common.checks import generator, one_of, whole_number
 from npespcn.common.messages import short_repr
 from npespcn.data.dead_leaves import LeafStatistics, dead_leaves_pictures
 from npespcn.pictures.color import rgb_to_y
@@ -20,14 +20,14 @@ from npespcn.pictures.resize import downscale
 
 
 class PairedPatches:
-    """Pictures in memory, as planes of low and high resolution, and random patches of them.
+    """Images in memory, in low and high resolution, and random patches of them.
 
     Parameters
     ----------
     pictures : iterable of (H, W, 3) or (H, W), uint8
-        RGB or grey; sides are cropped to multiples of `scale`.
+        RGB or gray images. Their sides are cropped to multiples of `scale`.
     scale
-        The factor between low and high resolution, from 1.
+        The factor between low and high resolution, at least 1.
     channels
         1: studio-range luma divided by 255, unrounded (black 16/255, white 235/255).
         3: RGB divided by 255.
@@ -35,24 +35,24 @@ class PairedPatches:
     Raises
     ------
     TypeError, ValueError
-        If there is no picture, if one is not as above, or if `channels` is not 1 or 3.
+        If there is no image, if one is not as above, or if `channels` is not 1 or 3.
     """
 
     def __init__(self, pictures: Iterable[Array], scale: int, channels: int = 1) -> None:
         self.scale = whole_number("PairedPatches: scale", scale, 1)
-        self.channels = _check_channels("PairedPatches: channels", channels)
-        self._pairs = _pairs("PairedPatches", pictures, self.scale, channels)
+        self.channels = whole_number("PairedPatches: channels", channels, 1)
+        self._pairs = _pairs("PairedPatches", pictures, self.scale, self.channels)
         if not self._pairs:
-            raise ValueError("PairedPatches: pictures must hold at least one picture")
+            raise ValueError("PairedPatches: pictures must hold at least one image")
         sides = np.array([lr.shape[1:] for lr, _ in self._pairs])
         self._smallest_side = int(sides.min())
         self._area_up_to = np.cumsum(sides.prod(axis=1))
 
     def seek(self, step: int) -> None:
-        """Go on as after `step` batches. Here that is nothing to do: the pictures stay."""
+        """Continue as after `step` batches. Here there is nothing to do: the images stay."""
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self._pairs)
 
     def batch(
@@ -60,18 +60,18 @@ class PairedPatches:
     ) -> tuple[Array, Array]:
         """Cut random patches: low resolution (N, C, p, p) and high resolution (N, C, p*r, p*r).
 
-        A picture's chance is proportional to its area, its patch's place is uniform, and so is
-        the choice among the eight flips and quarter turns. One call takes ``4 * batch_size``
-        numbers from `rng`, whatever they turn out to be.
+        An image is chosen with a probability proportional to its area. The place of the patch and
+        one of the eight flips and quarter turns are chosen uniformly. Every call draws
+        ``4 * batch_size`` numbers from `rng`.
 
         Parameters
         ----------
         rng
-            Where the random numbers come from.
+            Source of the random numbers.
         batch_size
-            How many patches, N.
+            Number of patches, N.
         patch_size
-            Their side p in LR pixels. No picture may be smaller.
+            Side of the patches in LR pixels, p. No image may be smaller.
 
         Returns
         -------
@@ -80,8 +80,9 @@ class PairedPatches:
 
         Raises
         ------
-        ValueError
-            If `patch_size` is larger than a side of a picture's low resolution.
+        TypeError, ValueError
+            If `rng` is not a generator, or if `patch_size` is larger than a side of an image in
+            low resolution.
         """
         name = "PairedPatches.batch"
         generator(f"{name}: rng", rng)
@@ -90,12 +91,12 @@ class PairedPatches:
         c, r = self.channels, self.scale
         if p > self._smallest_side:
             raise ValueError(
-                f"PairedPatches.batch: patch_size must be from 1 to {self._smallest_side}, the "
-                f"shortest side of the pictures at low resolution (scale={r}), got {p}"
+                f"{name}: patch_size must be from 1 to {self._smallest_side}, the shortest side "
+                f"of the images in low resolution (scale={r}), got {p}"
             )
         lr_batch = np.empty((n, c, p, p), np.float32)
         hr_batch = np.empty((n, c, p * r, p * r), np.float32)
-        draws = rng.random((n, 4))  # which picture, row, column, turn
+        draws = rng.random((n, 4))  # which image, row, column, turn
         which = np.searchsorted(self._area_up_to, draws[:, 0] * self._area_up_to[-1], "right")
         for i, (u_row, u_column, u_turn) in enumerate(draws[:, 1:].tolist()):
             lr, hr = self._pairs[which[i]]
@@ -119,22 +120,22 @@ def _turned(x: Array, turn: int) -> Array:
 
 
 class LeafStream(PairedPatches):
-    """Patches of dead leaves that are generated while training: no picture stays for ever.
+    """Patches of dead leaves that are made during training: every image is replaced in time.
 
-    There are always `count` pictures, and after every `every` batches the oldest makes way for
-    the next of the series. Which ones they are follows from `seed` and the number of batches so
-    far alone, so that `seek` can go on where another stream stopped.
+    There are always `count` images. After each `every` batches the next image of the series
+    replaces the oldest. Only `seed` and the number of batches so far decide which images they are,
+    so `seek` can continue where another stream stopped.
 
     Parameters
     ----------
     scale, channels
         As in `PairedPatches`.
     count
-        How many pictures to keep.
+        Number of images to keep.
     every
-        Batches between two new pictures.
+        Number of batches between two new images.
     size, seed, statistics, workers, progress
-        As in `dead_leaves_pictures`, which makes the first `count`.
+        As in `dead_leaves_pictures`, which makes the first `count` images.
 
     Raises
     ------
@@ -165,7 +166,7 @@ class LeafStream(PairedPatches):
     def batch(
         self, rng: np.random.Generator, batch_size: int, patch_size: int
     ) -> tuple[Array, Array]:
-        """Cut random patches as `PairedPatches.batch` does, then renew a picture if it is time."""
+        """Cut random patches as in `PairedPatches.batch`, then replace an image if it is time."""
         lr, hr = super().batch(rng, batch_size, patch_size)
         self._step += 1
         if self._step % self._every == 0:
@@ -173,53 +174,48 @@ class LeafStream(PairedPatches):
         return lr, hr
 
     def seek(self, step: int) -> None:
-        """Go on as after `step` batches: make the pictures that are in turn then."""
+        """Continue as after `step` batches: make the images of that time."""
         self._step = whole_number("LeafStream.seek: step", step, 0)
         self._take_in(step // self._every, len(self))
 
     def _take_in(self, first: int, count: int) -> None:
-        """Make `count` pictures from number `first` on; number i has place i % len(self)."""
-        for i, picture in enumerate(self._make(count, first=first), first):
-            self._pairs[i % len(self)] = _pair(picture, self.scale, self.channels)
+        """Make `count` images from number `first` on; image i takes place i % len(self)."""
+        for i, image in enumerate(self._make(count, first=first), first):
+            self._pairs[i % len(self)] = _pair(image, self.scale, self.channels)
 
 
 def validation_pairs(
     pictures: Sequence[Array], scale: int, channels: int = 1
 ) -> list[tuple[Array, Array]]:
-    """Make pairs of whole pictures: low resolution (1, C, h, w), high resolution (1, C, h*r, w*r).
+    """Make pairs of whole images: low resolution (1, C, h, w), high resolution (1, C, h*r, w*r).
 
-    Parameters and errors are those of `PairedPatches`.
+    Parameters and errors are those of `PairedPatches`; there may be no images.
     """
     scale = whole_number("validation_pairs: scale", scale, 1)
-    channels = _check_channels("validation_pairs: channels", channels)
+    channels = whole_number("validation_pairs: channels", channels, 1)
     pairs = _pairs("validation_pairs", pictures, scale, channels)
     return [(lr[None], hr[None]) for lr, hr in pairs]
-
-
-def _check_channels(name: str, channels: int) -> int:
-    if whole_number(name, channels, 1) not in (1, 3):
-        raise ValueError(f"{name} must be 1 (luma) or 3 (RGB), got {channels}")
-    return channels
 
 
 def _pairs(
     name: str, pictures: Iterable[Array], scale: int, channels: int
 ) -> list[tuple[Array, Array]]:
+    one_of(f"{name}: channels", channels, (1, 3))
     if not isinstance(pictures, Iterable):
-        raise TypeError(f"{name}: pictures must be several pictures, got {short_repr(pictures)}")
-    return [_pair(picture, scale, channels) for picture in pictures]
+        raise TypeError(f"{name}: pictures must be several images, got {short_repr(pictures)}")
+    return [_pair(image, scale, channels) for image in pictures]
 
 
-def _pair(picture: Array, scale: int, channels: int) -> tuple[Array, Array]:
-    """Make the planes of one picture, (C, h, w) and (C, h*r, w*r), float32 on the scale 0 to 1."""
-    picture = np.asarray(picture)
-    lr = downscale(picture, scale)
-    hr = picture[: lr.shape[0] * scale, : lr.shape[1] * scale]
+def _pair(image: Array, scale: int, channels: int) -> tuple[Array, Array]:
+    """Return one image in low and high resolution, (C, h, w) and (C, h*r, w*r), float32, 0 to 1."""
+    image = np.asarray(image)
+    lr = downscale(image, scale)
+    hr = image[: lr.shape[0] * scale, : lr.shape[1] * scale]
     return _planes(lr, channels), _planes(hr, channels)
 
 
-def _planes(picture: Array, channels: int) -> Array:
-    rgb = np.asarray(picture, np.float64)
+def _planes(image: Array, channels: int) -> Array:
+    rgb = image.astype(np.float64)
     if rgb.ndim == 2:
         rgb = np.stack([rgb] * 3, axis=-1)  # (H, W, 3)
     values = rgb_to_y(rgb)[..., None] if channels == 1 else rgb  # (H, W, C)

@@ -1,8 +1,8 @@
-"""How close two pictures are: PSNR and SSIM.
+"""How close two images are: PSNR and SSIM.
 
-Pictures are (H, W) or (H, W, channels) with at most four channels, any real dtype; the work is
-done in float64, so unsigned integers cannot wrap. The literature measures luma (``rgb_to_y``) on
-the scale 0 to 255 and leaves out a border as wide as the scale.
+Images are (H, W) or (H, W, channels) with at most four channels, of any real dtype. The arithmetic
+is done in float64, so unsigned integers cannot wrap. The literature measures luma (``rgb_to_y``) on
+the scale 0 to 255 and leaves out a border as wide as the upscale factor.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from npespcn.common import Array
 from npespcn.common.checks import positive, whole_number
 
-_WINDOW = 11
+SSIM_WINDOW = 11
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 
@@ -23,21 +23,23 @@ def psnr(a: Array, b: Array, data_range: float = 255, border: int = 0) -> float:
     Parameters
     ----------
     a, b : (H, W) or (H, W, channels)
-        The two pictures, the same shape. They may differ in dtype, not in scale.
+        Two images of the same shape, on the same scale. Their dtypes may differ.
     data_range
-        The largest value that a picture could hold: 255, or 1 for pictures on the scale 0 to 1.
+        The largest value that an image could hold: 255, or 1 for images on the scale 0 to 1.
     border
-        How many pixels to leave out along each of the four sides.
+        Number of pixels to leave out along each of the four sides.
 
     Returns
     -------
     float
-        Infinite for identical pictures. Over several channels, of their common mean.
+        Infinite for identical images. For several channels, the PSNR of their common mean square.
 
     Raises
     ------
     TypeError, ValueError
-        If the pictures are not as above, or if `border` leaves nothing of them.
+        If the images are not as above, if `border` leaves nothing of them, or if one of them is
+        not on the scale of `data_range`: its largest absolute value is more than twice that, or
+        less than a hundredth of it in floats that are not all zero.
 
     Examples
     --------
@@ -53,7 +55,7 @@ def psnr(a: Array, b: Array, data_range: float = 255, border: int = 0) -> float:
 
 
 def ssim(a: Array, b: Array, data_range: float = 255, border: int = 0) -> float:
-    """Structural similarity, the mean over every 11×11 window that lies inside the picture.
+    """Structural similarity: its mean over every 11×11 window that lies inside the image.
 
     With means m, variances v and covariance c under a Gaussian window (sigma 1.5, sum 1)::
 
@@ -64,12 +66,12 @@ def ssim(a: Array, b: Array, data_range: float = 255, border: int = 0) -> float:
     Parameters
     ----------
     a, b, data_range, border
-        As in `psnr`. The pictures must be at least 11×11 without their borders.
+        As in `psnr`. Without their borders the images must have at least 11×11 pixels.
 
     Returns
     -------
     float
-        At most 1, which identical pictures have. Over several channels, their mean.
+        At most 1, the value of identical images. For several channels, their mean.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def ssim(a: Array, b: Array, data_range: float = 255, border: int = 0) -> float:
     >>> ssim(x, x), round(ssim(x, 255 - x), 3)
     (1.0, -0.826)
     """
-    a, b = _prepare("ssim", a, b, data_range, border, smallest=_WINDOW)
+    a, b = _prepare("ssim", a, b, data_range, border, smallest=SSIM_WINDOW)
     c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
     mean_a, mean_b = _window_mean(a), _window_mean(b)  # (H - 10, W - 10[, channels])
     variance_a = _window_mean(a * a) - mean_a * mean_a
@@ -101,13 +103,13 @@ def ssim(a: Array, b: Array, data_range: float = 255, border: int = 0) -> float:
 def _window_mean(x: Array) -> Array:
     """Gaussian mean of each 11×11 window: (H, W, ...) -> (H - 10, W - 10, ...).
 
-    The Gaussian of two variables is a product of two Gaussians of one, so two passes of 11
+    A Gaussian of two variables is a product of two Gaussians of one. So two passes of 11
     multiplications do the work of one pass of 121.
     """
-    offsets = np.arange(_WINDOW) - _WINDOW // 2
+    offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     weights = np.exp(-(offsets**2) / (2 * _SIGMA**2))
     weights /= weights.sum()
-    h, w = x.shape[0] - _WINDOW + 1, x.shape[1] - _WINDOW + 1
+    h, w = x.shape[0] - SSIM_WINDOW + 1, x.shape[1] - SSIM_WINDOW + 1
     columns: Array = sum(weight * x[i : i + h] for i, weight in enumerate(weights))  # (h, W, ...)
     means: Array = sum(weight * columns[:, j : j + w] for j, weight in enumerate(weights))
     return means  # (h, w, ...)
@@ -116,13 +118,8 @@ def _window_mean(x: Array) -> Array:
 def _prepare(
     function: str, a: Array, b: Array, data_range: float, border: int, smallest: int
 ) -> tuple[Array, Array]:
-    """Check the arguments; return both pictures in float64 without their borders."""
+    """Check the arguments; return both images in float64 without their borders."""
     a, b = np.asarray(a), np.asarray(b)
-    for name, x in (("a", a), ("b", b)):
-        if x.dtype.kind not in "buif":
-            raise TypeError(f"{function}: {name} must hold real numbers, got {x.dtype}")
-        if not np.isfinite(x).all():
-            raise ValueError(f"{function}: {name} must hold finite numbers alone")
     if a.shape != b.shape:
         raise ValueError(
             f"{function}: a and b must have one shape, a is {a.shape} and b is {b.shape}"
@@ -141,4 +138,22 @@ def _prepare(
             f"(border={border}), at least {smallest} x {smallest} are needed"
         )
     inside = np.s_[border : border + h, border : border + w]
-    return a[inside].astype(np.float64), b[inside].astype(np.float64)
+    a, b = (_checked(f"{function}: {name}", x, data_range) for name, x in (("a", a), ("b", b)))
+    return a[inside], b[inside]
+
+
+def _checked(name: str, x: Array, data_range: float) -> Array:
+    """Return an image in float64; raise unless it is real, finite and on the right scale."""
+    if x.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers, got {x.dtype}")
+    values = x.astype(np.float64)
+    largest = float(np.abs(values).max())
+    if not np.isfinite(largest):
+        raise ValueError(f"{name} must hold finite numbers only")
+    too_small = x.dtype.kind in "bf" and 0 < largest < data_range / 100  # integers may be that dark
+    if too_small or largest > 2 * data_range:
+        raise ValueError(
+            f"{name} has values up to {largest:.4g}, which does not fit data_range={data_range:g}: "
+            "pass data_range=1 for images on the scale 0 to 1, 255 for 8 bits"
+        )
+    return values

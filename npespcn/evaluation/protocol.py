@@ -1,7 +1,7 @@
-"""The literature's protocol: PSNR and SSIM of luma on a set of test pictures.
+"""The literature's protocol: PSNR and SSIM of luma on a set of test files.
 
-A figure can be compared with published ones only if every step is theirs: which luma, which
-rounding, which border, which low resolution. `protocol` says all of it in words.
+A figure can be compared with a published one only if both were measured in the same way: the same
+luma, rounding, border and low resolution. `protocol` says all of it in words.
 """
 
 from __future__ import annotations
@@ -14,36 +14,37 @@ import numpy as np
 from PIL import Image
 
 from npespcn.common import Array
-from npespcn.evaluation.metrics import psnr, ssim
+from npespcn.common.checks import one_of
+from npespcn.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from npespcn.evaluation.testsets import Pair, PictureSet
-from npespcn.fast.gpu import to_host
-from npespcn.models import Network, as_input
-from npespcn.pictures.color import rgb_to_y
+from npespcn.fast import accelerate
+from npespcn.fast.gpu import device_of, to_device, to_host
+from npespcn.models import Network
+from npespcn.pictures.color import quantize, rgb_to_y
 from npespcn.pictures.files import read_image
 from npespcn.pictures.resize import downscale, upscale_bicubic
-
-_SSIM_WINDOW = 11
+from npespcn.training import center_crop
 
 
 class Score(NamedTuple):
-    """PSNR in dB, infinite for identical pictures, and SSIM, at most 1."""
+    """PSNR in dB, infinite for identical images, and SSIM, at most 1."""
 
     psnr: float
     ssim: float
 
 
 class PictureScore(NamedTuple):
-    """The scores of one picture.
+    """The scores of one pair of files.
 
     Attributes
     ----------
     name : str
-        Of its HR file.
+        Name of the HR file.
     size : (width, height)
-        Of its HR file, in pixels.
+        Its size in pixels.
     bicubic : Score
     network : Score or None
-        None if there was no network.
+        None if there is no network.
     """
 
     name: str
@@ -58,29 +59,29 @@ def evaluate(
     *,
     failed: Callable[[str], object] | None = None,
 ) -> Iterator[PictureScore]:
-    """Score bicubic interpolation and a network on each picture, as `protocol` says.
+    """Score bicubic interpolation and a network on each pair of files, as `protocol` says.
 
     Parameters
     ----------
     pictures : PictureSet
-        From `find_pictures`.
+        The files, from `find_pictures`.
     model : Network, optional
-        Of the pictures' scale, with 1 channel (luma) or 3 (RGB), on the CPU or a GPU.
+        A network of the same scale, with 1 channel (luma) or 3 (RGB), on the CPU or a GPU.
     failed : callable, optional
-        Called with a line on each picture that cannot be scored, and the others go on. Without it
-        the first such picture raises.
+        Called with one line for each pair that cannot be scored; the others are scored. Without
+        it the first such pair raises an error.
 
     Raises
     ------
-    ValueError
-        If `model` has another scale or other channels. And for a picture (or an OSError) if it has
-        no partner, cannot be read, is too small, or if the sizes of a pair do not fit.
+    OSError, ValueError
+        If `model` has another scale or another number of channels; and for a pair of files, if one
+        is missing, cannot be read or is too small, or if their sizes do not fit.
 
     Examples
     --------
     ::
 
-        for score in evaluate(find_pictures("Set5/x3"), ESPCN.pretrained(3)):
+        for score in evaluate(find_pictures("Set5/x3"), npespcn.pretrained(3)):
             print(score.name, score.bicubic.psnr, score.network.psnr)
     """
     if model is not None:
@@ -89,11 +90,8 @@ def evaluate(
                 f"evaluate: the network enlarges {model.scale} times, but the scale of the "
                 f"pictures is {pictures.scale}"
             )
-        if model.options["channels"] not in (1, 3):
-            raise ValueError(
-                "evaluate: the network must have 1 channel (luma) or 3 (RGB), not "
-                f"{model.options['channels']}"
-            )
+        one_of("evaluate: the number of the network's channels", model.options["channels"], (1, 3))
+        model = accelerate(model)
     return _scores(pictures, model, failed)
 
 
@@ -117,17 +115,17 @@ def _scores(
 
 
 def mean_score(scores: Iterable[Score]) -> Score:
-    """Return the mean PSNR and the mean SSIM of at least one score."""
+    """Return the mean PSNR and the mean SSIM of one or more scores."""
     value, structure = np.mean(list(scores), axis=0).tolist()
     return Score(value, structure)
 
 
 def protocol(pictures: PictureSet, model: Network | None = None) -> dict[str, str]:
-    """Say in words how `evaluate` measures: what a published figure must share to be compared."""
+    """Say in words how `evaluate` measures. Only figures measured in this way can be compared."""
     r, lost = pictures.scale, _lost(model)
     words = {
         "measured on": "Y of BT.601, studio range (black 16, white 235), rounded to 8 bits; "
-        "greyscale files are taken as Y as they are",
+        "gray files are taken as Y as they are",
         "border": f"{r * (1 + lost)} pixels left out on each side",
         "SSIM": "11 x 11 Gaussian windows (sigma 1.5) that lie inside the border",
         "LR": f"the files in {pictures.source}; HR cropped to {r} times their size"
@@ -139,25 +137,25 @@ def protocol(pictures: PictureSet, model: Network | None = None) -> dict[str, st
         seen = "the 8-bit Y" if model.options["channels"] == 1 else "the 8-bit RGB"
         words["network"] = f"gets {seen} of LR / 255; its output is rounded and clipped to 8 bits"
         if model.options["channels"] == 3:
-            words["network"] += ", and Y taken of that (of greyscale files the grey)"
+            words["network"] += ", and Y taken of that (of gray files the gray)"
         if lost:
             words["border"] += f": {r}, and {r * lost} that the network does not show"
     return words
 
 
 def _score(pair: Pair, r: int, model: Network | None) -> PictureScore:
-    hr, grey = _read(pair.hr)
+    hr, gray = _read(pair.hr)
     height, width = hr.shape[:2]
     h, w, lost = height // r, width // r, _lost(model)
     if pair.lr is not None:
-        lr, lr_grey = _read(pair.lr)
-        grey = grey and lr_grey  # if only one is, it stands for R = G = B
+        lr, lr_gray = _read(pair.lr)
+        gray = gray and lr_gray  # if only one of them is, it stands for R = G = B
         if lr.shape[:2] != (h, w):
             raise ValueError(
                 f"{pair.hr} has {width} x {height} pixels and {pair.lr} {lr.shape[1]} x "
                 f"{lr.shape[0]}: HR must be {r} times as large, or up to {r - 1} pixels larger"
             )
-    least = _SSIM_WINDOW + 2 * r * (1 + lost)
+    least = SSIM_WINDOW + 2 * r * (1 + lost)
     if min(h, w) * r < least:
         raise ValueError(
             f"{pair.hr}: {width} x {height} pixels are too few, at least {least} x {least} are "
@@ -166,14 +164,14 @@ def _score(pair: Pair, r: int, model: Network | None) -> PictureScore:
     if pair.lr is None:
         lr = downscale(hr, r)
     shape = (h - 2 * lost) * r, (w - 2 * lost) * r
-    target = inside(_luma(hr[: h * r, : w * r], grey), shape)
-    bicubic = inside(_luma(upscale_bicubic(lr, r), grey), shape)
+    target = center_crop(_luma(hr[: h * r, : w * r], gray), shape)
+    bicubic = center_crop(_luma(upscale_bicubic(lr, r), gray), shape)
     network = None
     if model is not None:
-        output = _output(model, lr if model.options["channels"] == 3 else _luma(lr, grey))
+        output = _output(model, lr if model.options["channels"] == 3 else _luma(lr, gray))
         if not np.isfinite(output).all():
             raise ValueError(f"{pair.hr}: the network's output is not all finite numbers")
-        network = _compare(_shown(output, grey), target, r)
+        network = _compare(_shown(output, gray), target, r)
     return PictureScore(pair.hr.name, (width, height), _compare(bicubic, target, r), network)
 
 
@@ -182,46 +180,39 @@ def _compare(a: Array, b: Array, border: int) -> Score:
 
 
 def _lost(model: Network | None) -> int:
-    """LR pixels on each side that a network does not show."""
+    """Return how many LR pixels on each side are missing from a network's output."""
     return model.halo if model is not None and model.padding == "valid" else 0
 
 
 def _read(path: Path) -> tuple[Array, bool]:
-    """Return a file's RGB, (H, W, 3) uint8, and whether it is greyscale."""
-    picture = read_image(path)
-    with Image.open(path) as image:
-        return picture, Image.getmodebase(image.mode) == "L"
+    """Return a file's RGB, (H, W, 3) uint8, and whether the file is gray."""
+    image = read_image(path)
+    with Image.open(path) as file:
+        return image, Image.getmodebase(file.mode) == "L"
 
 
-def _luma(rgb: Array, grey: bool) -> Array:
-    return rgb[..., 0] if grey else rgb_to_y(rgb)
+def _luma(rgb: Array, gray: bool) -> Array:
+    return rgb[..., 0] if gray else rgb_to_y(rgb)
+
+
+def predict(model: Network, x: Array) -> Array:
+    """Return ``model.predict(x)`` for an `x` on the host and of any dtype; the result is there."""
+    param = next(iter(model.params.values()))
+    return to_host(model.predict(to_device(x.astype(param.dtype), device_of(param))))
 
 
 def _output(model: Network, lr: Array) -> Array:
-    """Return what the network makes of uint8 RGB (h, w, 3), or of Y (h, w): (C, H, W)."""
+    """Return a network's output for uint8 RGB (h, w, 3) or Y (h, w): (C, H, W)."""
     x = np.atleast_3d(lr).transpose(2, 0, 1)[None].astype(np.float32) / 255  # (1, C, h, w)
-    y: Array = to_host(model.predict(as_input(model, x)))[0]
-    return y
+    return predict(model, x)[0]
 
 
-def _shown(output: Array, grey: bool) -> Array:
+def _shown(output: Array, gray: bool) -> Array:
     """Return the 8-bit Y of a network's output: (C, H, W) -> (H, W)."""
-    planes = to_8_bits(output)
+    planes = quantize(255 * output)
     if len(planes) == 1:
         return planes[0]
     rgb = planes.transpose(1, 2, 0)  # (H, W, 3)
-    if not grey:
+    if not gray:
         return rgb_to_y(rgb)
-    return to_8_bits((rgb_to_y(rgb.astype(np.float64)) - 16) / 219)  # black 0, white 255
-
-
-def to_8_bits(x: Array) -> Array:
-    """Return x, 1.0 for 255, rounded and clipped to uint8."""
-    return np.clip(np.rint(x * 255), 0, 255).astype(np.uint8)
-
-
-def inside(target: Array, shape: tuple[int, ...]) -> Array:
-    """Return the middle of `target`, as high and wide as `shape` says: (..., H, W)."""
-    h, w = shape[-2:]
-    top, left = (target.shape[-2] - h) // 2, (target.shape[-1] - w) // 2
-    return target[..., top : top + h, left : left + w]
+    return quantize((rgb_to_y(rgb.astype(np.float64)) - 16) * 255 / 219)  # black 0, white 255

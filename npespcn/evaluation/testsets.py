@@ -1,7 +1,7 @@
-"""Folders of test pictures: which file is the high and which the low resolution of a picture.
+"""Folders of test pictures: which files have high resolution (HR), and which low (LR).
 
-Files are paired by their names, never by their places in two listings: those need not agree, and
-a pair of two different pictures still has a PSNR.
+Files are paired by their names, never by their places in two listings. Those need not agree, and
+a pair of different pictures has a PSNR too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from npespcn.pictures.bombs import NEVER_READ, picture_formats
 
 DEFAULT_SCALE = 3
 
-# In order: modcropped pictures are preferred to the originals that they were cut from.
+# In order of preference: modcropped pictures before the originals that they were cut from.
 _HR_FOLDERS = (r"GTmod\d+", r"(?P<set>.*_)?HR", r"GT", r"original")
 _LR_FOLDER = r"(?P<set>.*_)?LR(?:_?bic(?:ubic)?)?(?:_?x(?P<scale>[1-9]\d*))?"
 _LR_SUBFOLDER = r"x(?P<scale>[1-9]\d*)"
@@ -32,7 +32,7 @@ _NAME_AND_SUFFIXES = r"(.+?)(?:[_-]?x{0}|_SRF_{0}|[_-](?:HR|GT|LR|LRBI|LRbic))*"
 
 
 class Pair(NamedTuple):
-    """A picture's two files; without `lr`, the low resolution is to be made from `hr`."""
+    """The two files of a picture. Where `lr` is None, low resolution is to be made from `hr`."""
 
     hr: Path
     lr: Path | None
@@ -49,9 +49,9 @@ class PictureSet:
     pairs : list of Pair
         In natural order of the HR files' names.
     unpaired : list of str
-        A line on each picture that cannot be paired, which names its files.
+        One line for each picture that cannot be paired. It names the files.
     source : Path or None
-        The folder of the LR files; None if there are none.
+        The folder of the LR files, None if there are none.
     """
 
     scale: int
@@ -61,13 +61,13 @@ class PictureSet:
 
 
 _Files: TypeAlias = "tuple[list[Path], list[Path] | None]"
-"""Those of HR; and those of LR, if there is a folder of them."""
+"""The HR files, and the LR files if there is a folder of them."""
 
 
 def find_pictures(folder: str | os.PathLike[str], scale: int | None = None) -> PictureSet:
-    """Find the test pictures in a folder, and pair high with low resolution by their names.
+    """Find the test pictures in a folder, and pair HR files with LR files by their names.
 
-    These layouts are known, in any case of letters::
+    These layouts are known, in capital or small letters::
 
         NAME.png                                                HR alone
         HR/NAME.png               LR/NAME.png                   or both in a folder x3
@@ -76,24 +76,24 @@ def find_pictures(folder: str | os.PathLike[str], scale: int | None = None) -> P
         GTmod12/NAME.png          LRbicx3/NAME.png              BasicSR, KAIR; or GT, original
         image_SRF_3/NAME_SRF_3_HR.png and NAME_SRF_3_LR.png     SelfExSR
 
-    Where there are no LR files for the scale, the low resolution is to be made from HR. Two names
-    are a pair's if they are the same without ``x3``, ``_SRF_3``, ``_HR``, ``_GT`` and ``_LR`` at
-    their ends. Hidden files are passed over, and so is what SelfExSR keeps beside its pairs; files
-    whose suffix is no picture format's too, but with a warning.
+    If the folder has no LR files of the scale, low resolution is to be made from HR. Two files are
+    a pair if their names are the same without ``x3``, ``_SRF_3``, ``_HR``, ``_GT`` and ``_LR`` at
+    the ends. Hidden files and SelfExSR's other files are skipped without a word, files whose suffix
+    belongs to no picture format with a warning.
 
     Parameters
     ----------
     folder : str or Path
     scale : int, optional
-        From 1. Without it, the only one that the names of the folders and files or the sizes of
-        the pictures leave; else 3.
+        The upscale factor, at least 1. If not given: the only one that fits the names of the
+        folders and files and the sizes of the pictures, or 3 if several fit.
 
     Raises
     ------
     OSError
-        If `folder` is no folder that can be read.
+        If `folder` is not a folder, or cannot be read.
     ValueError
-        If it holds no pictures, none for `scale`, or several sets of them.
+        If it holds no pictures, none of this scale, or several sets of them.
     """
     if scale is not None:
         whole_number("find_pictures: scale", scale, 1)
@@ -121,10 +121,10 @@ def find_pictures(folder: str | os.PathLike[str], scale: int | None = None) -> P
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the files and the folders in a folder, but for hidden ones, in natural order."""
+    """Return the files and the folders in a folder, without hidden ones, in natural order."""
     names = sorted((n for n in os.listdir(folder) if not n.startswith(".")), key=natural_key)
     paths = [folder / name for name in names]
-    folders = [path for path in paths if os.path.isdir(path)]  # which says no of a link to itself
+    folders = [path for path in paths if os.path.isdir(path)]  # False for a link to itself
     return [path for path in paths if path not in folders], folders
 
 
@@ -133,7 +133,7 @@ def _match(pattern: str, name: str) -> re.Match[str] | None:
 
 
 def _layout(folder: Path, scale: int | None) -> dict[int | None, _Files]:
-    """Return the HR and LR files for each scale: the one that names in `folder` say, or `scale`."""
+    """Return the HR and LR files of each scale. Where no name tells the scale, it is `scale`."""
     files, folders = _entries(folder)
     found: dict[int | None, _Files] = {}
     if marked := [(match, path) for path in files if (match := _match(_SRF_FILE, path.stem))]:
@@ -166,18 +166,18 @@ def _layout(folder: Path, scale: int | None) -> dict[int | None, _Files]:
 
 
 def _set_name(match: re.Match[str]) -> str:
-    """Return DIV2K_valid_ of DIV2K_valid_HR."""
+    """Return what comes before HR or LR: DIV2K_valid_ for DIV2K_valid_HR."""
     return (match.groupdict().get("set") or "").casefold()
 
 
 def _only_scale(found: dict[int | None, _Files]) -> int | None:
-    """Return the scale, if there are low resolutions for exactly one."""
+    """Return the scale if there are LR files of exactly one."""
     scales = {scale for scale in found if scale is not None}
     hr, lr = found.get(None, ([], None))
     for pair in _paired(hr, lr or [], r"\d+")[0]:
         try:
             sides = [_size(path) for path in pair if path is not None]
-        except Exception:  # noqa: S112  # broken pictures are named when they are scored
+        except Exception:  # noqa: S112  # a broken file is reported when it is scored
             continue
         ratios = {large // small for large, small in zip(*sides, strict=True)}
         scales |= ratios if len(ratios) == 1 and 0 not in ratios else set()
@@ -185,7 +185,7 @@ def _only_scale(found: dict[int | None, _Files]) -> int | None:
 
 
 def _size(path: Path) -> list[int]:
-    """Return the sides of a picture, from its file's first bytes; however it is turned."""
+    """Return the sides of a picture, the shorter one first, from the first bytes of its file."""
     check_file(path)
     with Image.open(path, formats=picture_formats()) as image:
         return sorted(image.size)
@@ -196,13 +196,13 @@ def _pictures(files: list[Path]) -> list[Path]:
     pictures = [p for p in files if formats.get(p.suffix.lower(), NEVER_READ[0]) not in NEVER_READ]
     for path in files:
         if path not in pictures:
-            words = f"skipped {path}: {path.suffix!r} is not the suffix of a picture format"
-            warnings.warn(words, stacklevel=3)
+            reason = f"{path.suffix!r} is not the suffix of a picture format"
+            warnings.warn(f"skipped {path}: {reason}", stacklevel=3)
     return pictures
 
 
 def _paired(hr: list[Path], lr: list[Path], digits: str) -> tuple[list[Pair], list[str]]:
-    """Pair the files of the same name; `digits` is the pattern of the scale in their suffixes."""
+    """Pair files of the same name; `digits` is the pattern of the scale at the names' ends."""
     named: dict[str, tuple[list[Path], list[Path]]] = {}
     for side, paths in enumerate((hr, lr)):
         for path in paths:

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from npespcn.data.dead_leaves import LeafStatistics, _colours, _noise_field, _radii, dead_leaves
+from npespcn.data.dead_leaves import LeafStatistics, _colors, _noise_field, _radii, dead_leaves
 from npespcn.pictures.color import rgb_to_y
 
 
@@ -93,16 +93,16 @@ def test_radii_have_the_density_that_they_promise():
     assert (_radii(rng(), 9, 5.0, 2.0, 3.0) == 5).all()  # tiny pictures: no room for larger ones
 
 
-def test_colours_keep_their_luma_and_never_clip():
-    coloured = LeafStatistics(tint=0.3, hue=0.3)
-    grey = _colours(rng(), 20_000, dataclasses.replace(coloured, tint=0, hue=0))
-    colours = _colours(rng(), 20_000, coloured)
-    assert colours.min() >= 0
-    assert colours.max() <= 255
-    assert np.ptp(colours, axis=1).mean() > 30
-    luma = colours @ [0.299, 0.587, 0.114]
-    np.testing.assert_allclose(luma, grey[:, 0], atol=1.01)  # four roundings
-    beta = grey[:, 0] / 255  # Beta(1.5, 1.5) has mean 1/2 and variance 1/16
+def test_colors_keep_their_luma_and_never_clip():
+    colored = LeafStatistics(tint=0.3, hue=0.3)
+    gray = _colors(rng(), 20_000, dataclasses.replace(colored, tint=0, hue=0))
+    colors = _colors(rng(), 20_000, colored)
+    assert colors.min() >= 0
+    assert colors.max() <= 255
+    assert np.ptp(colors, axis=1).mean() > 30
+    luma = colors @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(luma, gray[:, 0], atol=1.01)  # four roundings
+    beta = gray[:, 0] / 255  # Beta(1.5, 1.5) has mean 1/2 and variance 1/16
     assert beta.mean() == pytest.approx(0.5, abs=0.01)
     assert beta.var() == pytest.approx(1 / 16, abs=0.002)
 
