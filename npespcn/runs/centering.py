@@ -1,33 +1,31 @@
-"""Training as if pictures were centred at 0, on a network that takes them as they are.
+"""Train as if images were centered at 0, on a network that takes them as they are.
 
 Pixels lie between 0 and 1, so all inputs of a kernel share one large direction, their mean, and an
-optimiser spends its steps on it. Subtracting a constant m from the input and from the target cures
+optimizer spends its steps on it. Subtracting a constant m from the input and from the target cures
 that, but then the network in the file is not the one that was trained. The subtraction can be moved
 into the first layer instead, for with s[o] = sum of weight[o, c, i, j] over c, i and j::
 
     conv(x - m, weight, b) = conv(x, weight, b - m * s)
 
-So the trained network is the plain one with bias = b - m * s, and "train on x - m" means no more
-than "step in the coordinates (weight, b)": by the chain rule, dL/dweight at fixed b is
-dweight - m * dbias, and a step of the weight moves the bias by -m times the change of s.
+So the trained network is the plain one with bias = b - m * s, and "train on x - m" only means "step
+in the coordinates (weight, b)": by the chain rule, dL/dweight at fixed b is dweight - m * dbias,
+and a step of the weight moves the bias by -m times the change of s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 from npespcn.common import Array
-from npespcn.layers import Layer
-from npespcn.models import Network
+from npespcn.runs.wrappers import Wrapper
 
 
-def centre_biases(model: Network, mean: float) -> None:
-    """Set the biases of an untrained network so that a flat picture of value `mean` stays so.
+def center_biases(model: Any, mean: float) -> None:
+    """Set the biases of an untrained network so that a flat image of value `mean` stays so.
 
-    The first layer's, to give 0 there; and the last layer's, to give `mean`, unless an activation
-    follows it. In place. (Sigmoid between the layers, which is not 0 at 0, and the border under
-    "same" are off by a little; training mends that.)
+    The first layer's bias, to give 0 there; and the last layer's, to give `mean`, unless an
+    activation follows it. In place. (Sigmoid between the layers, which is not 0 at 0, and the
+    border under "same" are off by a little; training mends that.)
     """
     layers = [layer for layer in model.layers.values() if layer.params]
     layers[0].params["bias"] -= mean * _tap_sums(layers[0])
@@ -35,18 +33,24 @@ def centre_biases(model: Network, mean: float) -> None:
         layers[-1].params["bias"] += mean
 
 
-@contextmanager
-def centred(model: Network, mean: float) -> Iterator[None]:
-    """Let the optimiser's step inside the ``with`` block be the one for pictures minus `mean`.
+class Centered(Wrapper):
+    """Take the step that the optimizer would take for images minus `mean`.
 
-    Changes the first layer's weight gradient, and after the step its bias.
+    Changes the first layer's weight gradient before the step, and its bias after it.
     """
-    first = next(layer for layer in model.layers.values() if layer.params)
-    first.grads["weight"] -= mean * first.grads["bias"][:, None, None, None]
-    before = _tap_sums(first)
-    yield
-    first.params["bias"] -= mean * (_tap_sums(first) - before)
+
+    def __init__(self, optimizer: Any, mean: float) -> None:
+        super().__init__(optimizer)
+        self.mean = mean
+
+    def step(self) -> None:
+        """Step in the coordinates (weight, b)."""
+        first = next(layer for layer in self.model.layers.values() if layer.params)
+        first.grads["weight"] -= self.mean * first.grads["bias"][:, None, None, None]
+        before = _tap_sums(first)
+        super().step()
+        first.params["bias"] -= self.mean * (_tap_sums(first) - before)
 
 
-def _tap_sums(layer: Layer) -> Array:
+def _tap_sums(layer: Any) -> Array:
     return layer.params["weight"].sum(axis=(1, 2, 3))  # (O,)

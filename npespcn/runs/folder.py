@@ -1,13 +1,14 @@
 """A training run's folder: its lock, its checkpoints, its history.
 
 ======================  ===========================================================================
-``last.npz``            everything that the run needs to go on to the same bits
+``last.npz``            the last checkpoint: network, optimizer, and all else that a resumed run
+                        needs to end in the same bits
 ``best.npz``            the network with the best validation score so far
 ``history.csv``         step, lr, loss, val_psnr: a row for every 10 steps
-``.lock``               held while a process writes here; the system lets go of it when that dies
+``.lock``               locked while a process writes here; the system unlocks it when that dies
 ======================  ===========================================================================
 
-Both ``.npz`` files load with `npespcn.models.Network.load`. Every file is replaced whole.
+Both ``.npz`` files load with `npespcn.load`. Every file is replaced whole.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write, sweep
-from npespcn.models import Network, read_npz, read_words
+from npespcn.exchange.metadata import about, read_json
+from npespcn.exchange.npz import load, read_npz, save
+from npespcn.models import Network
 
 try:
     import fcntl
@@ -33,6 +35,19 @@ except ImportError:  # Windows
 
 LAST, BEST, HISTORY, LOCK = "last.npz", "best.npz", "history.csv", ".lock"
 _LONGEST = 800  # characters of a complaint
+
+
+class Checkpoint(NamedTuple):
+    """All that a resumed run needs to end in the same bits."""
+
+    weights: dict[str, Array]
+    """The network's ``state_dict()``."""
+    optimizer: dict[str, Array]
+    """The optimizer's state: "parameter/entry"."""
+    progress: dict[str, Any]
+    """Everything else that changes from step to step; anything that JSON takes."""
+    history: Mapping[str, Sequence[float]]
+    """Columns of equal length."""
 
 
 class RunFolder:
@@ -63,16 +78,11 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.close()  # which releases it
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()  # which unlocks it
 
     def has_checkpoint(self) -> bool:
-        """Whether there is something to resume."""
+        """Return whether there is something to resume."""
         return (self.path / LAST).exists()
 
     def save(
@@ -87,15 +97,10 @@ class RunFolder:
 
         Parameters
         ----------
-        model : Network
-        optimizer : mapping of str to array
-            The optimiser's ``state_dict()``.
-        progress : mapping
-            All else that the run goes on from; anything that JSON takes.
+        model, optimizer, progress, history
+            The fields of a `Checkpoint`, but the network for its weights.
         settings : mapping
-            What a resumed run must have in common with this one; the same.
-        history : mapping of str to sequence of float
-            Columns of equal length.
+            What a resumed run must have in common with this one; anything that JSON takes.
         """
         path = self.path / HISTORY
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
@@ -108,31 +113,30 @@ class RunFolder:
         extra: dict[str, Any] = {f"optimizer/{key}": value for key, value in optimizer.items()}
         extra["progress"], extra["settings"] = json.dumps(progress), json.dumps(settings)
         extra |= {f"history/{key}": np.asarray(values) for key, values in history.items()}
-        model.save(self.path / LAST, extra)
+        save(model, self.path / LAST, extra)
 
     def save_best(self, model: Network) -> None:
         """Write the network as the best so far."""
-        model.save(self.path / BEST)
+        save(model, self.path / BEST)
 
-    def load(
-        self, model: Network, settings: Mapping[str, Any]
-    ) -> tuple[dict[str, Array], dict[str, Any], dict[str, list[float]]]:
-        """Read the last checkpoint into `model`; return its optimiser, progress and history.
+    def load(self, model: Network, settings: Mapping[str, Any]) -> Checkpoint:
+        """Read the last checkpoint.
 
         Raises
         ------
         ValueError
-            If it is damaged, or of a network with other options, or was saved with other settings;
-            the message names them, and `model` is as it was.
+            If it is damaged, or its network is not of the class of `model` or has other options, or
+            if it was saved with other settings; the message names them.
         """
         path = self.path / LAST
-        saved = type(model).load(path)
-        if saved.options != model.options:
-            differences = _differences(saved.options, model.options)
+        saved = load(path, type(model))
+        there, here = (read_json(about(network))["options"] for network in (saved, model))
+        if there != here:
+            differences = _differences(there, here)
             raise ValueError(f"{path} is of a network with other options: {differences}")
         arrays = read_npz(path)
         try:
-            progress, there = (dict(read_words(arrays[key])) for key in ("progress", "settings"))
+            progress, there = (dict(read_json(arrays[key])) for key in ("progress", "settings"))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no checkpoint of a run: {error}") from error
         here = json.loads(json.dumps(settings))  # which makes lists of tuples
@@ -140,18 +144,14 @@ class RunFolder:
             raise ValueError(
                 f"{self.path} was trained with other settings: {_differences(there, here)}"
             )
-        model.load_state_dict(saved.state_dict())
-        return (
-            _below("optimizer/", arrays),
-            progress,
-            {name: column.tolist() for name, column in _below("history/", arrays).items()},
-        )
+        history = {name: column.tolist() for name, column in _below("history/", arrays).items()}
+        return Checkpoint(saved.state_dict(), _below("optimizer/", arrays), progress, history)
 
 
 def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     names = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
-    words = [f"{name}={saved.get(name)!r} there, {now.get(name)!r} here" for name in names]
-    return ", ".join(words)[:_LONGEST]  # what is in a file may be of any length
+    pairs = [f"{name}={saved.get(name)!r} there, {now.get(name)!r} here" for name in names]
+    return ", ".join(pairs)[:_LONGEST]  # the text in a file may be of any length
 
 
 def _below(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -159,7 +159,7 @@ def _below(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _lock(folder: Path) -> IO[str]:
-    """Open the lock file and lock it, for as long as it is open; a dead process holds nothing."""
+    """Open the lock file and lock it, for as long as it is open; a dead process holds no lock."""
     file = (folder / LOCK).open("a")
     try:
         if fcntl is not None:

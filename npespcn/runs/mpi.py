@@ -1,4 +1,4 @@
-"""Ranks that MPI connects."""
+"""A group of ranks that MPI connects."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from npespcn.fast.threads import threads_for
-from npespcn.runs.ranks import GRACE, Ranks, say
+from npespcn.runs.ranks import GRACE, MPIGroup, report_failure
 
-_STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # where mpiexec says how many it has started
+_STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # the number of processes that mpiexec has started
 
 
 @contextlib.contextmanager
-def world() -> Iterator[Ranks]:
+def mpi_group() -> Iterator[MPIGroup]:
     """Be one of the ranks that ``mpiexec`` has started, inside the ``with`` block.
 
     Each uses ``NPESPCN_THREADS`` threads, or else its share of the cores: their number divided by
     that of the ranks on this machine that may use the same ones.
 
     An error that all ranks meet leaves the block on rank 0, and the others exit quietly with its
-    status. An error on some ranks alone would leave the others waiting for ever: those say it in a
-    line on stderr, and end the whole job.
+    status. An error on only some ranks would leave the others waiting forever: each of these ranks
+    reports it in a line on stderr, and ends the whole job.
 
     Raises
     ------
@@ -40,21 +40,21 @@ def world() -> Iterator[Ranks]:
             f"to different MPIs; use the mpiexec of {mpi.Get_library_version().split(',')[0]!r}"
         )
     node = comm.Split_type(mpi.COMM_TYPE_SHARED)
-    ranks = Ranks(comm, node.Get_rank())
+    group = MPIGroup(comm, node.Get_rank())
     try:
         with threads_for(_share_of_cores(node)):
-            yield ranks
+            yield group
     except BaseException as error:
         if not _all_fail(failures):
-            say(ranks, error)
+            report_failure(group, error)
             comm.Abort(1)
-        if ranks.rank:
+        if group.rank:
             raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
         raise
 
 
 def _require_mpi() -> Any:
-    """Import mpi4py's MPI, which begins with it."""
+    """Import mpi4py's MPI, which starts MPI."""
     try:
         return importlib.import_module("mpi4py.MPI")
     except ImportError as error:
@@ -68,7 +68,7 @@ def _require_mpi() -> Any:
 
 
 def _share_of_cores(node: Any) -> int:
-    """Return the cores that this rank may use over the ranks that may use the same."""
+    """Return the number of cores that this rank may use, over that of ranks that share them."""
     affinity = getattr(os, "sched_getaffinity", None)  # missing on macOS and Windows
     cores = sorted(affinity(0)) if affinity else list(range(os.cpu_count() or 1))
     sharers = sum(other == cores for other in node.allgather(cores))
@@ -76,7 +76,7 @@ def _share_of_cores(node: Any) -> int:
 
 
 def _all_fail(failures: Any) -> bool:
-    """Whether all other ranks come here, too, in a little while."""
+    """Return whether all other ranks come here, too, in a little while."""
     until = time.monotonic() + GRACE
     try:
         request = failures.Ibarrier()
@@ -84,6 +84,6 @@ def _all_fail(failures: Any) -> bool:
             if time.monotonic() > until:
                 return False
             time.sleep(0.01)
-    except RuntimeError:  # MPI's own, where it has noticed that a rank is gone
+    except RuntimeError:  # MPI's own, if it has noticed that a rank is gone
         return False
     return True

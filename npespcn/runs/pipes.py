@@ -1,6 +1,6 @@
-"""Ranks without MPI: processes of one machine, each with a pipe to the first.
+"""A group of ranks without MPI: processes of one machine, each with a pipe to the first.
 
-`Star` offers the five methods of an MPI communicator that `npespcn.runs.ranks.Ranks` calls, under
+`Star` has the five methods of an MPI communicator that `npespcn.runs.ranks.MPIGroup` calls, under
 mpi4py's names, so that all else stays as it is. `on_ranks` starts the processes.
 """
 
@@ -17,28 +17,29 @@ import numpy as np
 
 from npespcn.common import Array
 from npespcn.common.checks import whole_number
-from npespcn.fast.processes import follow_the_parent, signals_held
+from npespcn.common.signals import hold_signals
+from npespcn.fast.processes import follow_the_parent
 from npespcn.fast.threads import thread_count, threads_for
-from npespcn.runs.ranks import GRACE, Alone, Ranks, say
+from npespcn.runs.ranks import GRACE, Group, MPIGroup, SingleProcess, report_failure
 
 Result = TypeVar("Result")
 
 
 def on_ranks(count: int, function: Callable[..., Result], *arguments: Any) -> Result:
-    """Call ``function(ranks, *arguments)`` in `count` processes; return what it returns in this.
+    """Call ``function(group, *arguments)`` in `count` processes; return the result in this one.
 
-    The others are started anew, and find the function by its name in its module. A script that
-    calls this needs the usual ``if __name__ == "__main__":`` around its own work. Each uses
-    ``NPESPCN_THREADS`` threads, or else its share of the cores. A count of 1 is a plain call, with
-    `npespcn.runs.ranks.Alone`.
+    The other processes are started anew, and find the function by its name in its module. A script
+    that calls this needs the usual ``if __name__ == "__main__":`` around its own work. Each process
+    uses ``NPESPCN_THREADS`` threads, or else its share of the cores. A count of 1 is a plain call
+    with a `SingleProcess`.
 
     Raises
     ------
     RuntimeError
-        If one of the others ends before its time; it has said why on stderr, if it could.
+        If another process ends before its time; it has reported the reason on stderr, if it could.
     """
     if whole_number("on_ranks: count", count, 1) == 1:
-        return function(Alone(), *arguments)
+        return function(SingleProcess(), *arguments)
     spawn = multiprocessing.get_context("spawn")
     pipes = [spawn.Pipe() for _ in range(count - 1)]
     with threads_for(max(1, thread_count() // count)):
@@ -47,14 +48,14 @@ def on_ranks(count: int, function: Callable[..., Result], *arguments: Any) -> Re
             for rank, (_, theirs) in enumerate(pipes, 1)
         ]
         try:
-            with signals_held():
+            with hold_signals():
                 for process, (_, theirs) in zip(others, pipes, strict=True):
                     process.start()
                     theirs.close()
-            return function(Ranks(Star(0, count, [ours for ours, _ in pipes])), *arguments)
+            return function(MPIGroup(Star(0, count, [ours for ours, _ in pipes])), *arguments)
         finally:
             for ours, _ in pipes:
-                ours.close()  # which ends those that still have something to say
+                ours.close()  # which ends those that still wait to send something
             until = time.monotonic() + GRACE
             for process in others:
                 if process.pid is not None:
@@ -72,19 +73,19 @@ def _other(
 ) -> None:
     """Be one of the ranks from 1 on."""
     follow_the_parent()
-    ranks = Ranks(Star(rank, count, [pipe]), rank)
+    group: Group = MPIGroup(Star(rank, count, [pipe]), rank)
     try:
-        function(ranks, *arguments)
-    except _GoneError:  # rank 0 has ended, and says why if there is a reason
+        function(group, *arguments)
+    except _GoneError:  # rank 0 has ended, and reports why
         raise SystemExit(1) from None
     except BaseException as error:
-        if not _hangs_up(pipe):  # rank 0 has not met it, too
-            say(ranks, error)
+        if not _hangs_up(pipe):  # rank 0 has not met the error, too
+            report_failure(group, error)
         raise SystemExit(1) from None
 
 
 def _hangs_up(pipe: Connection[Any, Any]) -> bool:
-    """Whether the other end is closed in a little while."""
+    """Return whether the other end is closed in a little while."""
     until = time.monotonic() + GRACE
     try:
         while pipe.poll(max(0.0, until - time.monotonic())):
@@ -99,17 +100,17 @@ class _GoneError(RuntimeError):
 
 
 class Star:
-    """What connects the ranks: each has a pipe to rank 0, which collects and hands round.
+    """A communicator in which each rank has a pipe to rank 0, which collects and distributes.
 
-    So an Allreduce takes rank 0 a time that grows with the number of ranks. For the cores of one
-    machine that will do; for more, MPI has better ways (`npespcn.runs.ranks.world`).
+    So the time of an Allreduce grows with the number of ranks. That will do for the cores of one
+    machine; for more, MPI has better ways (`npespcn.runs.mpi_group`).
 
     Parameters
     ----------
     rank, size
-        Which rank this is, and of how many.
+        Number of this rank, and of all ranks.
     pipes
-        On rank 0 those to the others, in order; on the others the one to rank 0.
+        On rank 0 the pipes to the others, in order; on the others the pipe to rank 0.
     """
 
     def __init__(self, rank: int, size: int, pipes: list[Connection[Any, Any]]) -> None:
@@ -139,7 +140,7 @@ class Star:
                 pipe.send_bytes(total.data)
 
     def bcast(self, thing: Any) -> Any:
-        """Return what rank 0 hands over."""
+        """Return the `thing` of rank 0."""
         with self._connected():
             if self.rank:
                 return self.pipes[0].recv()
@@ -148,7 +149,7 @@ class Star:
             return thing
 
     def allgather(self, thing: Any) -> list[Any]:
-        """Return what all ranks hand over, in their order."""
+        """Return the things of all ranks, in their order."""
         with self._connected():
             if self.rank:
                 self.pipes[0].send(thing)

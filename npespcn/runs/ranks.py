@@ -1,16 +1,16 @@
 """Training on many processes ("ranks"), which MPI starts and connects: ``mpiexec -n 4 ...``.
 
 Every rank has the whole network and takes its share of every batch. The gradient of a mean is the
-mean of the gradients, so before each step one Allreduce adds up what the ranks found, and gives the
-sum to all. From there on each does the same to the same numbers. So they stay equal, and once they
-have begun, neither weights nor the optimiser's memory need to be sent.
+mean of the gradients, so before each step one Allreduce adds up the gradients of the ranks, and
+gives the sum to all of them. From there on each does the same to the same numbers. So they stay
+equal, and after the beginning neither weights nor the optimizer's state need to be sent.
 
 With rank i of P on n[i] of a batch of N patches, and its own mean loss L[i]::
 
     L = sum over i of n[i]/N L[i]          dL/dweight = sum over i of n[i]/N dL[i]/dweight
 
 which holds for every loss that is a mean over images or over their elements, as all of
-`npespcn.losses` are. `training.fit` is written for ranks; `Alone` is the one that is by itself.
+`npespcn.losses` are. `fit` is written for a group of ranks; `SingleProcess` is the group of one.
 """
 
 from __future__ import annotations
@@ -18,62 +18,51 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
 from npespcn.arrays import array_module
 from npespcn.common import Array
-from npespcn.fast.gpu import to_device, to_host
+from npespcn.fast.gpu import device_of, to_device, to_host
+from npespcn.runs.wrappers import Wrapper
 
 Result = TypeVar("Result")
 
 GRACE = 3.0  # seconds in which ranks that fail for one reason fail, too
 
 
-class Alone:
-    """A run in one process: it has the whole batch, and nobody to ask."""
+class Group:
+    """The processes that train one network together; this one is number `rank` of `size`."""
 
     rank, size = 0, 1
 
-    def part(self, count: int) -> slice:
-        """Return which of `count` things are this rank's.
+    def share(self, count: int) -> slice:
+        """Return which of `count` things are this rank's; it may be none."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
-        Raises
-        ------
-        ValueError
-            If there are fewer things than ranks.
-        """
+    def check_batch(self, count: int) -> None:
+        """Raise a ValueError if a batch of `count` patches leaves a rank without one."""
         if count < self.size:
             raise ValueError(
                 f"a batch of {count} leaves some of {self.size} ranks without a patch: it must be "
                 f"at least {self.size} (--batch-size counts the patches of all ranks together)"
             )
-        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
-    def mean(
-        self, grads: Mapping[str, Array], loss: Array, weight: float, wishes: tuple[bool, ...]
-    ) -> tuple[Array, tuple[bool, ...]]:
-        """Make `grads`, in place, the mean of all ranks'; return the mean loss and all wishes.
+    def agree(self, loss: Array, weight: float, *flags: bool) -> tuple[Any, ...]:
+        """Return the mean loss, and each flag: whether it is set on any rank.
 
-        Parameters
-        ----------
-        grads : mapping of str to array
-            Of this rank's part of the batch.
-        loss : 0-d array
-        weight : float
-            The part of the batch that is this rank's; over all ranks they add up to 1.
-        wishes : tuple of bool
-            Each of them is granted to all ranks if it is one rank's.
+        `weight` is this rank's share of the batch; over all ranks these add up to 1.
         """
-        return loss, wishes
+        return loss, *flags
 
-    def first(self, function: Callable[[], Result]) -> Result:
-        """Return on every rank what `function` returns on rank 0, where alone it is called.
+    def sum(self, mine: Array) -> Array:
+        """Return the sum of all ranks' arrays, which lie on the host: the same bits on each."""
+        return mine
 
-        What it raises there is raised everywhere.
-        """
+    def on_rank_0(self, function: Callable[[], Result]) -> Result:
+        """Call `function` on rank 0 only; return its result, or raise its error, on every rank."""
         return function()
 
     def gather(self, mine: list[Array]) -> list[Array]:
@@ -84,40 +73,38 @@ class Alone:
         """Choose this rank's GPU: the ranks of a machine take its devices in turn."""
 
 
-class Ranks(Alone):
-    """One of many ranks.
+class SingleProcess(Group):
+    """The group of one process, which has the whole batch."""
+
+
+class MPIGroup(Group):
+    """Ranks connected by an MPI communicator.
 
     Parameters
     ----------
     comm : mpi4py.MPI.Comm
-        What connects them; `world` makes it.
+        The communicator; `npespcn.runs.mpi.mpi_group` makes it.
     node_rank : int
-        The number of this one among those on its machine.
+        The number of this rank among those on its machine.
     """
 
     def __init__(self, comm: Any, node_rank: int = 0) -> None:
         self.comm, self.node_rank = comm, node_rank
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
 
-    def mean(
-        self, grads: Mapping[str, Array], loss: Array, weight: float, wishes: tuple[bool, ...]
-    ) -> tuple[Array, tuple[bool, ...]]:
-        """Do so by one Allreduce of one buffer on the host: gradients, loss and wishes."""
-        xp = array_module(*grads.values())
-        parts = [grad.ravel() for grad in grads.values()]
-        flat = to_host(xp.concatenate([*parts, xp.asarray(loss).reshape(1)])) * weight
-        mine = np.concatenate([flat, np.asarray(wishes, flat.dtype)])
+    def agree(self, loss: Array, weight: float, *flags: bool) -> tuple[Any, ...]:
+        """Add them up in one Allreduce of a few numbers."""
+        total = self.sum(np.array([float(loss) * weight, *flags]))
+        return total[0], *(bool(count) for count in total[1:])
+
+    def sum(self, mine: Array) -> Array:
+        """Add them up by one Allreduce."""
         total = np.empty_like(mine)
         self.comm.Allreduce(mine, total)
-        end = flat.size - 1
-        reduced, start = xp.asarray(total[:end]), 0
-        for grad in grads.values():
-            grad[...] = reduced[start : start + grad.size].reshape(grad.shape)
-            start += grad.size
-        return total[end], tuple(bool(granted) for granted in total[end + 1 :])
+        return total
 
-    def first(self, function: Callable[[], Result]) -> Result:
-        """Call it on rank 0, and send what comes of it to all."""
+    def on_rank_0(self, function: Callable[[], Result]) -> Result:
+        """Call it on rank 0, and send the result or the error to all."""
         answer: tuple[Any, Exception | None] = (None, None)
         if self.rank == 0:
             try:
@@ -134,19 +121,57 @@ class Ranks(Alone):
         return [array for part in self.comm.allgather(mine) for array in part]
 
     def use_gpu(self) -> None:
-        """Take the device that this rank's number on its machine says."""
-        to_device(np.zeros(1))  # which says what is wrong, if there is none
+        """Take the device whose number is this rank's number on its machine."""
+        to_device(np.zeros(1))  # which says what is wrong, if there is no device
         cuda = importlib.import_module("cupy").cuda
         cuda.Device(self.node_rank % cuda.runtime.getDeviceCount()).use()
 
 
-def say(ranks: Ranks, error: BaseException) -> None:
-    """Say what ended this rank; with the traceback, where it is no error of the user's."""
+class Share:
+    """Cut this rank's share from each batch of `data`, for the dtype and the device of `model`.
+
+    ``weight`` is the last share's part of its batch.
+    """
+
+    def __init__(self, data: Any, group: Group, model: Any) -> None:
+        self.data, self.group, self.weight = data, group, 1.0
+        self.like = next(iter(model.params.values()))
+
+    def batch(self, *how: Any) -> list[Array]:
+        """Return (LR, HR) patches."""
+        whole = self.data.batch(*how)
+        mine = self.group.share(len(whole[0]))
+        self.weight = (mine.stop - mine.start) / len(whole[0])
+        device, dtype = device_of(self.like), self.like.dtype
+        return [to_device(x[mine].astype(dtype, copy=False), device) for x in whole]
+
+
+class Averaged(Wrapper):
+    """Step by the mean of all ranks' gradients, each weighted by its share of the batch."""
+
+    def __init__(self, optimizer: Any, share: Share) -> None:
+        super().__init__(optimizer)
+        self.share = share
+
+    def step(self) -> None:
+        """Average by one Allreduce of one buffer on the host, and step."""
+        grads = list(self.model.grads.values())
+        xp = array_module(grads[0])
+        flat = to_host(xp.concatenate([grad.ravel() for grad in grads])) * self.share.weight
+        total, start = xp.asarray(self.share.group.sum(flat)), 0
+        for grad in grads:
+            grad[...] = total[start : start + grad.size].reshape(grad.shape)
+            start += grad.size
+        super().step()
+
+
+def report_failure(group: Group, error: BaseException) -> None:
+    """Say why this rank ended; with the traceback, where it is no error of the user's."""
     if not isinstance(error, OSError | ValueError | RuntimeError | ArithmeticError | MemoryError):
         traceback.print_exception(error)
     words = " ".join(f"{type(error).__name__}: {error}".split())
     print(
-        f"npespcn: rank {ranks.rank} of {ranks.size} failed, which ends the run; its last "
+        f"npespcn: rank {group.rank} of {group.size} failed, which ends the run; its last "
         f"checkpoint stays. {words}",
         file=sys.stderr,
         flush=True,
