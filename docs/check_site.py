@@ -1,6 +1,6 @@
-"""Check the built site: what it links to is there, it loads nothing from elsewhere, all is in it.
+"""Check the built site: links lead somewhere, nothing is loaded from elsewhere, nothing is missing.
 
-``make docs`` runs this after Sphinx, which cannot see what themes and raw HTML link to.
+``make docs`` runs this after Sphinx, which does not check the links of themes and raw HTML.
 """
 
 import re
@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 HERE = Path(__file__).parent
-APP = "pixel-shuffle.html"  # what follows the # in its address is a setting, and no place in it
-NO_PAGE = {"__init__", "__main__", "cli"}  # commands.md is about the command line
+APP = "pixel-shuffle.html"  # its addresses have settings after the #, not places
+NO_PAGE = {"__init__", "__main__", "commands"}  # commands.md is about the command line
 
 
 class Page(HTMLParser):
-    """The places in a page, where it leads, and what it loads."""
+    """A page's anchors, its links, and the addresses that it loads."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        """Note the attributes that matter."""
+        """Collect the tag's anchors and addresses."""
         at = dict(attributes)
         self.places |= {at[name] for name in ("id", "name") if at.get(name)}
         if at.get("href") is not None:
@@ -33,7 +33,7 @@ class Page(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """Return a line for each."""
+    """Return a line for each problem."""
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
     found = [] if pages else [f"{site}: there are no pages"]
     for path, page in pages.items():
@@ -56,7 +56,9 @@ def problems(site: Path) -> list[str]:
             inside = parts.scheme == "data" or not parts.path  # "#name" is in the file itself
             if parts.netloc or not (inside or (path.parent / parts.path).is_file()):
                 found.append(f"{path}: {address} is elsewhere, or not there")
-    modules = {path.stem for path in (HERE.parent / "npespcn").glob("*.py")} - NO_PAGE
+    package = HERE.parent / "npespcn"
+    doors = {path.parent.name for path in package.glob("*/__init__.py")}
+    modules = (doors | {path.stem for path in package.glob("*.py")}) - NO_PAGE
     pageless = {name for name in modules if not (site / "api" / f"npespcn.{name}.html").is_file()}
     return found + [f"docs/api.rst lacks npespcn.{name}" for name in sorted(pageless)]
 

@@ -1,4 +1,4 @@
-"""What Sphinx needs to know to build the site: ``make docs``."""
+"""Sphinx's settings for the site: ``make docs``."""
 
 import contextlib
 import io
@@ -6,6 +6,8 @@ import os
 import sys
 import types
 from pathlib import Path
+
+from sphinx.util.nodes import make_refnode
 
 import npespcn
 from npespcn import explorer
@@ -21,7 +23,7 @@ from to_notebooks import FIRST_CELL  # noqa: E402
 
 project = "npespcn"
 author = "the npespcn authors"
-project_copyright = "the npespcn authors, MIT licence"
+project_copyright = "the npespcn authors, MIT license"
 release = npespcn.__version__
 
 extensions = [
@@ -62,7 +64,7 @@ sphinx_gallery_conf = {
 
 # --- the API ---
 
-default_role = "autolink"  # `name` is a link if there is such a thing, else it is emphasised
+default_role = "autolink"  # `name` is a link if there is such a thing, else it is emphasized
 nitpicky = True
 nitpick_ignore_regex = [("py:obj", r"\w+")]  # `forward`: which one, the reader knows
 numpydoc_show_class_members = False
@@ -71,7 +73,7 @@ autodoc_inherit_docstrings = False  # what every layer does is said once, in the
 autodoc_typehints = "none"  # docstrings have the types, with shapes and units
 toc_object_entries_show_parents = "hide"
 
-# --- the commands: what --help says, which commands.md includes ---
+# --- the commands: the output of --help, which commands.md includes ---
 
 os.environ["COLUMNS"] = "88"
 (BUILD / "help").mkdir(parents=True, exist_ok=True)
@@ -80,17 +82,17 @@ for command in ("upscale", "train", "evaluate", "explain", "export"):
         cli.main([command, "--help"])
     (BUILD / "help" / f"{command}.txt").write_text(said.getvalue(), encoding="utf-8")
 
-# --- bad arguments: the table that the tests are made from, which arguments.md includes ---
+# --- bad arguments: the tests' table, which arguments.md includes ---
 
 (BUILD / "arguments.md").write_text(arguments.tables(), encoding="utf-8")
 
-# --- the explorer: one file by itself, which explorer.md shows ---
+# --- the explorer: one file, which explorer.md shows ---
 
 (BUILD / "extra").mkdir(parents=True, exist_ok=True)
 explorer.write_page(BUILD / "extra" / "pixel-shuffle.html")
 html_extra_path = ["_build/extra"]
 
-# --- looks ---
+# --- appearance ---
 
 html_theme = "furo"
 html_title = "npespcn"
@@ -107,7 +109,7 @@ def skip_type_aliases(app, what, name, obj, skip, options):
 
 
 def mend_docstring(app, what, name, obj, options, lines):
-    """Show a layer's equations and (*, C) as they stand."""
+    """Show a layer's equations and (*, C) unchanged."""
     lines[:] = [line.replace("(*, ", r"(\*, ") for line in lines]
     for first, line in enumerate(lines):
         if line.startswith("Forward  "):
@@ -117,7 +119,20 @@ def mend_docstring(app, what, name, obj, options, lines):
             break
 
 
+def resolve_at_the_door(app, env, node, contnode):
+    """Lead a reference to what is inside a wing, `npespcn.wing.module.name`, to the wing's page."""
+    _, wing, *inside = f"{node.get('reftarget')}..".split(".")[:4]
+    doors = env.domaindata["py"]["objects"]
+    for name in (f"npespcn.{wing}.{inside[-1]}", f"npespcn.{wing}"):
+        if wing and name in doors:
+            at = doors[name]
+            home = node.get("refdoc", env.docname)
+            return make_refnode(app.builder, home, at.docname, at.node_id, contnode)
+    return None
+
+
 def setup(app):
-    """Have Sphinx call the two."""
+    """Have Sphinx call the three."""
     app.connect("autodoc-process-docstring", mend_docstring, priority=400)  # before numpydoc
     app.connect("autodoc-skip-member", skip_type_aliases)
+    app.connect("missing-reference", resolve_at_the_door)
