@@ -17,7 +17,7 @@ restoration neural networks", Scale Space and Variational Methods in Computer Vi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from npespcn.common import Array
 from npespcn.common.checks import from_zero, function, generator, whole_number
 from npespcn.common.messages import short_repr
-from npespcn.fast.processes import ProcessPool
+from npespcn.fast.processes import process_pool
 from npespcn.fast.threads import thread_count
 from npespcn.pictures.color import quantize
 
@@ -294,9 +294,9 @@ def dead_leaves_pictures(
     make = partial(_numbered, size=size, seed=seed, statistics=statistics)
     numbers = range(first, first + count)
     if workers < 2:
-        return _collect(map(make, numbers), progress)
-    with ProcessPool(workers) as pool:
-        return _collect(pool.map(make, numbers, chunksize=4), progress)
+        return _collected(enumerate(map(make, numbers)), progress)
+    with process_pool(workers) as pool:
+        return _collected(pool.results(make, numbers), progress)
 
 
 _WORTH_A_PROCESS = 16  # images; starting a process takes about as long as making ten
@@ -308,10 +308,13 @@ def _numbered(i: int, *, size: int, seed: int, statistics: LeafStatistics | None
     )
 
 
-def _collect(images: Iterator[Array], progress: Callable[[int], object] | None) -> list[Array]:
-    done = []
-    for image in images:
-        done.append(image)
+def _collected(
+    results: Iterable[tuple[int, Array]], progress: Callable[[int], object] | None
+) -> list[Array]:
+    """Return the images in the order of their numbers, in which they need not arrive."""
+    images = {}
+    for i, image in results:
+        images[i] = image
         if progress is not None:
-            progress(len(done))
-    return done
+            progress(len(images))
+    return [images[i] for i in range(len(images))]

@@ -11,12 +11,13 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("size", [16, 33, 64])
-def test_shape_and_dtype(size):
-    picture = dead_leaves(rng(), size)
-    assert picture.shape == (size, size, 3)
-    assert picture.dtype == np.uint8
-    assert picture.flags.writeable
+def test_shape_dtype_and_size():
+    for size in (16, 33, 64):
+        picture = dead_leaves(rng(), size)
+        assert (picture.shape, picture.dtype) == ((size, size, 3), np.uint8)
+        assert picture.flags.writeable
+    with pytest.raises(ValueError, match="dead_leaves: size must be at least 16, got 15"):
+        dead_leaves(rng(), 15)
 
 
 def test_the_seed_decides():
@@ -25,11 +26,6 @@ def test_the_seed_decides():
     assert not np.array_equal(one, dead_leaves(rng(2), 48))
     generator = rng(1)
     assert not np.array_equal(dead_leaves(generator, 48), dead_leaves(generator, 48))
-
-
-def test_too_small_a_size_is_refused():
-    with pytest.raises(ValueError, match="dead_leaves: size must be at least 16, got 15"):
-        dead_leaves(rng(), 15)
 
 
 def test_statistics_are_like_those_of_photographs():
@@ -97,39 +93,34 @@ def test_colors_keep_their_luma_and_never_clip():
     colored = LeafStatistics(tint=0.3, hue=0.3)
     gray = _colors(rng(), 20_000, dataclasses.replace(colored, tint=0, hue=0))
     colors = _colors(rng(), 20_000, colored)
-    assert colors.min() >= 0
-    assert colors.max() <= 255
     assert np.ptp(colors, axis=1).mean() > 30
     luma = colors @ [0.299, 0.587, 0.114]
-    np.testing.assert_allclose(luma, gray[:, 0], atol=1.01)  # four roundings
+    np.testing.assert_allclose(luma, gray[:, 0].astype(float), atol=1.01)  # four roundings
     beta = gray[:, 0] / 255  # Beta(1.5, 1.5) has mean 1/2 and variance 1/16
     assert beta.mean() == pytest.approx(0.5, abs=0.01)
     assert beta.var() == pytest.approx(1 / 16, abs=0.002)
 
 
-@pytest.mark.parametrize("slope", [1.0, 1.6])
-def test_noise_has_its_slope_and_unit_variance(slope):
-    fields = [_noise_field(rng(i), 96, slope) for i in range(40)]
-    assert fields[0].std() == pytest.approx(1, abs=1e-3)
-    assert fields[0].mean() == pytest.approx(0, abs=1e-3)
-    power = sum(np.abs(np.fft.fft2(field)) ** 2 for field in fields)
-    frequency = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.fftfreq(96))
-    band = (frequency > 0.05) & (frequency < 0.5)
-    fit = np.polyfit(np.log(frequency[band]), np.log(power[band]), 1)[0]
-    assert fit == pytest.approx(-2 * slope, abs=0.1)
+def test_noise_has_its_slope_and_unit_variance():
+    for slope in (1.0, 1.6):
+        fields = [_noise_field(rng(i), 96, slope) for i in range(40)]
+        assert fields[0].std() == pytest.approx(1, abs=1e-3)
+        assert fields[0].mean() == pytest.approx(0, abs=1e-3)
+        power = sum(np.abs(np.fft.fft2(field)) ** 2 for field in fields)
+        frequency = np.hypot(np.fft.fftfreq(96)[:, None], np.fft.fftfreq(96))
+        band = (frequency > 0.05) & (frequency < 0.5)
+        fit = np.polyfit(np.log(frequency[band]), np.log(power[band]), 1)[0]
+        assert fit == pytest.approx(-2 * slope, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_impossible_statistics_are_refused():
+    for changes in (
         {"polygons": 0.8, "strokes": 0.3},
         {"polygons": -0.1},
         {"strokes": -0.1},
         {"contrast": 0},
         {"smallest_radius": 0},
         {"radius_exponent": 1},
-    ],
-)
-def test_impossible_statistics_are_refused(changes):
-    with pytest.raises(ValueError, match=f"LeafStatistics: .*{next(iter(changes.values()))}"):
-        LeafStatistics(**changes)
+    ):
+        with pytest.raises(ValueError, match=f"LeafStatistics: .*{next(iter(changes.values()))}"):
+            LeafStatistics(**changes)

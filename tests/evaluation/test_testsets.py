@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npespcn.evaluation.testsets import find_pictures
+from npespcn.evaluation import find_pictures
 
 # In natural order. With x3 at their ends they sort otherwise, naturally and plainly: d before da,
 # but dax3 before dx3.
@@ -73,23 +73,21 @@ def words(folder, lines):
 # --- pairs ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asked", [3, None])
 @pytest.mark.parametrize(("hr", "lr"), LAYOUTS)
-def test_every_layout_pairs_by_name_in_natural_order(tmp_path, hr, lr, asked):
-    for name in NAMES:
-        touch(tmp_path, hr.format(name), lr.format(name))
-    found = find_pictures(tmp_path, asked)
-    assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in NAMES]
-    assert (found.scale, found.unpaired) == (3, [])
-    assert found.source == (tmp_path / lr).parent
-
-
-@pytest.mark.parametrize(("hr", "lr"), LAYOUTS)
-def test_a_file_without_a_partner_is_named_and_shifts_no_other(tmp_path, hr, lr):
-    for name in NAMES[1:]:
-        touch(tmp_path, hr.format(name))
-    for name in NAMES[:-1]:
-        touch(tmp_path, lr.format(name))
+def test_every_layout_pairs_by_name_in_natural_order(tmp_path, hr, lr):
+    """Hidden files are passed over; a file without a partner is named, and shifts no other."""
+    for path in (hr, lr):
+        for name in (*NAMES, "._1", ".hidden"):
+            touch(tmp_path, path.format(name))
+        touch((tmp_path / path).parent, ".DS_Store")
+    touch(tmp_path, ".LR/1.png", ".HR/1.png", ".DS_Store")
+    for asked in (3, None):
+        found = find_pictures(tmp_path, asked)
+        assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in NAMES]
+        assert (found.scale, found.unpaired) == (3, [])
+        assert found.source == (tmp_path / lr).parent
+    (tmp_path / hr.format(NAMES[0])).unlink()
+    (tmp_path / lr.format(NAMES[-1])).unlink()
     found = find_pictures(tmp_path, 3)
     assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in NAMES[1:-1]]
     assert words(tmp_path, found.unpaired) == [
@@ -98,31 +96,21 @@ def test_a_file_without_a_partner_is_named_and_shifts_no_other(tmp_path, hr, lr)
     ]
 
 
-@pytest.mark.parametrize(("hr", "lr"), LAYOUTS)
-def test_hidden_files_are_passed_over(tmp_path, hr, lr):
-    for path in (hr, lr):
-        touch(tmp_path, path.format("1"), path.format("._1"), path.format(".hidden"))
-        touch((tmp_path / path).parent, ".DS_Store")
-    touch(tmp_path, ".LR/1.png", ".HR/1.png", ".DS_Store")
-    found = find_pictures(tmp_path, 3)
-    assert inside(tmp_path, found.pairs) == [(hr.format("1"), lr.format("1"))]
-    assert found.unpaired == []
-
-
-@pytest.mark.parametrize("side", [0, 1])
-@pytest.mark.parametrize(("hr", "lr"), LAYOUTS[:2] + LAYOUTS[6:7] + LAYOUTS[10:11])
-def test_two_files_of_one_name_are_named_together(tmp_path, hr, lr, side):
-    for name in NAMES:
-        touch(tmp_path, hr.format(name), lr.format(name))
-    second = os.path.splitext((hr, lr)[side])[0].format("c1") + ".jpg"
-    touch(tmp_path, second)
-    found = find_pictures(tmp_path, 3)
-    others = [name for name in NAMES if name != "c1"]
-    assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in others]
-    (line,) = words(tmp_path, found.unpaired)
-    files, _, rule = line.partition(": ")
-    assert sorted(files.split(", ")) == sorted([hr.format("c1"), lr.format("c1"), second])
-    assert rule == "a pair needs one HR and one LR picture of this name"
+def test_two_files_of_one_name_are_named_together(tmp_path):
+    for number, (hr, lr) in enumerate([LAYOUTS[0], LAYOUTS[6], LAYOUTS[10]]):
+        for side in (hr, lr):
+            folder = tmp_path / str(number) / side[:2]
+            for name in NAMES:
+                touch(folder, hr.format(name), lr.format(name))
+            second = os.path.splitext(side)[0].format("c1") + ".jpg"
+            touch(folder, second)
+            found = find_pictures(folder, 3)
+            others = [name for name in NAMES if name != "c1"]
+            assert inside(folder, found.pairs) == [(hr.format(n), lr.format(n)) for n in others]
+            (line,) = words(folder, found.unpaired)
+            files, _, rule = line.partition(": ")
+            assert sorted(files.split(", ")) == sorted([hr.format("c1"), lr.format("c1"), second])
+            assert rule == "a pair needs one HR and one LR picture of this name"
 
 
 def test_names_that_end_like_a_suffix(tmp_path):
@@ -160,13 +148,13 @@ def test_other_files_beside_srf_pairs_are_ignored(tmp_path):
     assert found.unpaired == []
 
 
-@pytest.mark.parametrize("r", [2, 3])
-def test_srf_pairs_of_two_scales_in_one_folder(tmp_path, r):
-    for k in (2, 3):
-        touch(tmp_path, f"a_SRF_{k}_HR.png", f"a_SRF_{k}_LR.png")
-    found = find_pictures(tmp_path, r)
-    assert inside(tmp_path, found.pairs) == [(f"a_SRF_{r}_HR.png", f"a_SRF_{r}_LR.png")]
-    assert found.unpaired == []
+def test_srf_pairs_of_two_scales_in_one_folder(tmp_path):
+    for r in (2, 3):
+        touch(tmp_path, f"a_SRF_{r}_HR.png", f"a_SRF_{r}_LR.png")
+    for r in (2, 3):
+        found = find_pictures(tmp_path, r)
+        assert inside(tmp_path, found.pairs) == [(f"a_SRF_{r}_HR.png", f"a_SRF_{r}_LR.png")]
+        assert found.unpaired == []
 
 
 def test_other_folders_are_ignored(tmp_path):
@@ -197,12 +185,13 @@ def test_pictures_alone(tmp_path):
     assert find_pictures(tmp_path).scale == 3
 
 
-@pytest.mark.parametrize("folder", ["HR", "gt", "GTmod12", "DIV2K_train_HR", "original"])
-def test_a_folder_of_high_resolution_alone(tmp_path, folder):
-    touch(tmp_path, f"{folder}/a.png", "LR_unknown/X3/ax3.png")
-    found = find_pictures(tmp_path)
-    assert inside(tmp_path, found.pairs) == [(f"{folder}/a.png", None)]
-    assert find_pictures(tmp_path / folder, 2).pairs == found.pairs
+def test_a_folder_of_high_resolution_only(tmp_path):
+    for name in ("HR", "gt", "GTmod12", "DIV2K_train_HR", "original"):
+        folder = tmp_path / f"with {name}"
+        touch(folder, f"{name}/a.png", "LR_unknown/X3/ax3.png")
+        found = find_pictures(folder)
+        assert inside(folder, found.pairs) == [(f"{name}/a.png", None)]
+        assert find_pictures(folder / name, 2).pairs == found.pairs
 
 
 def test_a_folder_named_after_a_scale_may_hold_pictures_alone(tmp_path):
@@ -243,13 +232,14 @@ def test_the_scale_chooses_the_files(tmp_path, hr, lr):
         assert (found.scale, found.unpaired) == (r, [])
 
 
-@pytest.mark.parametrize("r", [2, 4, 8])
-@pytest.mark.parametrize(("hr", "lr"), OF_SCALES)
-def test_the_only_scale_there_is_is_taken(tmp_path, hr, lr, r):
-    touch(tmp_path, hr.format(r), lr.format(r))
-    found = find_pictures(tmp_path)
-    assert inside(tmp_path, found.pairs) == [(hr.format(r), lr.format(r))]
-    assert found.scale == r
+def test_the_only_scale_there_is_is_taken(tmp_path):
+    for number, (hr, lr) in enumerate(OF_SCALES):
+        for r in (2, 8):
+            folder = tmp_path / f"{number} {r}"
+            touch(folder, hr.format(r), lr.format(r))
+            found = find_pictures(folder)
+            assert inside(folder, found.pairs) == [(hr.format(r), lr.format(r))]
+            assert found.scale == r
 
 
 @pytest.mark.parametrize(("hr", "lr"), OF_SCALES[:3])
@@ -288,15 +278,15 @@ def test_the_folder_of_one_scale_can_be_given(tmp_path, monkeypatch, hr, lr):
             find_pictures(given, 2)
 
 
-@pytest.mark.parametrize("r", [2, 3, 5])
-@pytest.mark.parametrize("more", [0, 1])
-def test_sizes_tell_the_scale(tmp_path, r, more):
-    for name, (w, h) in {"a": (7, 9), "b": (20, 8)}.items():
-        picture(tmp_path / "HR" / f"{name}.png", w * r + more, h * r)
-        picture(tmp_path / "LR" / f"{name}x{r}.png", w, h)
-    touch(tmp_path, "HR/broken.png", "LR/broken.png", "HR/c.png", "LR/d.png")
-    assert find_pictures(tmp_path).scale == r
-    assert find_pictures(tmp_path, 7).scale == 7
+def test_sizes_tell_the_scale(tmp_path):
+    for r, more in [(2, 0), (2, 1), (5, 0), (5, 1)]:
+        folder = tmp_path / f"{r} {more}"
+        for name, (w, h) in {"a": (7, 9), "b": (20, 8)}.items():
+            picture(folder / "HR" / f"{name}.png", w * r + more, h * r)
+            picture(folder / "LR" / f"{name}x{r}.png", w, h)
+        touch(folder, "HR/broken.png", "LR/broken.png", "HR/c.png", "LR/d.png")
+        assert find_pictures(folder).scale == r
+        assert find_pictures(folder, 7).scale == 7
 
 
 def test_sizes_that_disagree_tell_nothing(tmp_path):
@@ -324,29 +314,19 @@ def test_low_resolution_of_another_set_is_not_taken(tmp_path):
     assert inside(tmp_path, find_pictures(tmp_path).pairs) == [("DIV2K_valid_HR/1.png", None)]
 
 
-@pytest.mark.parametrize("paths", [(), ("LR/a.png",), ("HR/.a.png",), ("sub/a.png",)], ids=str)
-def test_a_folder_without_pictures_is_refused(tmp_path, paths):
-    (tmp_path / "HR").mkdir(exist_ok=True)
-    touch(tmp_path, *paths)
-    with pytest.raises(ValueError, match=f"^no test pictures in {re.escape(str(tmp_path))}:"):
-        find_pictures(tmp_path)
-
-
-def test_a_folder_that_is_none_is_refused(tmp_path):
-    touch(tmp_path, "file.png")
+def test_wrong_folders_and_scales_are_refused(tmp_path):
+    for number, path in enumerate([None, "LR/a.png", "HR/.a.png", "sub/a.png"]):
+        folder = tmp_path / str(number)
+        (folder / "HR").mkdir(parents=True)
+        touch(folder, *filter(None, [path]))
+        with pytest.raises(ValueError, match=f"^no test pictures in {re.escape(str(folder))}:"):
+            find_pictures(folder)
+    touch(tmp_path, "a.png")
     with pytest.raises(FileNotFoundError, match="absent"):
         find_pictures(tmp_path / "absent")
-    with pytest.raises(NotADirectoryError, match=r"file\.png"):
-        find_pictures(tmp_path / "file.png")
-
-
-@pytest.mark.parametrize(("scale", "error"), [(0, ValueError), (-3, ValueError), (2.5, TypeError)])
-def test_a_wrong_scale_is_refused(tmp_path, scale, error):
-    touch(tmp_path, "a.png")
-    with pytest.raises(error, match="find_pictures: scale"):
-        find_pictures(tmp_path, scale)
-
-
-def test_numpy_integers_are_scales(tmp_path):
-    touch(tmp_path, "a.png")
+    with pytest.raises(NotADirectoryError, match=r"a\.png"):
+        find_pictures(tmp_path / "a.png")
+    for scale, error in [(0, ValueError), (2.5, TypeError)]:
+        with pytest.raises(error, match="find_pictures: scale"):
+            find_pictures(tmp_path, scale)
     assert find_pictures(tmp_path, np.int64(2)).scale == 2
