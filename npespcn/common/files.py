@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and names that stand for files."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path; when the block ends without an error, it becomes `path`.
 
     The temporary file lies in the folder of `path`, because a rename is atomic only within one
-    file system, and has its suffix, because writers such as Pillow and ``np.savez`` go by it. A
-    reader of `path` sees the old file or the new one, never a part; after an error or Ctrl-C the
-    old one is untouched and the temporary file is gone. Permissions are those of the file that is
-    replaced, or the usual ones for a new file. A symbolic link is followed, not replaced. What a
-    process that was killed has left beside `path` is removed first, see `sweep`.
+    file system, and has its suffix, because writers such as Pillow and ``np.savez`` look at it. A
+    reader of `path` sees the old file or the new one, never a part. After an error or Ctrl-C the
+    old file is untouched and the temporary file is gone. Permissions are those of the file that is
+    replaced, or the usual ones for a new file. A symbolic link is followed, not replaced. Temporary
+    files of killed processes beside `path` are removed first, see `sweep`.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If `path` is a folder, or if a file cannot be made beside it: before the block runs, so
-        that no long work is lost.
+        If `path` is a folder, or if no file can be made beside it. This is raised before the block
+        runs, so that no long work is lost.
 
     Examples
     --------
@@ -54,14 +54,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise IsADirectoryError(f"atomic_write: {os.fspath(path)} is a folder, expected a file")
     sweep(target.parent)
-    names: list[Path] = []  # for Ctrl-C may come before any is known to be there
-    held: int | None = None
+    temporary = target.with_name(f".npespcn-{secrets.token_hex(8)}{target.suffix}")
+    lock: int | None = None
     try:
         try:
-            held = _new_file(target, names)
+            lock = _create_locked(temporary)
         except OSError as error:
             raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-        temporary = names[-1]
         yield temporary
         with suppress(FileNotFoundError):
             shutil.copymode(target, temporary)
@@ -69,18 +68,17 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
         os.replace(temporary, target)
     finally:
-        if held is not None:
-            os.close(held)
-        for name in names:
-            with suppress(OSError):  # mostly it is gone, or was never made
-                name.unlink()
+        if lock is not None:
+            os.close(lock)
+        with suppress(OSError):  # mostly it has been renamed, or was never made
+            temporary.unlink()
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
-    """Remove the temporary files that processes which were killed have left in a folder.
+    """Remove the temporary files that killed processes have left in a folder.
 
-    A process that writes one holds a lock on it, which the system releases when the process is
-    gone. Where locks do not work (Windows, some network drives), the files stay.
+    A process that writes one holds a lock on it, which the system releases when the process ends.
+    Where locks do not work (Windows, some network drives), the files stay.
     """
     if fcntl is None:
         return
@@ -88,23 +86,19 @@ def sweep(folder: str | os.PathLike[str]) -> None:
         for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
             with suppress(OSError), open(os.path.join(folder, name), "rb+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(file.name)
+                if os.fstat(file.fileno()).st_nlink:  # else another process has swept it away
+                    os.unlink(file.name)
 
 
-def _new_file(target: Path, names: list[Path]) -> int | None:
-    """Make a temporary file beside `target`; return what to close to release it.
-
-    Its name is the last of `names`, where it is put before there is such a file.
-    """
+def _create_locked(temporary: Path) -> int | None:
+    """Create the file; return the descriptor that holds its lock until it is closed."""
     while True:
-        temporary = target.with_name(f".npespcn-{secrets.token_hex(8)}{target.suffix}")
-        names.append(temporary)
-        # Not tempfile.mkstemp: its files can be read by their owner alone, and would stay so.
-        file = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-        if fcntl is None:  # and no file that is open can be renamed
+        # Not tempfile.mkstemp: its files are readable by their owner only, and would stay so.
+        file = os.open(temporary, os.O_CREAT | os.O_RDWR, 0o666)
+        if fcntl is None:  # and an open file cannot be renamed
             os.close(file)
             return None
-        with suppress(OSError):  # no such thing on this drive
+        with suppress(OSError):  # this drive has no locks
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file).st_nlink:  # else another process has just swept it away
             return file
@@ -112,14 +106,14 @@ def _new_file(target: Path, names: list[Path]) -> int | None:
 
 
 def check_file(path: str | os.PathLike[str]) -> None:
-    """Refuse a pipe, a device or a socket: reading one may never end.
+    """Refuse a pipe, a device or a socket, because reading one may never end.
 
     Raises
     ------
     OSError
         If there is nothing of that name.
     ValueError
-        If it is no file (nor a folder, which cannot be opened anyway).
+        If it is neither a file nor a folder (which cannot be opened anyway).
     """
     mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):

@@ -1,21 +1,21 @@
-"""What goes into a message: always one line, whatever is in it."""
+"""Text for error messages: always one line, whatever is in it."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-LONGEST = 80  # characters of a value; a whole array says no more than its beginning
+LONGEST = 80  # characters of a value; the beginning of a whole array is enough
 
 
 def one_line(message: Any) -> str:
-    """Return a message without line breaks, and without what a terminal would take for orders."""
+    """Return the message on one line, with control characters escaped."""
     line = " ".join(str(message).split())
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: ascii(match[0])[1:-1], line)
 
 
 def short_repr(value: Any) -> str:
-    """Return ``repr(value)`` on one line, and no more of it than its first 80 characters.
+    """Return ``repr(value)`` on one line, cut to 80 characters.
 
     Examples
     --------
@@ -24,5 +24,5 @@ def short_repr(value: Any) -> str:
     >>> len(short_repr("enlarge " * 100))
     80
     """
-    words = one_line(repr(value))
-    return words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
+    text = one_line(repr(value))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

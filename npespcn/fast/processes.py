@@ -7,161 +7,155 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from itertools import islice
-from multiprocessing.reduction import ForkingPickler
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
-_PARENTS = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
-_busy = False  # in a worker: whether a call is going on
-_ended = False  # and whether it has been told to end
-_first: tuple[Any, ...] = ()  # what all calls get, or why there is none
-_failure: Exception | None = None
+from npespcn.common.signals import hold_signals
 
 
-class ProcessPool(ProcessPoolExecutor):
-    """The standard library's process pool, to be used in a ``with`` block.
+class WorkerDiedError(RuntimeError):
+    """A process of the pool ended before its work was done."""
 
-    Its processes are started anew ("spawn"), as on every system: they inherit no thread and no
-    lock. Ctrl-C, and the end of the terminal, are their parent's alone. If the block ends by an
-    error, or by Ctrl-C, then work that waits is dropped, and work that has begun is stopped where
-    it is; its ``with`` and ``finally`` blocks still run, before the block is left. SIGTERM does
-    the same to a single process, which breaks the pool. If the parent is killed, they end at once.
+
+@contextmanager
+def process_pool(
+    workers: int, make: Callable[..., object] | None = None, *arguments: Any
+) -> Iterator[Pool]:
+    """Start processes that share the work of the ``with`` block; end them with it.
+
+    The processes are started anew ("spawn"), as on every system: they inherit no thread and no
+    lock. Only their parent gets Ctrl-C, and the signal of a terminal that is closed. If the block
+    ends by an error or by Ctrl-C, they stop where they are; their own ``with`` and ``finally``
+    blocks still run, before the block is left. If the parent is killed, they end at once.
 
     Parameters
     ----------
     workers
-        How many processes, at most.
+        Number of processes.
     make, arguments
-        A function that each of them calls once, with these arguments. What it returns is the first
-        argument of all calls; what it raises, they raise.
+        A function that each process calls once, with these arguments. Its result is the first
+        argument of all calls; an error that it raises is raised by all calls.
     """
+    spawn = multiprocessing.get_context("spawn")
+    pipes = [spawn.Pipe() for _ in range(workers)]
+    processes = [spawn.Process(target=_work, args=(theirs,)) for _, theirs in pipes]
+    try:
+        start(processes)
+        for _, theirs in pipes:
+            theirs.close()
+        pool = Pool([ours for ours, _ in pipes])
+        for pipe in pool.pipes:  # only now: a send may wait until the process has begun to read
+            pool.send(pipe, (make, arguments))
+        yield pool
+    finally:
+        begun = [process for process in processes if process.pid is not None]
+        for process in begun:
+            process.terminate()
+        for ours, _ in pipes:
+            ours.close()  # wakes a process that began to read just when the signal came
+        for process in begun:
+            process.join()
 
-    def __init__(
-        self, workers: int, make: Callable[..., object] | None = None, *arguments: Any
-    ) -> None:
-        self.workers = workers
-        spawn = multiprocessing.get_context("spawn")
-        with signals_held():  # for a process that looks after semaphores may be started, too
-            # In shared memory: starting a process waits until it has read all that it is sent.
-            shared = spawn.RawArray("B", bytes(ForkingPickler.dumps((make, arguments))))
-            super().__init__(workers, spawn, _begin, (shared,))
-        # All start with the first call: the end of one that starts later may go unnoticed.
-        self._safe_to_dynamically_spawn_children = False
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
-        """Have a process call the function, some time."""
-        with signals_held():  # this may start them
-            return super().submit(_call, function, *args, **options)
+class Pool:
+    """The processes of `process_pool`, each at the other end of a pipe."""
 
-    def results(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield what comes of each item, in the order in which they are done; begin few ahead.
+    def __init__(self, pipes: list[Connection[Any, Any]]) -> None:
+        self.pipes = pipes
+
+    def results(
+        self, function: Callable[..., Any], items: Iterable[Any]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield (index, result) for every item, each as soon as it is done.
 
         Raises
         ------
-        BrokenProcessPool
-            If a process ended meanwhile.
+        WorkerDiedError
+            If a process ended before its work was done.
         Exception
             What a call raised.
         """
-        rest = iter(items)
-        pending = {self.submit(function, item) for item in islice(rest, 2 * self.workers)}
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-            pending |= {self.submit(function, item) for item in islice(rest, len(done))}
+        todo = enumerate(items)
+        busy: dict[Any, int] = {}
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> bool | None:
-        if kind is not None and self._processes is not None:  # else it has been shut down
-            self._stop()
-        return super().__exit__(kind, *rest)
+        def give_work(pipe: Connection[Any, Any]) -> None:
+            for i, item in todo:
+                busy[pipe] = i
+                return self.send(pipe, (function, item))
 
-    def _stop(self) -> None:
-        """Do what Python 3.14 calls ``terminate_workers``, and wait until they are gone."""
-        processes = list(self._processes.values())
-        manager: Any = self._executor_manager_thread
-        results: Any = self._result_queue
-        self.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-        results._writer.close()  # else the manager would wait for the rest of what one has begun
-        if manager is not None:
-            manager.join()
+        for pipe in self.pipes:
+            give_work(pipe)
+        while busy:
+            ready: list[Any] = wait(list(busy))
+            for pipe in ready:
+                try:
+                    error, result = pipe.recv()
+                except (EOFError, OSError):
+                    raise WorkerDiedError(_DIED) from None
+                i = busy.pop(pipe)
+                if error is not None:
+                    raise error
+                give_work(pipe)
+                yield i, result
 
-
-@contextmanager
-def signals_held() -> Iterator[None]:
-    """Hold signals back until the end of the block, in which a process may be started.
-
-    Half-started it would be lost, and print a traceback. Ctrl-C and SIGHUP it never gets, then or
-    later.
-    """
-    mask = getattr(signal, "pthread_sigmask", None)  # inherited by processes; missing on Windows
-    before = mask(signal.SIG_BLOCK, ()) if mask else None
-    came: list[int] = []
-    handlers: dict[int, Any] = {}
-    try:
-        if mask:
-            mask(signal.SIG_BLOCK, _PARENTS)
-        if threading.current_thread() is threading.main_thread():  # elsewhere none arrives
-            for number in (*_PARENTS, signal.SIGTERM):
-                if callable(handler := signal.getsignal(number)):
-                    handlers[number] = handler
-                    signal.signal(number, lambda number, _: came.append(number))
-        yield
-    finally:
-        if mask:
-            mask(signal.SIG_SETMASK, before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+    def send(self, pipe: Connection[Any, Any], message: object) -> None:
+        """Send to a process, which may be dead."""
+        try:
+            pipe.send(message)
+        except OSError:
+            raise WorkerDiedError(_DIED) from None
 
 
-def _begin(shared: Any) -> None:
-    """Be a worker, which ends tidily when it is told to."""
-    global _first, _failure
-    signal.signal(signal.SIGTERM, _end)
+_DIED = "one of the processes was ended, perhaps for want of memory"
+
+
+def _work(pipe: Connection[Any, Any]) -> None:
+    """Answer calls until the parent ends this process."""
+    told_to_end = threading.Event()
+
+    def end(number: int, frame: object) -> None:
+        if not told_to_end.is_set():  # a second time would end what tidies up
+            told_to_end.set()
+            raise SystemExit(1)
+
+    signal.signal(signal.SIGTERM, end)
     follow_the_parent()
     try:
-        make, arguments = ForkingPickler.loads(bytes(shared))
-        if make is not None:
-            _first = (make(*arguments),)
-    except Exception as error:  # for which the pool would print a traceback
-        _failure = error
-
-
-def _end(number: int, frame: Any) -> None:
-    global _ended
-    if not _busy:
-        os._exit(1)
-    if not _ended:  # a second time would end what tidies up
-        _ended = True
-        raise SystemExit
-
-
-def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    global _busy
-    try:
-        _busy = True
+        first, failure = [], None
+        make, arguments = pipe.recv()
         try:
-            if _failure is not None:
-                raise _failure
-            return function(*_first, *args, **options)
-        finally:
-            _busy = False
-            if _ended:  # even if something has swallowed the exception
-                os._exit(1)
-    except SystemExit:  # the pool would keep it, and the process
-        os._exit(1)
+            if make is not None:
+                first = [make(*arguments)]
+        except Exception as error:
+            failure = error
+        while not told_to_end.is_set():  # a call may have swallowed the SystemExit
+            function, item = pipe.recv()
+            try:
+                if failure is not None:
+                    raise failure
+                answer: tuple[Any, Any] = (None, function(*first, item))
+            except Exception as error:
+                answer = (error, None)
+            pipe.send(answer)
+    except (EOFError, OSError):  # the parent has closed the pipe
+        pass
+
+
+def start(processes: Iterable[SpawnProcess]) -> None:
+    """Start processes that will never get Ctrl-C, nor the signal of a terminal that is closed."""
+    with hold_signals():
+        multiprocessing.get_context("spawn").Lock()
+    # That has started the process that looks after locks, which would have let signals through.
+    with hold_signals():
+        for process in processes:
+            process.start()
 
 
 def follow_the_parent() -> None:
     """Leave Ctrl-C to the parent of this process, and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where `signals_held` has no mask
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where `hold_signals` has no mask
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 

@@ -1,6 +1,6 @@
-"""Color: RGB and YCbCr, to the digit that MATLAB has.
+"""RGB and YCbCr, to the digit that MATLAB has; and rounding to 8 or 16 bits.
 
-A picture is an array (H, W) or (H, W, channels), uint8 unless said otherwise, as Pillow gives it.
+An image is an array (H, W) or (H, W, channels), uint8 unless said otherwise, as Pillow gives it.
 The networks take (N, C, H, W); `npespcn.data.patches` goes from one to the other.
 """
 
@@ -28,8 +28,8 @@ def rgb_to_ycbcr(rgb: Array) -> Array:
     ::
 
         Y  =  16 + ( 65.481 R + 128.553 G +  24.966 B) / 255      16 (black) to 235 (white)
-        Cb = 128 + (-37.797 R -  74.203 G + 112.000 B) / 255      16 to 240, grey is 128
-        Cr = 128 + (112.000 R -  93.786 G -  18.214 B) / 255      16 to 240, grey is 128
+        Cb = 128 + (-37.797 R -  74.203 G + 112.000 B) / 255      16 to 240, gray is 128
+        Cr = 128 + (112.000 R -  93.786 G -  18.214 B) / 255      16 to 240, gray is 128
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def rgb_to_ycbcr(rgb: Array) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If the dtype is neither uint8 nor floating, or if the last axis is not 3 long.
+        If the dtype is neither uint8 nor floating, or if the last axis does not have length 3.
 
     Examples
     --------
@@ -53,20 +53,20 @@ def rgb_to_ycbcr(rgb: Array) -> Array:
            [235, 128, 128],
            [ 81,  90, 240]], dtype=uint8)
     """
-    x = _for_colour("rgb_to_ycbcr", "rgb", rgb)
+    x = _to_float("rgb_to_ycbcr", "rgb", rgb)
     ycbcr = x @ _RGB_TO_YCBCR.T.astype(x.dtype) / _PER_UNIT + _YCBCR_OFFSET.astype(x.dtype)
     return _as_dtype(ycbcr, np.asarray(rgb).dtype)
 
 
 def rgb_to_y(rgb: Array) -> Array:
-    """Return the luma alone, the Y of `rgb_to_ycbcr`: (..., 3) -> (...).
+    """Convert RGB to luma only, the Y of `rgb_to_ycbcr`: (..., 3) -> (...).
 
     Examples
     --------
     >>> rgb_to_y(np.array([[255, 255, 255], [0, 0, 255]], np.uint8))
     array([235,  41], dtype=uint8)
     """
-    x = _for_colour("rgb_to_y", "rgb", rgb)
+    x = _to_float("rgb_to_y", "rgb", rgb)
     y = x @ _RGB_TO_YCBCR[0].astype(x.dtype) / _PER_UNIT + x.dtype.type(_YCBCR_OFFSET[0])  # (...)
     return _as_dtype(y, np.asarray(rgb).dtype)
 
@@ -74,8 +74,8 @@ def rgb_to_y(rgb: Array) -> Array:
 def ycbcr_to_rgb(ycbcr: Array) -> Array:
     """Convert YCbCr back to RGB, the inverse of `rgb_to_ycbcr`: (..., 3).
 
-    uint8 is rounded and clipped to 0..255; many YCbCr triples lie outside RGB. Floats are
-    neither, so that the two functions undo each other.
+    uint8 is rounded and clipped to 0..255, because many YCbCr triples lie outside RGB. Floats are
+    neither rounded nor clipped, so that the two functions undo each other.
 
     Examples
     --------
@@ -84,13 +84,26 @@ def ycbcr_to_rgb(ycbcr: Array) -> Array:
            [255, 255, 255],
            [254,   0,   0]], dtype=uint8)
     """
-    x = _for_colour("ycbcr_to_rgb", "ycbcr", ycbcr)
+    x = _to_float("ycbcr_to_rgb", "ycbcr", ycbcr)
     rgb = (x - _YCBCR_OFFSET.astype(x.dtype)) @ _YCBCR_TO_RGB.T.astype(x.dtype)
     return _as_dtype(rgb, np.asarray(ycbcr).dtype)
 
 
-def _for_colour(function: str, argument: str, x: Array) -> Array:
-    """Check a (..., 3) array and return it in a floating dtype fit for the arithmetic."""
+def quantize(x: Array, dtype: Any = np.uint8) -> Array:
+    """Round to whole numbers, halves up as in MATLAB, and clip to the range of an integer dtype.
+
+    Examples
+    --------
+    >>> quantize(np.array([-3.0, 0.49, 0.5, 2.5, 300.0]))
+    array([  0,   0,   1,   3, 255], dtype=uint8)
+    """
+    limits = np.iinfo(dtype)
+    rounded: Array = np.floor(x + 0.5).clip(limits.min, limits.max).astype(dtype)
+    return rounded
+
+
+def _to_float(function: str, argument: str, x: Array) -> Array:
+    """Check a (..., 3) array and return it in a floating dtype that is exact enough."""
     x = np.asarray(x)
     if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
         raise TypeError(f"{function}: {argument} must be uint8 or floating, got {x.dtype}")
@@ -103,18 +116,4 @@ def _for_colour(function: str, argument: str, x: Array) -> Array:
 
 
 def _as_dtype(x: Array, dtype: np.dtype[Any]) -> Array:
-    return _to_uint8(x) if dtype == np.uint8 else x.astype(dtype, copy=False)
-
-
-def _to_uint8(x: Array) -> Array:
-    """Round halves up, as MATLAB does, and clip."""
-    rounded: Array = np.floor(x + 0.5).clip(0, 255).astype(np.uint8)
-    return rounded
-
-
-def _check_picture(function: str, picture: Array) -> None:
-    if picture.size == 0 or not (picture.ndim == 2 or picture.shape[2:] == (3,)):
-        raise ValueError(
-            f"{function}: picture must be (H, W) or (H, W, 3) and not empty, "
-            f"got shape {picture.shape}"
-        )
+    return quantize(x) if dtype == np.uint8 else x.astype(dtype, copy=False)

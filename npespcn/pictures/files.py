@@ -1,119 +1,143 @@
-"""Read and write pictures in files."""
+"""Image files in, arrays out, and back.
+
+Everything that Pillow raises about a file becomes one kind of error here, by `pillow_errors`.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
-from npespcn.pictures.bombs import check_bomb, picture_formats
-from npespcn.pictures.color import _to_uint8
+from npespcn.pictures.bombs import NEVER_READ, check_bomb, picture_formats
+from npespcn.pictures.modes import in_8_bits, to_plain_mode
 
-_AS_IF_ENLARGED = 5  # times, for training and evaluation need some 100 bytes for a pixel
+_AS_IF_ENLARGED = 5  # times, because training and evaluation need some 100 bytes for a pixel
+_OF_FIXED_SIZES = ("ICO", "ICNS")  # Pillow would resize the image to one of their sizes
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95},
+}
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """Return Pillow's name for the format of a file of this name, or an empty string."""
+    return Image.registered_extensions().get(os.path.splitext(path)[1].lower(), "")
+
+
+def is_image_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether the name ends as that of an image that can be read."""
+    return format_of(path) not in ("", *NEVER_READ)
+
+
+@contextmanager
+def pillow_errors(
+    path: str | os.PathLike[str], failure: str = "cannot be read as a picture"
+) -> Iterator[None]:
+    """Turn whatever Pillow raises about a file into a ValueError that names it.
+
+    An OSError of the system (no such file, no space) and a MemoryError stay as they are.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders can raise almost anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "it is in no format that is read" if unknown else error
+        raise ValueError(f"{os.fspath(path)}: {failure}: {reason}") from error
 
 
 def open_image(path: str | os.PathLike[str]) -> Image.Image:
-    """Read a picture file whole, turned the way its EXIF orientation says, in its own mode.
+    """Open an image file; its pixels are read later.
 
     Raises
     ------
     OSError
         If the file cannot be opened: missing, a folder, no permission.
     ValueError
-        If it is no picture that Pillow can read, is cut short, or is a decompression bomb.
+        If Pillow cannot read it, if it is too large (a decompression bomb), or if it is a pipe or
+        a device.
     """
     check_file(path)
-    try:
-        with Image.open(path, formats=picture_formats()) as image:
-            check_bomb(image, _AS_IF_ENLARGED)
-            return ImageOps.exif_transpose(image)  # reads every pixel
-    except MemoryError:
-        raise
-    except Exception as error:  # a broken file can raise almost anything in Pillow's decoders
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        name = os.fspath(path)
-        raise ValueError(f"open_image: cannot read {name} as a picture: {error}") from error
+    with pillow_errors(path):
+        return Image.open(path, formats=picture_formats())
 
 
 def read_image(path: str | os.PathLike[str]) -> Array:
-    """Read a picture file as uint8 RGB (H, W, 3), turned the way its EXIF orientation says.
+    """Read an image file as uint8 RGB (H, W, 3), turned the way its EXIF orientation says.
 
-    Grey becomes three equal channels, 16 bits become 8, transparency is dropped, and of an
-    animation the first frame is read.
+    Gray becomes three equal channels, 16 bits become 8, transparency is dropped, and of an
+    animation only the first frame is read.
 
     Raises
     ------
     OSError, ValueError
-        As `open_image`; also a ValueError for pixels that have no agreed range (floats).
+        As `open_image`; also a ValueError if the file is cut short, or if its pixels have no
+        agreed range (floats).
     """
-    image = open_image(path)
-    if image.mode == "F":
-        raise ValueError(
-            f"read_image: {os.fspath(path)} holds floating-point pixels, whose range is unknown; "
-            "save it with 8 or 16 bits"
-        )
-    try:
-        if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip
-            wide = np.asarray(image).astype(np.float64)
-            image = Image.fromarray(_to_uint8(wide / 257))  # 65535 -> 255
-        if image.mode == "P":
-            image = image.convert("RGBA")  # understands every kind of palette transparency
-        return np.array(image.convert("RGB"))  # a copy: np.asarray's would be read-only
-    except MemoryError:
-        raise
-    except Exception as error:  # as above
-        raise ValueError(f"read_image: {os.fspath(path)}: {error}") from error
+    with open_image(path) as image, pillow_errors(path):
+        check_bomb(image, _AS_IF_ENLARGED)
+        return np.array(in_8_bits(to_plain_mode(image, quiet=True)).convert("RGB"))
 
 
-def write_image(path: str | os.PathLike[str], picture: Array | Image.Image, **options: Any) -> None:
-    """Write a picture; the file appears whole or not at all.
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Check that images can be written under this name.
+
+    Raises
+    ------
+    ValueError
+        If its suffix belongs to no format, or to one that cannot be written or has fixed sizes.
+    """
+    name, suffix, image_format = os.fspath(path), os.path.splitext(path)[1], format_of(path)
+    if image_format not in Image.SAVE:
+        raise ValueError(f"{name}: pictures are not written as {suffix!r}; try .png")
+    if image_format in _OF_FIXED_SIZES:
+        raise ValueError(f"{name}: {suffix} holds only icons of a few sizes; try .png")
+
+
+def write_image(path: str | os.PathLike[str], image: Array | Image.Image, **options: Any) -> None:
+    """Write an image; the file appears whole or not at all.
 
     Parameters
     ----------
     path
         The file. Its suffix chooses the format.
-    picture
-        uint8, grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4), or a Pillow image.
+    image
+        uint8, gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4), or a Pillow image.
     **options
-        Passed on to Pillow. Lossy formats are saved at quality 95, JPEG without thinning out the
-        colours, unless these say otherwise.
+        Passed on to Pillow. By default lossy formats are saved at quality 95, and JPEG without
+        chroma subsampling.
 
     Raises
     ------
-    ValueError
-        If Pillow knows no format of that suffix, or the format cannot hold the picture.
+    OSError
+        If the file cannot be written.
+    TypeError, ValueError
+        If the image is not as above, if Pillow writes no format of that suffix, or if the format
+        cannot hold the image.
     """
-    name = os.fspath(path)
-    suffix = os.path.splitext(name)[1].lower()
-    image_format = Image.registered_extensions().get(suffix)
-    if image_format is None or image_format not in Image.SAVE:
-        raise ValueError(f"write_image: cannot write {name}: no picture format ends in {suffix!r}")
-    if not isinstance(picture, Image.Image):
-        picture = np.asarray(picture)
-        if picture.dtype != np.uint8:
-            raise TypeError(f"write_image: picture must be uint8, got {picture.dtype}")
-        if picture.size == 0 or not (picture.ndim == 2 or picture.shape[2:] in {(3,), (4,)}):
+    check_writable(path)
+    if not isinstance(image, Image.Image):
+        image = np.asarray(image)
+        if image.dtype != np.uint8:
+            raise TypeError(f"write_image: image must be uint8, got {image.dtype}")
+        if image.size == 0 or not (image.ndim == 2 or image.shape[2:] in {(3,), (4,)}):
             raise ValueError(
-                "write_image: picture must be (H, W), (H, W, 3) or (H, W, 4) and not empty, "
-                f"got shape {picture.shape}"
+                "write_image: image must be (H, W), (H, W, 3) or (H, W, 4) and not empty, "
+                f"got shape {image.shape}"
             )
-        picture = Image.fromarray(np.ascontiguousarray(picture))
+        image = Image.fromarray(np.ascontiguousarray(image))
+    image_format = format_of(path)
     options = {**_SAVE_OPTIONS.get(image_format, {}), **options}
-    with atomic_write(path) as temporary:
-        try:
-            picture.save(temporary, format=image_format, **options)
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise ValueError(f"write_image: cannot write {name}: {error}") from error
-
-
-_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"quality": 95},
-}
+    failure = f"{image_format} cannot hold the picture"
+    with atomic_write(path) as temporary, pillow_errors(path, failure):
+        image.save(temporary, format=image_format, **options)

@@ -1,7 +1,7 @@
-"""The many modes that pictures come in, turned into the five that the rest of the package knows.
+"""Pillow's many modes, reduced to the five that the rest of the package knows.
 
-Those plain modes are L, LA, RGB, RGBA and I;16. Palettes, CMYK, bits and such become one of them
-here, upright and as a person expects.
+These plain modes are L, LA, RGB, RGBA and I;16. Palettes, CMYK, single bits and others become one
+of them here, upright, with transparency as an alpha channel.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms
 
 from npespcn.common import Array
 from npespcn.pictures.bombs import check_bomb
+from npespcn.pictures.color import quantize
 
 ORIENTATION = 0x0112  # the EXIF tag
 QUARTER_TURNS = (5, 6, 7, 8)  # its values that swap width and height
@@ -31,93 +30,91 @@ _PLAIN = {
     **{"RGBA": "RGBA", "RGBa": "RGBA", "PA": "RGBA", "YCbCr": "RGB", "HSV": "RGB"},
 }
 
-Colour: TypeAlias = int | tuple[int, ...]
+Color: TypeAlias = int | tuple[int, ...]
 
 
-def to_plain_mode(image: Image.Image) -> Image.Image:
-    """Return a picture as L, LA, RGB, RGBA or I;16, upright, with what ``info`` says about it.
+def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
+    """Return an image as L, LA, RGB, RGBA or I;16, upright.
 
-    One bit becomes grey, a palette RGB or RGBA, a transparent colour an alpha channel, CMYK and Lab
-    sRGB (by the colour profile, where there is one). The EXIF orientation is applied. Of ``info``,
+    One bit becomes gray, a palette RGB or RGBA, a transparent color an alpha channel, CMYK and Lab
+    sRGB (by the color profile, where there is one). The EXIF orientation is applied. Of ``info``,
     ``icc_profile`` and ``dpi`` stay where they still hold.
+
+    Parameters
+    ----------
+    image
+        As Pillow opened it. Its pixels are read here, so whatever a broken file makes Pillow raise
+        is raised here: see `npespcn.pictures.files.pillow_errors`.
+    quiet
+        Whether to lose precision without a warning.
 
     Warns
     -----
     UserWarning
-        If the file has 16 bits for each of several channels, of which Pillow reads 8.
+        If the file has 16 bits for each of several channels, of which Pillow reads 8; or 16 bits
+        and a transparent gray, of which 8 are kept.
 
     Raises
     ------
     ValueError
-        If the file is broken or cut short, or if its pixels have no known range (floats).
+        If its pixels have no known range (floats), or if it is a decompression bomb.
     """
-    name = name_of(image)
-    raw = str(getattr(image, "tile", ""))  # how the file holds the pixels, until they are read
-    grey = image.mode in ("I", "F") or image.mode.startswith("I;")
-    cut = not grey and _has_16_bits(image)
-    with reading(name):
-        turn_of_tiff = getattr(image, "tag_v2", {}).get(ORIENTATION)
-        image.load()  # and forget that tag, once it is applied
-        check_bomb(image)
-        turn = orientation(image)
-        info: dict[str | tuple[int, int], Any] = {}
-        if (dpi := _resolution(image)) is not None:
-            info["dpi"] = dpi[::-1] if (turn_of_tiff or turn) in QUARTER_TURNS else dpi
-        profile = image.info.get("icc_profile")
-        if profile and isinstance(profile, bytes) and image.mode not in ("CMYK", "LAB"):
-            info["icc_profile"] = profile  # to those two it is applied
-        plain = _plain(image, _clear_colour(image, raw), name)
-    if cut:  # said only now, when nothing else can be wrong
-        warnings.warn(f"{name}: has 16 bits a channel, of which 8 are read", stacklevel=2)
+    lost = not quiet and _has_16_bits(image)
+    raw = str(getattr(image, "tile", ""))  # how the file holds the pixels; empty once they are read
+    turn_of_tiff = getattr(image, "tag_v2", {}).get(ORIENTATION)
+    image.load()  # applies that tag, and forgets it
+    check_bomb(image)  # again, because an image inside, as in an icon, may have another size
+    turn = orientation(image)
+    info: dict[str | tuple[int, int], Any] = {}
+    if (dpi := _resolution(image)) is not None:
+        info["dpi"] = dpi[::-1] if (turn_of_tiff or turn) in QUARTER_TURNS else dpi
+    profile = image.info.get("icc_profile")
+    if profile and isinstance(profile, bytes) and image.mode not in ("CMYK", "LAB"):
+        info["icc_profile"] = profile  # to CMYK and Lab it is applied
+    clear = _clear_color(image, raw)
+    plain = _plain(image, clear)
+    if lost:
+        warnings.warn(f"{name_of(image)}: has 16 bits a channel, of which 8 are read", stacklevel=2)
+    if not quiet and clear is not None and image.mode.startswith("I"):
+        message = "has 16 bits and a transparent gray; 8 are kept"
+        warnings.warn(f"{name_of(image)}: {message}", stacklevel=2)
     if turn in _TURNS:  # not by ImageOps, which fails if anything else in the EXIF is broken
         plain = plain.transpose(_TURNS[turn])
     plain.info = info
     return plain
 
 
+def in_8_bits(image: Image.Image) -> Image.Image:
+    """Return an image of a plain mode with 8 bits: I;16 as L, others as they are."""
+    return Image.fromarray(quantize(np.asarray(image) / 257)) if image.mode == "I;16" else image
+
+
 def on_white(image: Image.Image) -> Image.Image:
-    """Return a picture of a plain mode as L or RGB, 8 bits, without transparency."""
-    if image.mode == "I;16":
-        return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
+    """Return an image of a plain mode as L or RGB, 8 bits, without transparency."""
+    image = in_8_bits(image)
     if image.mode not in ("LA", "RGBA"):
         return image
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA")).convert(image.mode[:-1])
 
 
-@contextmanager
-def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn whatever a broken file makes Pillow raise into one kind of error that names it."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        name, reason = os.fspath(path), str(error)
-        if isinstance(error, UnidentifiedImageError):
-            reason = "it is in no format that is read"
-        raise ValueError(f"{name}: cannot be read as a picture: {reason}") from error
-
-
 def name_of(image: Image.Image) -> str:
-    """Return the name of a picture's file, if it has one."""
+    """Return the name of an image's file, if it has one."""
     return os.fsdecode(getattr(image, "filename", "")) or "the picture"
 
 
 def orientation(image: Image.Image) -> int:
-    """Return what the EXIF says about how to turn a picture; 1 is upright."""
+    """Return the orientation in the EXIF, 1 to 8; 1 is upright."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # broken metadata: no reason not to read the pixels
+    except Exception:  # broken metadata are no reason not to read the pixels
         return 1
 
 
 def _has_16_bits(image: Image.Image) -> bool:
-    """Whether the file of a picture that is not read yet has 16 bits a channel."""
+    """Return whether the file of an image, not read yet, has 16 bits that Pillow would cut to 8."""
     tiles: list[Any] = getattr(image, "tile", [])
-    return any(
+    return image.mode[0] not in "IF" and any(
         ";16" in str(args) or (codec == "ppm" and isinstance(args, tuple) and args[1] > 255)
         for codec, _, _, args in tiles
     )
@@ -132,10 +129,10 @@ def _resolution(image: Image.Image) -> tuple[float, float] | None:
     return (x, y) if 0 < x < 65536 and 0 < y < 65536 else None
 
 
-def _clear_colour(image: Image.Image, raw: str) -> Colour | None:
-    """Return the grey or the colour that is transparent, in the bits that the pixels have.
+def _clear_color(image: Image.Image, raw: str) -> Color | None:
+    """Return the gray or the color that is transparent, in the bits that the pixels have.
 
-    Pillow gives it in those that the file has, which may be fewer or more: `raw` says.
+    Pillow gives it in the bits that the file has, which may be fewer or more; `raw` tells.
     """
     clear = image.info.get("transparency")
     if isinstance(clear, tuple):
@@ -147,13 +144,13 @@ def _clear_colour(image: Image.Image, raw: str) -> Colour | None:
     return clear * 17 if "L;4" in raw else clear * 85 if "L;2" in raw else clear
 
 
-def _plain(image: Image.Image, clear: Colour | None, name: str) -> Image.Image:
+def _plain(image: Image.Image, clear: Color | None) -> Image.Image:
     if image.mode == "P":
         rgba = image.convert("RGBA")
         opaque = rgba.getchannel("A").getextrema() == (255, 255)
         return rgba.convert("RGB") if opaque else rgba
     if image.mode.startswith("I"):
-        return _plain_16_bits(np.asarray(image), clear, name)
+        return _plain_16_bits(np.asarray(image), clear)
     if image.mode in ("CMYK", "LAB"):
         return _to_srgb(image)
     if image.mode not in _PLAIN:
@@ -163,23 +160,22 @@ def _plain(image: Image.Image, clear: Colour | None, name: str) -> Image.Image:
     plain = image.convert(_PLAIN[image.mode])  # a copy, even if there is nothing to convert
     if clear is None or plain.mode not in ("L", "RGB"):
         return plain
-    seen = (np.atleast_3d(np.asarray(plain)) != clear).any(axis=2)  # (H, W)
-    alpha = Image.fromarray(255 * seen.astype(np.uint8))
+    visible = (np.atleast_3d(np.asarray(plain)) != clear).any(axis=2)  # (H, W)
+    alpha = Image.fromarray(quantize(255 * visible))
     return Image.merge(f"{plain.mode}A", (*plain.split(), alpha))
 
 
-def _plain_16_bits(pixels: Array, clear: Colour | None, name: str) -> Image.Image:
+def _plain_16_bits(pixels: Array, clear: Color | None) -> Image.Image:
     if pixels.min() < 0 or pixels.max() > 65535:
         raise ValueError("its 32-bit pixels have no known range; save it with 8 or 16 bits")
     if clear is None:
         return Image.fromarray(pixels.astype(np.uint16))
-    warnings.warn(f"{name}: has 16 bits and a transparent grey; 8 are kept", stacklevel=4)
-    planes = np.stack([np.rint(pixels / 257), 255 * (pixels != clear)], axis=-1)  # (H, W, 2)
-    return Image.fromarray(planes.astype(np.uint8))
+    gray_alpha = np.stack([pixels / 257, 255 * (pixels != clear)], axis=-1)  # (H, W, 2)
+    return Image.fromarray(quantize(gray_alpha))
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
-    """Convert CMYK or Lab by the picture's own colour profile, or else by Pillow's formula."""
+    """Convert CMYK or Lab by the image's own color profile, or else by Pillow's formula."""
     profile = image.info.get("icc_profile")
     if profile:
         try:
@@ -188,6 +184,6 @@ def _to_srgb(image: Image.Image) -> Image.Image:
             converted = ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
             if converted is not None:
                 return converted
-        except (ImageCms.PyCMSError, OSError):  # of other colours than the picture, or broken
+        except (ImageCms.PyCMSError, OSError):  # broken, or of other colors than the image
             pass
     return image.convert("RGB")

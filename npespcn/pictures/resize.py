@@ -1,4 +1,4 @@
-"""Bicubic interpolation, to the bit as MATLAB and Pillow have it."""
+"""Bicubic interpolation: MATLAB's when shrinking and Pillow's when enlarging, to the bit."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from PIL import Image
 
 from npespcn.common import Array
 from npespcn.common.checks import four_sides, whole_number
-from npespcn.pictures.color import _check_picture
 
 
-def downscale(picture: Array, scale: int) -> Array:
-    """Shrink a picture as MATLAB's ``imresize(picture, 1/scale, 'bicubic')`` does.
+def downscale(image: Array, scale: int) -> Array:
+    """Shrink an image as MATLAB's ``imresize(image, 1/scale, 'bicubic')`` did before 2017.
 
     (H, W) -> (H // scale, W // scale); the sides are first cropped, at the bottom and right, to
-    multiples of `scale`. Each LR pixel is a weighted mean of the HR pixels around its centre. The
-    weights are Keys' cubic with a = -0.5, stretched by `scale` so that nothing aliases; columns
-    are filtered first and rounded to uint8, then rows. Beyond its edges the picture repeats its
-    last pixel. This is how the literature makes its LR pictures, so PSNR compares only with it.
+    multiples of `scale`. Each LR pixel is a weighted mean of the HR pixels around its center. The
+    weights are Keys' cubic with a = -0.5, stretched by `scale` against aliasing; columns are
+    filtered first and rounded to uint8, then rows. Beyond its edges the image repeats its last
+    pixel. The literature makes its LR images like this, so PSNR is comparable only with it. MATLAB
+    of 2017 and later mirrors the image at its edges instead: there the two outer pixels on each
+    side differ.
 
-    Pillow filters with the same weights, but rows first, and it cuts the weights off at the edge.
-    Hence the transpose and the padding. Its weights have 22 bits, which settles every rounding as
-    double precision does for scales 2 to 5 and 8; for others a rare pixel may differ by one.
+    Pillow filters with the same weights, but rows first, and it cuts the weights off at the edge;
+    so the image is transposed and padded for it. Pillow's weights have 22 bits, which rounds every
+    pixel as double precision does at scales 2 to 5 and 8; at others a rare pixel may differ by 1.
 
     Parameters
     ----------
-    picture : (H, W) or (H, W, 3), uint8
+    image : (H, W) or (H, W, 3), uint8
     scale
-        By how much to shrink, from 1; at most the shorter side.
+        The factor to shrink by, from 1 to the shorter side.
 
     Raises
     ------
@@ -44,67 +45,74 @@ def downscale(picture: Array, scale: int) -> Array:
     array([[  0,  13, 187, 202],
            [  0,  13, 187, 202]], dtype=uint8)
     """
-    picture = np.asarray(picture)
+    image = np.asarray(image)
     scale = whole_number("downscale: scale", scale, 1)
-    if picture.dtype != np.uint8:
-        raise TypeError(f"downscale: picture must be uint8, got {picture.dtype}")
-    _check_picture("downscale", picture)
-    h, w = picture.shape[0] // scale, picture.shape[1] // scale
+    if image.dtype != np.uint8:
+        raise TypeError(f"downscale: image must be uint8, got {image.dtype}")
+    _check_image("downscale", image)
+    h, w = image.shape[0] // scale, image.shape[1] // scale
     if h == 0 or w == 0:
         raise ValueError(
-            f"downscale: picture of shape {picture.shape} is smaller than one pixel after "
+            f"downscale: image of shape {image.shape} is smaller than one pixel after "
             f"shrinking (scale={scale})"
         )
-    cropped = picture[: h * scale, : w * scale]
+    cropped = image[: h * scale, : w * scale]
     margin = 4  # in LR pixels; the weights reach 2
-    pad = [(margin * scale, margin * scale)] * 2 + [(0, 0)] * (picture.ndim - 2)
+    pad = [(margin * scale, margin * scale)] * 2 + [(0, 0)] * (image.ndim - 2)
     padded = np.pad(cropped, pad, mode="edge")
     small = _pillow_bicubic(padded.swapaxes(0, 1), h + 2 * margin, w + 2 * margin).swapaxes(0, 1)
     return np.ascontiguousarray(small[margin:-margin, margin:-margin])  # (h, w) or (h, w, 3)
 
 
 def upscale_bicubic(
-    picture: Array, scale: int, box: tuple[int, int, int, int] | None = None
+    image: Array, scale: int, box: tuple[int, int, int, int] | None = None
 ) -> Array:
-    """Enlarge a picture with Pillow's bicubic: (H, W) -> (H * scale, W * scale).
+    """Enlarge an image with Pillow's bicubic: (H, W) -> (H * scale, W * scale).
 
     This is the bicubic of the usual comparisons: 33.64, 30.39 and 28.42 dB on Set5 at 2, 3 and 4.
 
     Parameters
     ----------
-    picture : (H, W) or (H, W, 3), uint8; or one plane (H, W), float32
+    image : (H, W) or (H, W, 3), uint8; or one plane (H, W), float32
         uint8 is rounded and clipped. A float32 plane is neither, and may have any range.
     scale
-        By how much to enlarge, from 1.
+        The factor to enlarge by, from 1.
     box : (left, upper, right, lower), optional
-        Return this part of the larger picture alone, given in pixels of the smaller one.
+        The part of the image to enlarge, in its pixels; its surroundings still count. Default: all.
 
     Raises
     ------
     TypeError, ValueError
         If the dtype, the shape, the scale or the box is not as above.
     """
-    picture = np.asarray(picture)
+    image = np.asarray(image)
     scale = whole_number("upscale_bicubic: scale", scale, 1)
-    if picture.dtype not in (np.uint8, np.float32):
-        raise TypeError(f"upscale_bicubic: picture must be uint8 or float32, got {picture.dtype}")
-    if picture.dtype == np.float32 and picture.ndim != 2:
+    if image.dtype not in (np.uint8, np.float32):
+        raise TypeError(f"upscale_bicubic: image must be uint8 or float32, got {image.dtype}")
+    if image.dtype == np.float32 and image.ndim != 2:
         raise ValueError(
-            f"upscale_bicubic: a float32 picture must be one plane (H, W), got {picture.shape}"
+            f"upscale_bicubic: a float32 image must be one plane (H, W), got {image.shape}"
         )
-    _check_picture("upscale_bicubic", picture)
-    height, width = picture.shape[:2]
+    _check_image("upscale_bicubic", image)
+    height, width = image.shape[:2]
     if box is None:
         box = (0, 0, width, height)
     name = "upscale_bicubic: box"
     left, upper, right, lower = four_sides(name, "(left, upper, right, lower)", box, 0)
     if not (left < right <= width and upper < lower <= height):
-        raise ValueError(f"{name} must lie in the picture of {width} x {height}, got {box}")
-    return _pillow_bicubic(picture, (right - left) * scale, (lower - upper) * scale, box)
+        raise ValueError(f"{name} must lie in the image of {width} x {height}, got {box}")
+    return _pillow_bicubic(image, (right - left) * scale, (lower - upper) * scale, box)
 
 
 def _pillow_bicubic(
-    picture: Array, width: int, height: int, box: tuple[int, int, int, int] | None = None
+    image: Array, width: int, height: int, box: tuple[int, int, int, int] | None = None
 ) -> Array:
-    image = Image.fromarray(np.ascontiguousarray(picture))
-    return np.array(image.resize((width, height), Image.Resampling.BICUBIC, box))
+    whole = Image.fromarray(np.ascontiguousarray(image))
+    return np.array(whole.resize((width, height), Image.Resampling.BICUBIC, box))
+
+
+def _check_image(function: str, image: Array) -> None:
+    if image.size == 0 or not (image.ndim == 2 or image.shape[2:] == (3,)):
+        raise ValueError(
+            f"{function}: image must be (H, W) or (H, W, 3) and not empty, got shape {image.shape}"
+        )
