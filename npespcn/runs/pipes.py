@@ -17,8 +17,7 @@ import numpy as np
 
 from npespcn.common import Array
 from npespcn.common.checks import whole_number
-from npespcn.common.signals import hold_signals
-from npespcn.fast.processes import follow_the_parent
+from npespcn.fast.processes import follow_the_parent, start
 from npespcn.fast.threads import thread_count, threads_for
 from npespcn.runs.ranks import GRACE, Group, MPIGroup, SingleProcess, report_failure
 
@@ -48,10 +47,9 @@ def on_ranks(count: int, function: Callable[..., Result], *arguments: Any) -> Re
             for rank, (_, theirs) in enumerate(pipes, 1)
         ]
         try:
-            with hold_signals():
-                for process, (_, theirs) in zip(others, pipes, strict=True):
-                    process.start()
-                    theirs.close()
+            start(others)
+            for _, theirs in pipes:
+                theirs.close()
             return function(MPIGroup(Star(0, count, [ours for ours, _ in pipes])), *arguments)
         finally:
             for ours, _ in pipes:
