@@ -129,9 +129,10 @@ assert slow > 100 * fast
 # pixel depends on 4 + 1 + 4 = 9 by 9 input pixels, its *receptive field*. To see it, we let the
 # gradient of one output pixel be 1 and take it back to the input.
 #
-# Change one thing: pad with zeros, as most programs do. Within 4 pixels of the edge the network then
-# sees a frame that is not there, and 4·3 = 12 output pixels on each side of a flat gray picture go
-# wrong. Repeating the picture's edge mends it. **Next:** exercise 5; lesson 5 takes gradients back.
+# Change one thing: pad with zeros, as most programs do. Within 4 pixels of the edge the network
+# then sees a frame that is not there, and 4·3 = 12 output pixels on each side of a flat gray
+# picture go wrong. Repeating the picture's edge cures it. **Next:** exercise 5; lesson 5 takes
+# gradients back.
 
 model = ESPCN(3, dtype="float64")
 dy = np.zeros((1, 1, 39, 39))

@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 from npespcn import figures
 from npespcn.conv import col2im, conv2d_backward, im2col
@@ -35,7 +36,6 @@ from npespcn.layers import Conv2d, PixelShuffle, ReLU, Tanh
 from npespcn.losses import mse
 from npespcn.models import ESPCN
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
-from threadpoolctl import threadpool_limits
 
 threadpool_limits(1, "blas")  # several threads would wait for each other: the products are small
 OUT = Path("runs/tutorials")
@@ -74,10 +74,11 @@ assert np.allclose(dbias, rows.sum(axis=1))
 # %%
 # Activations, and the check
 # --------------------------
-# tanh takes each number by itself: A is diagonal, with tanh' = 1 - y², so dx = dy·(1 - y²). For ReLU
-# the diagonal is 1 where x > 0, else 0. To check a layer, move each entry of x and of its weights
-# by ±ε: the change of ⟨dy, y⟩ over 2ε must be the gradient. ``gradcheck`` does that in float64 with
-# a random dy; it returns the largest error over the largest entry, and raises if that is > 1e-6.
+# tanh takes each number by itself: A is diagonal, with tanh' = 1 - y², so dx = dy·(1 - y²). For
+# ReLU the diagonal is 1 where x > 0, else 0. To check a layer, move each entry of x and of its
+# weights by ±ε: the change of ⟨dy, y⟩ over 2ε must be the gradient. ``gradcheck`` does that in
+# float64 with a random dy. It returns the largest error over the largest entry, and raises an error
+# if that is above 1e-6.
 
 x = rng.normal(size=(2, 12, 3, 2))  # N = 2, C = 3 for r = 2, H ≠ W
 for layer in (Tanh(), ReLU(), PixelShuffle(2), Conv2d(12, 4, 2, dtype="float64")):
@@ -93,11 +94,15 @@ for layer in (Tanh(), ReLU(), PixelShuffle(2), Conv2d(12, 4, 2, dtype="float64")
 
 
 class WrongShuffle(PixelShuffle):
+    """CRD on the way forward, DCR on the way back."""
+
     def backward(self, dy):
         return pixel_unshuffle(dy, self.factor, order="DCR")
 
 
-class Ones:  # a generator that draws nothing but ones
+class Ones:
+    """A generator that draws nothing but ones."""
+
     def normal(self, size):
         return np.ones(size)
 
@@ -128,12 +133,14 @@ print(OUT / "05_permutations.png")
 # --------------------
 # Here tanh remembers its output in 8 bits, to save memory, and that spoils the gradient's fifth
 # digit. Does a check see it? It divides a small change of the loss by 2ε. If ε is small, rounding
-# is left (error ~ 1/ε); if it is large, curvature (error ~ ε²). The best that float32 can do is
-# 2·10⁻⁴, not quite four digits: right and wrong look alike. float64 gets to 2·10⁻¹⁰, and the
+# dominates (error ~ 1/ε); if it is large, curvature does (error ~ ε²). The best that float32 can do
+# is 2·10⁻⁴, not quite four digits: right and wrong look alike. float64 gets to 2·10⁻¹⁰, and the
 # mistake stands out. **Next:** write them yourself, in exercises 3, 6 and 7; then lesson 6.
 
 
 class CoarseTanh(Tanh):
+    """It remembers its output in 8 bits."""
+
     def backward(self, dy):
         y = np.rint(127 * self.y) / 127  # what 8 bits leave of it
         return dy * (1 - y * y)

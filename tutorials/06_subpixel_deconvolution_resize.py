@@ -10,7 +10,7 @@ convolution) or by resizing first. What is the same, what is cheap, and what dra
 - At ×2, sub-pixel convolution has four 3×3 filters. How large is the one transposed kernel?
 - ESPCN at ×3 needs 22,624 multiplications for an *input* pixel. SRCNN resizes first, and needs
   8,032 for an *output* pixel. Which is cheaper, and how many times?
-- A transposed 3×3 kernel of ones, stride 2, enlarges ones. What do neighbouring pixels hold?
+- A transposed 3×3 kernel of ones, stride 2, enlarges ones. What do neighboring pixels hold?
 """
 
 # %%
@@ -30,17 +30,14 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 
 from npespcn import figures
-from npespcn.data.dead_leaves import dead_leaves_pictures
-from npespcn.data.patches import PairedPatches
-from npespcn.figures import text_color
+from npespcn.data import PairedPatches, dead_leaves_pictures
+from npespcn.fast import accelerate
 from npespcn.initializers import icnr, xavier
 from npespcn.layers import Conv2d, ConvTranspose2d, Sequential
 from npespcn.losses import mse
 from npespcn.models import ESPCN, SRCNN
 from npespcn.optim import Adam
-from npespcn.pictures.color import rgb_to_y
-from npespcn.pictures.files import read_image
-from npespcn.pictures.resize import downscale, upscale_bicubic
+from npespcn.pictures import downscale, read_image, rgb_to_y, upscale_bicubic
 from npespcn.shuffle import pixel_shuffle
 
 OUT = Path("runs/tutorials")
@@ -63,16 +60,23 @@ difference = np.abs(pixel_shuffle(conv(x), 3) - transposed(x)).max()
 print(f"largest difference {difference:.0e}")
 assert difference < 1e-13
 
-colours = np.array(figures.channel_colors(4), object).repeat(9).reshape(4, 1, 3, 3)
-grids = [*zip(filters[:, 0], colours[:, 0], strict=True)]
-grids.append((one_kernel(filters, 2)[0, 0], one_kernel(colours, 2)[0, 0]))
+colors = np.array(figures.channel_colors(4), object).repeat(9).reshape(4, 1, 3, 3)
 figure = Figure(figsize=(10, 3.6), facecolor="white", layout="constrained")
-for i, axes in enumerate(figure.subplots(1, 5, width_ratios=(3, 3, 3, 3, 6))):
-    table = axes.table(*grids[i], cellLoc="center", bbox=(0, 0, 1, 1))
+panels = figure.subplots(1, 5, width_ratios=(3, 3, 3, 3, 6))
+
+
+def grid(axes, numbers, colors, title):
+    table = axes.table(numbers, colors, cellLoc="center", bbox=(0, 0, 1, 1))
     for cell in table.get_celld().values():
-        cell.get_text().set(color=text_color(cell.get_facecolor()))
-    axes.set(title=f"filter {i}" if i < 4 else "one kernel, stride 2", box_aspect=1)
+        cell.get_text().set(color=figures.text_color(cell.get_facecolor()))
+    axes.set(title=title, box_aspect=1)
     axes.axis("off")
+
+
+for i in range(4):
+    grid(panels[i], filters[i, 0], colors[i, 0], f"filter {i}")
+kernel, its_colors = one_kernel(filters, 2)[0, 0], one_kernel(colors, 2)[0, 0]
+grid(panels[4], kernel, its_colors, "one kernel, stride 2")
 figures.save(figure, OUT / "06_kernel.png")
 print(OUT / "06_kernel.png")
 
@@ -82,7 +86,7 @@ print(OUT / "06_kernel.png")
 # SRCNN enlarges by bicubic interpolation, then convolves all pixels of the large picture. ESPCN's
 # wide layers see the small one, which has r² times fewer, and the shuffle multiplies nothing: at
 # ×3 an output pixel takes 2,514 multiplications (as many with the kernel above), in SRCNN 3.2 times
-# as many. On the clock, below, the ratio is larger: it also writes and reads maps of full size.
+# as many. On the clock, below, the ratio is another one: a program also moves numbers about.
 
 for r in (2, 3, 4):
     ours, srcnn = (25 * 64 + 9 * 64 * 32 + 9 * 32 * r * r) / r**2, 81 * 64 + 64 * 32 + 25 * 32
@@ -92,8 +96,9 @@ for r in (2, 3, 4):
 # Checkerboards
 # -------------
 # One cause: a kernel whose width is no multiple of the stride lays more entries on some pixels than
-# on others. 3×3 ones give 1, 2 or 4; 4×4 ones give 4 everywhere. (Ours above, k·r wide, is even.)
-# The other cause: entries are random, and on flat grey each sub-pixel is the sum of its own filter.
+# on others. 3×3 ones give 1, 2 or 4; 4×4 ones give 4 everywhere. (Ours above is k·r wide, and so
+# lays equally many on all.) The other cause: entries are random, and on flat gray each sub-pixel is
+# the sum of its own filter.
 # ICNR starts the r² filters of an image channel equal: a convolution, then nearest-neighbour
 # enlargement. A wrong order of channels breaks it: equal filters go to different image channels.
 
@@ -108,43 +113,55 @@ starts["ICNR, wrong order"] = icnr(rng, shape, 3, order="DCR")
 for name, weight in starts.items():
     block = pixel_shuffle(weight.sum(axis=(1, 2, 3)).reshape(27, 1, 1), 3)  # (3, 3, 3)
     spread[name] = block.std(axis=(1, 2)).max()
-    print(f"{name}: sub-pixels spread by {spread[name]:.3f} on flat grey 1")
+    print(f"{name}: sub-pixels spread by {spread[name]:.3f} on flat gray 1")
 assert spread["ICNR"] < 1e-12 < 0.1 < min(spread["random"], spread["ICNR, wrong order"])
 
 # %%
 # In pictures
 # -----------
 # Four networks, at the start and after 50 steps. (Each picture has its own black and white.) Dots
-# cost loss, so training wears them away. ICNR has few at any time; its price is blocks, until
-# training has told equal filters apart. SRCNN, without dots, takes longest. **Next:** exercise 8.
+# raise the loss, so training wears them away. ICNR has few at any time. In exchange it starts with
+# blocks, until training has made the equal filters different. SRCNN has no dots, and takes longest.
+# **Next:** exercise 8.
 
 
-def prepared(network, x):
-    if isinstance(network, SRCNN):
-        x = np.stack([upscale_bicubic(plane, 3) for plane in x[:, 0]])[:, None]
+def enlarged(x):  # by bicubic interpolation: (N, 1, H, W) -> (N, 1, H*3, W*3)
+    return np.stack([upscale_bicubic(plane, 3) for plane in x[:, 0]])[:, None]
+
+
+def as_it_is(x):
     return x
 
 
 photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 small = rgb_to_y(downscale(photograph, 3).astype(np.float32))[None, None] / 255  # (1, 1, 200, 170)
-grey, data = np.full((1, 1, 15, 15), 0.5, np.float32), PairedPatches(dead_leaves_pictures(4), 3)
+gray = np.full((1, 1, 15, 15), 0.5, np.float32)
+data = PairedPatches(dead_leaves_pictures(4), 3)
 first = dict(list(ESPCN(3).layers.items())[:4])
-networks = {"sub-pixel": ESPCN(3), "sub-pixel, ICNR": ESPCN(3, init="icnr")}
-networks["transposed, 5×5"] = Sequential(**first, last=ConvTranspose2d(32, 1, 5, 3, 1))
-networks["bicubic, SRCNN"] = SRCNN()
-figure, dots, ms = Figure(figsize=(10, 5.5), facecolor="white", layout="constrained"), {}, {}
+networks = {
+    "sub-pixel": ESPCN(3),
+    "sub-pixel, ICNR": ESPCN(3, init="icnr"),
+    "transposed, 5×5": Sequential(**first, last=ConvTranspose2d(32, 1, 5, stride=3, padding=1)),
+    "bicubic, SRCNN": SRCNN(),
+}
+figure = Figure(figsize=(10, 5.5), facecolor="white", layout="constrained")
+dots, ms = {}, {}
 for column, (name, network) in zip(figure.subplots(2, 4).T, networks.items(), strict=True):
+    prepared = enlarged if isinstance(network, SRCNN) else as_it_is
+    network = accelerate(network)  # the same numbers, sooner
     optimizer, rng = Adam(network, lr=1e-3), np.random.default_rng(0)
     for axes, steps in zip(column, (0, 50), strict=True):
         for _ in range(steps):
             x, target = data.batch(rng, 16, 16)
-            network.backward(mse(network(prepared(network, x)), target)[1])
+            y = network.forward(prepared(x))
+            loss, dy = mse(y, target)
+            network.backward(dy)
             optimizer.step()
         start = time.perf_counter()
-        larger = network(prepared(network, small))[0, 0]  # (600, 510)
+        larger = network.predict(prepared(small))[0, 0]  # (600, 510)
         ms[name] = 1000 * (time.perf_counter() - start)
-        dots[name] = network(prepared(network, grey))[0, 0, 21:24, 21:24].std()
-        print(f"{name}, {steps} steps: spread on grey {dots[name]:.4f}, {ms[name]:.0f} ms")
+        dots[name] = network.predict(prepared(gray))[0, 0, 21:24, 21:24].std()
+        print(f"{name}, {steps} steps: spread on gray {dots[name]:.4f}, {ms[name]:.0f} ms")
         axes.imshow(larger[108:198, 210:300], cmap="gray")
         axes.set(title=f"{name}, {steps} steps", xticks=(), yticks=())
 assert dots["bicubic, SRCNN"] < dots["sub-pixel, ICNR"] < dots["sub-pixel"] / 5

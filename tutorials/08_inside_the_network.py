@@ -27,15 +27,15 @@ import numpy as np
 from matplotlib import cbook
 from matplotlib.figure import Figure
 
-from npespcn import figures
-from npespcn.evaluation.metrics import psnr
+from npespcn import figures, pretrained
+from npespcn.evaluation import psnr
 from npespcn.models import ESPCN
-from npespcn.pictures.color import rgb_to_y
-from npespcn.pictures.files import read_image
-from npespcn.pictures.resize import downscale
+from npespcn.pictures import downscale, read_image, rgb_to_y
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
 
-(OUT := Path("runs/tutorials")).mkdir(parents=True, exist_ok=True)
+OUT = Path("runs/tutorials")
+OUT.mkdir(parents=True, exist_ok=True)
+
 numbers = np.arange(1, 37).reshape(9, 2, 2)
 numbers[4] = 0
 print(pixel_shuffle(numbers, 3)[0])
@@ -45,37 +45,46 @@ print(pixel_shuffle(numbers, 3)[0])
 # ------------------------
 # Each of the 64 filters weighs 5×5 pixels: orange adds, purple subtracts. Before training they are
 # noise. Training moves their strength to the middle: the nearest pixels say most about what lies
-# between them. Many become differences of neighbours, which find edges of one direction.
+# between them. Many become differences of neighbors, which find edges of one direction.
 #
 # A feature map is what a filter finds, after tanh, here in a face. It has one number for each LR
 # pixel: no map is larger than the picture. A map of the second layer combines all 64 of the first,
-# over 3×3 pixels. Filters and maps are each drawn over their largest value.
+# over 3×3 pixels. Each filter and each map is drawn relative to its largest value.
 
 photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))[:510, :510]
 original = rgb_to_y(photograph.astype(np.float32)) / 255  # (510, 510)
 x = rgb_to_y(downscale(photograph, 3).astype(np.float32))[None, None] / 255  # (1, 1, 170, 170)
-face, model = x[:, :, 26:90, 58:122], ESPCN.pretrained(3)
+face, model = x[:, :, 26:90, 58:122], pretrained(3)
 first = model.layers["act1"].predict(model.layers["conv1"].predict(face))  # (1, 64, 60, 60)
 second = model.layers["act2"].predict(model.layers["conv2"].predict(first))  # (1, 32, 58, 58)
-new, trained = (m.params["conv1.weight"][:, 0] for m in (ESPCN(**model.options), model))
+new = ESPCN(**model.options).params["conv1.weight"][:, 0]  # as it was before training
+trained = model.params["conv1.weight"][:, 0]
 for name, filters in {"before": new, "after": trained}.items():
     share = (filters[:, 1:4, 1:4] ** 2).sum() / (filters**2).sum()
     print(f"{name} training, the inner 9 of 25 taps hold {share:.0%} of the filters' power")
     assert (share > 0.45) == (name == "after")
 
-panels = {"64 filters before training": new, "64 filters after training": trained}
-panels |= {"16 of 64 maps of layer 1": first[0, :16], "16 of 32 maps of layer 2": second[0, :16]}
-sheets = {name: Figure(figsize=(10, 5.3), layout="constrained") for name in ("filters", "maps")}
-spots = [axes for sheet in sheets.values() for axes in sheet.subplots(1, 2)]
-for axes, (title, arrays) in zip(spots, panels.items(), strict=True):
+
+def draw(axes, title, arrays):
     side = round(len(arrays) ** 0.5)  # as many rows as columns
     tiles = arrays / np.abs(arrays).max(axis=(1, 2), keepdims=True)
     tiles = np.pad(tiles, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan)
     mosaic = np.block([list(tiles[row * side : (row + 1) * side]) for row in range(side)])
     axes.imshow(mosaic[:-1, :-1], cmap="PuOr_r", vmin=-1, vmax=1, interpolation="nearest")
     axes.set(title=title, xticks=(), yticks=(), facecolor="0.6")
-for name, sheet in sheets.items():
-    figures.save(sheet, OUT / f"08_{name}.png")
+
+
+figure = Figure(figsize=(10, 5.3), layout="constrained")
+left, right = figure.subplots(1, 2)
+draw(left, "64 filters before training", new)
+draw(right, "64 filters after training", trained)
+figures.save(figure, OUT / "08_filters.png")
+
+figure = Figure(figsize=(10, 5.3), layout="constrained")
+left, right = figure.subplots(1, 2)
+draw(left, "16 of 64 maps of layer 1", first[0, :16])
+draw(right, "16 of 32 maps of layer 2", second[0, :16])
+figures.save(figure, OUT / "08_maps.png")
 
 # %%
 # Nine channels, one image
@@ -114,9 +123,9 @@ print(f"channel 5 at {f[42]:.2f} cycles per pixel: {np.degrees(phases[0, 5, 42])
 assert np.abs(slopes - (np.indices((3, 3)).reshape(2, 9)[::-1] - 1) / 3).max() < 0.1
 figure = Figure(figsize=(10, 4.5), facecolor="white", layout="constrained")
 left, right = figure.subplots(1, 2)
-for k, colour in enumerate(figures.channel_colors(9)):
-    left.semilogy(f[:85], np.abs(spectra[k, low, :85]).mean(axis=0), c=colour, label=f"{k}")
-    right.plot(f[:43], np.degrees(phases[0, k]), "o-", c=colour, ms=4)
+for k, color in enumerate(figures.channel_colors(9)):
+    left.semilogy(f[:85], np.abs(spectra[k, low, :85]).mean(axis=0), color=color, label=f"{k}")
+    right.plot(f[:43], np.degrees(phases[0, k]), "o-", color=color, ms=4)
 right.plot(f[:43], np.outer(f[:43], (-120, 0, 120)), "k:")
 left.set(title="Magnitude", xlabel="cycles per LR pixel in a row", ylabel="mean magnitude")
 right.set(title="Phase ahead of channel 4", xlabel="cycles per LR pixel in a row", ylabel="degrees")
@@ -127,9 +136,10 @@ figures.save(figure, OUT / "08_spectrum.png")
 # What breaks: a part is silenced
 # -------------------------------
 # Without channel 4, one pixel in nine is black: exactly (1, 1) in every block. Without one feature
-# map, all nine places change: a map is no place but a finding, which every channel uses. With
-# channel 4 in all nine places the magnitudes stay, and the phases go: squares. So the details were
-# in the phases. **Next:** lesson 9 measures. Try first: which feature map is missed most?
+# map, all nine places change: a map belongs to no place, and every channel uses it. (This one also
+# carries brightness, and the picture gets darker.) With channel 4 in all nine places the magnitudes
+# stay, and the phases are lost: squares. So the details were in the phases. **Next:** lesson 9
+# measures. Try first: which feature map is missed most?
 
 silent, weight = channels.copy(), model.params["conv3.weight"]  # (9, 32, 3, 3)
 silent[4] = 0
@@ -140,8 +150,12 @@ weight[:, (weight**2).sum(axis=(0, 2, 3)).argmax()] = 0  # the map with the larg
 deaf = figures.subpixel_channels(model, x)[0]
 print("change of each place:", np.abs(deaf - channels).mean(axis=(1, 2)).reshape(3, 3).round(3))
 assert np.abs(deaf - channels).mean(axis=(1, 2)).min() > 1e-3
-parts = {"all channels": channels, "without channel 4": silent, "without one feature map": deaf}
-parts["nine times channel 4"] = channels[[4] * 9]
+parts = {
+    "all channels": channels,
+    "without channel 4": silent,
+    "without one feature map": deaf,
+    "nine times channel 4": channels[[4] * 9],
+}
 pictures = {name: pixel_shuffle(part, 3)[0] for name, part in parts.items()}
 scores = {name: psnr(255 * y, 255 * original) for name, y in pictures.items()}
 assert scores["all channels"] == max(scores.values())

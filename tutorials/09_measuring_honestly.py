@@ -7,7 +7,7 @@ that is more than a decibel above the other's. How can both be right, and which 
 
 **Predict before you run.** Write down your answers.
 
-- A picture is off by exactly one grey level at every pixel. What is its PSNR?
+- A picture is off by exactly one gray level at every pixel. What is its PSNR?
 - Luma from 16 to 235 is stretched to 0 to 255, and its errors with it. How many decibels is that?
 - Somebody makes the small picture by blurring and keeping every third pixel, ``[::3]``. The network
   was trained on a careful resize. Does it lose a tenth of a decibel, one, or more?
@@ -30,14 +30,9 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 from PIL import Image, ImageFilter
 
-from npespcn import figures, upscale
-from npespcn.evaluation.metrics import psnr, ssim
-from npespcn.evaluation.protocol import evaluate, protocol
-from npespcn.evaluation.testsets import find_pictures
-from npespcn.models import ESPCN
-from npespcn.pictures.color import rgb_to_y
-from npespcn.pictures.files import read_image, write_image
-from npespcn.pictures.resize import downscale, upscale_bicubic
+from npespcn import figures, pretrained, upscale
+from npespcn.evaluation import evaluate, find_pictures, protocol, psnr, ssim
+from npespcn.pictures import downscale, read_image, rgb_to_y, upscale_bicubic, write_image
 
 OUT = Path("runs/tutorials")
 OUT.mkdir(parents=True, exist_ok=True)
@@ -60,34 +55,56 @@ assert ssim(target, target + 8) > 0.9 > ssim(target, target + noise)
 # Seven protocols
 # ---------------
 # The literature takes luma in studio range (black 16, white 235), rounds it to 8 bits, leaves out
-# a border as wide as the scale, and makes LR (low resolution) by MATLAB's bicubic. Others do
-# otherwise. The first four below only use another ruler: bicubic interpolation moves with the
-# network, and the gain stays. The last two set another task, and the gain goes.
+# a border as wide as the scale, and makes LR (low resolution) by MATLAB's bicubic. Other programs
+# differ in one step or another. The first four below only use another ruler: bicubic interpolation
+# moves with the network, and the gain stays. The last two set another task, and the gain is lost.
 #
 # - *unrounded*, *whole picture*: yjn870/ESPCN-pytorch, ``test.py``;
 # - *full range*, (Y - 16)·255/219, and unrounded: pytorch/examples, ``super_resolution``;
 # - *RGB*, the mean over red, green and blue: keras-io, ``super_resolution_sub_pixel.py``;
 # - *blur, then [::3]*: drakelevy/ESPCN-TensorFlow, ``prepare_data.py``;
 # - *no antialiasing*, ``cv2.resize``: fannymonori/TF-ESPCN, ``run.py``. At 1/3 its cubic kernel
-#   hits the middle pixel of each 3×3 block with weight 1, its neighbours with 0: ``[1::3, 1::3]``.
+#   hits the middle pixel of each 3×3 block with weight 1, its neighbors with 0: ``[1::3, 1::3]``.
 
 
 def eight(y):
     return np.clip(np.floor(y + 0.5), 0, 255).astype(np.uint8)  # halves up, as in MATLAB
 
 
-def literature(y, rgb):  # what to compare, on what scale, without how wide a border
+# A protocol gets the luma, not rounded, and the RGB picture that somebody made of LR. It returns
+# the arguments of psnr: what to compare with what, the range of the numbers, the border to leave
+# out.
+
+
+def literature(y, rgb):
     return eight(y), eight(target), 255, 3
 
 
-model, careful, k = ESPCN.pretrained(3), downscale(photograph, 3), 255 / 219
+def unrounded(y, rgb):
+    return y, target, 255, 3
+
+
+def full_range(y, rgb):
+    return (y - 16) * 255 / 219, (target - 16) * 255 / 219, 255, 3
+
+
+def whole_picture(y, rgb):
+    return eight(y), eight(target), 255, 0
+
+
+def on_rgb(y, rgb):
+    return rgb, photograph, 255, 3
+
+
+model = pretrained(3)
+careful = downscale(photograph, 3)
 blurred = np.asarray(Image.fromarray(photograph).filter(ImageFilter.GaussianBlur(1)))
 protocols = {
     "the literature": (careful, literature),
-    "unrounded": (careful, lambda y, rgb: (y, target, 255, 3)),
-    "full range, unrounded": (careful, lambda y, rgb: ((y - 16) * k, (target - 16) * k, 255, 3)),
-    "whole picture": (careful, lambda y, rgb: (eight(y), eight(target), 255, 0)),
-    "RGB": (careful, lambda y, rgb: (rgb, photograph, 255, 3)),
+    "unrounded": (careful, unrounded),
+    "full range, unrounded": (careful, full_range),
+    "whole picture": (careful, whole_picture),
+    "RGB": (careful, on_rgb),
     "LR: blur, then [::3]": (blurred[::3, ::3], literature),
     "LR: no antialiasing": (photograph[1::3, 1::3], literature),
 }
@@ -95,9 +112,11 @@ scores, pictures = {}, {}
 print(f"{'':25}network    SSIM   bicubic     gain")
 for name, (lr, compare) in protocols.items():
     y = model.predict(rgb_to_y(lr)[None, None].astype(np.float32) / 255)[0, 0] * 255
-    plain, pair = upscale_bicubic(lr, 3), compare(y, upscale(lr, 3, model))
-    a, b = scores[name] = psnr(*pair), psnr(*compare(rgb_to_y(plain.astype(float)), plain))
-    print(f"{name:22}{a:10.3f}{ssim(*pair):8.4f}{b:10.3f}{a - b:+9.3f}")
+    ours = compare(y, upscale(lr, 3, model))
+    plain = upscale_bicubic(lr, 3)
+    theirs = compare(rgb_to_y(plain.astype(float)), plain)
+    a, b = scores[name] = psnr(*ours), psnr(*theirs)
+    print(f"{name:22}{a:10.3f}{ssim(*ours):8.4f}{b:10.3f}{a - b:+9.3f}")
     if compare is literature:
         pictures[name] = eight(y)
 
@@ -123,9 +142,9 @@ print(OUT / "09_protocols.png")
 # %%
 # What breaks: a picture that has moved
 # -------------------------------------
-# ``[::3]`` keeps the upper left pixel of each block. A careful resize is centred on the middle one,
-# (r - 1)/2 = 1 pixel further down and right, and that is where the network puts what it is given.
-# So its whole output is one pixel off. Move it back, and most of the loss is gone. Without
+# ``[::3]`` keeps the upper left pixel of each block. A careful resize is centered on the middle
+# one, (r - 1)/2 = 1 pixel further down and right, and that is where the network puts what it is
+# given. So its whole output is one pixel off. Move it back, and most of the loss is gone. Without
 # antialiasing there is no such cure: edges became stairs, and the network sharpens the stairs.
 
 back = psnr(pictures["LR: blur, then [::3]"][1:, 1:], eight(target)[:-1, :-1], border=3)
@@ -141,8 +160,9 @@ print(OUT / "09_low_resolution.png")
 # Say how you measured
 # --------------------
 # A figure without its protocol means little. ``npespcn evaluate`` prints its own, and bicubic
-# interpolation beside the network. If your bicubic figure is not the paper's, compare nothing else.
-# ``evaluate`` must find what we found. **Next:** exercise 9; then lesson 10, whole pictures.
+# interpolation beside the network. If your figure for bicubic interpolation is not the paper's, no
+# other figure can be compared either. ``evaluate`` must find what we found. **Next:** exercise 9;
+# then lesson 10, whole pictures.
 
 with TemporaryDirectory() as folder:
     write_image(Path(folder) / "photograph.png", photograph)
