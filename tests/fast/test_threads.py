@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from npespcn.fast import accelerate
 from npespcn.fast import threads as threads_module
 from npespcn.fast.threads import one_blas_thread, parallel_map, thread_count
 from npespcn.layers import Layer, Sequential
@@ -193,7 +194,7 @@ def test_a_network_holds_the_blas_while_it_predicts() -> None:
             return x
 
     seen: list[list[int]] = []
-    Sequential(Looks()).predict(np.zeros((1, 1, 2, 2)))
+    accelerate(Sequential(Looks())).predict(np.zeros((1, 1, 2, 2)))
     assert seen == [[1] * len(blas_threads())]
     assert 2 in blas_threads()
 

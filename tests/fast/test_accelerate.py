@@ -1,0 +1,303 @@
+"""`accelerate` gives the book's numbers: every way, every network, on any number of threads."""
+
+from __future__ import annotations
+
+import copy
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import relative_error
+
+from npespcn import conv as book
+from npespcn.fast import Accelerated, accelerate, blocks, conv, network, rows, winograd
+from npespcn.fast.tiles import cut, cut_tiles
+from npespcn.gradcheck import gradcheck
+from npespcn.layers import (
+    Conv2d,
+    ConvTranspose2d,
+    Layer,
+    PixelShuffle,
+    PixelUnshuffle,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from npespcn.losses import mse
+from npespcn.models import ESPCN, PADDINGS, SRCNN
+from npespcn.optim import Adam
+
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+WAYS = {
+    "columns": lambda *_: False,
+    "rows": lambda *_: False,
+    "winograd": lambda in_channels, out_channels, k, dtype: k == 3,
+}
+
+
+def random(*shape: int, dtype: str = "float64", seed: int = 0) -> Any:
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def networks(dtype: str) -> dict[str, tuple[Any, tuple[int, ...]]]:
+    """Return networks of every kind, each with the shape of an input."""
+    found: dict[str, tuple[Any, tuple[int, ...]]] = {}
+    for padding in PADDINGS:
+        found[f"ESPCN {padding}"] = ESPCN(3, padding=padding, dtype=dtype), (5, 1, 40, 33)
+        options: Any = {"channels": 3, "activation": "relu", "output": "sigmoid", "tail": True}
+        options |= {"widths": (16, 8, 8), "kernels": (5, 3, 3, 3)}
+        found[f"four convolutions, {padding}"] = (
+            ESPCN(2, padding=padding, dtype=dtype, **options),
+            (2, 3, 30, 131),
+        )
+        found[f"SRCNN {padding}"] = SRCNN(padding=padding, dtype=dtype), (2, 1, 30, 31)
+    found["stride, transposed, nested, even kernels, other orders"] = (
+        Sequential(
+            Conv2d(2, 4, 3, stride=2, padding=1, dtype=dtype),
+            Sigmoid(),
+            Sequential(ConvTranspose2d(4, 8, 4, 2, 1, dtype=dtype), Tanh()),
+            PixelShuffle(2, "DCR"),
+            ReLU(),
+            PixelUnshuffle(2),
+            Conv2d(8, 3, 4, padding="same", dtype=dtype),
+            Conv2d(3, 12, 5, padding=6, dtype=dtype),
+            PixelShuffle(2),
+        ),
+        (3, 2, 12, 14),
+    )
+    found["one layer"] = Conv2d(3, 5, 3, padding=2, dtype=dtype), (2, 3, 8, 9)
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_network_agrees_with_the_book(dtype: str) -> None:
+    for name, (plain, shape) in networks(dtype).items():
+        fast, x = accelerate(plain), random(*shape, dtype=dtype)
+        y = plain.forward(x)
+        dy = random(*y.shape, dtype=dtype, seed=1)
+        expected = {"dx": plain.backward(dy), **plain.grads, "predict": plain.predict(x)}
+        found = {"y": fast.forward(x), "dx": fast.backward(dy), **fast.grads}
+        found["predict"] = fast.predict(x)
+        assert found["y"].dtype == y.dtype
+        assert plain.grads.keys() == plain.params.keys()
+        for key, value in {"y": y, **expected}.items():
+            error = relative_error(found[key], value)
+            assert error <= TOLERANCE[dtype], f"{name}: {key} is off by {error:.1e}"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("block", [7, 100, 3072])
+def test_every_way_to_convolve_agrees_with_the_book(
+    monkeypatch: pytest.MonkeyPatch, way: str, block: int
+) -> None:
+    monkeypatch.setattr(winograd, "pays", WAYS[way])
+    monkeypatch.setattr(rows, "moves_less", lambda *_: way == "rows")
+    monkeypatch.setattr(blocks.blocks, "__defaults__", (block,))
+    cases = [(2, 3, 4, k, p) for k in (1, 2, 3, 5) for p in range(k + 1)]
+    cases += [(1, 1, 1, 3, 1), (3, 5, 7, 3, 0), (1, 2, 3, 3, 2)]
+    for n, c, o, k, p in cases:
+        for h, w in ((5, 7), (9, 6)):
+            x, weight = random(n, c, h, w), random(o, c, k, k, seed=1)
+            for lay in (lambda a: a, np.asfortranarray, lambda a: a[..., ::-1]):
+                case = f"{way}: n={n} c={c} o={o} k={k} p={p} {h}x{w}"
+                x = lay(x)
+                y = book.conv2d_forward(x, weight, padding=p)
+                dy = lay(random(*y.shape, seed=2))
+                dx, dweight, dbias = book.conv2d_backward(dy, x, weight, padding=p)
+                pads = ((p, p), (p, p))
+                for mine, theirs in (
+                    (conv.forward(x, weight, None, pads), y),
+                    (conv.input_gradient(dy, weight, pads), dx),
+                    (conv.weight_gradient(dy, x, k, pads), dweight),
+                    (conv.bias_gradient(dy), dbias),
+                ):
+                    np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-11, err_msg=case)
+
+
+def test_pads_of_four_different_sides() -> None:
+    x, weight = random(2, 3, 6, 5), random(4, 3, 3, 3, seed=1)
+    for pads in (((0, 1), (2, 0)), ((2, 0), (0, 1))):
+        padded = np.pad(x, ((0, 0), (0, 0), *pads))
+        expected = book.conv2d_forward(padded, weight)
+        np.testing.assert_allclose(conv.forward(x, weight, None, pads), expected, atol=1e-12)
+
+
+def test_sums_of_gradients_are_nearly_as_exact_as_numpys() -> None:
+    layer = Conv2d(1, 64, 3, padding=1)
+    fast = accelerate(layer, input_gradient=False)
+    fast.forward(np.zeros((16, 1, 96, 96), np.float32))
+    dy = np.random.default_rng(0).random((16, 64, 96, 96), np.float32)
+    fast.backward(dy)
+    exact = dy.sum(axis=(0, 2, 3), dtype=np.float64)
+    error = np.abs(layer.grads["bias"] / exact - 1).max()
+    assert error <= 4 * np.abs(dy.sum(axis=(0, 2, 3)) / exact - 1).max()
+
+
+def test_a_gradcheck_passes_through_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_CHUNK", 20)
+    monkeypatch.setattr(network, "_SMALL_BATCH", 0)
+    model = ESPCN(2, widths=(4, 3), dtype="float64")
+    assert len(network._chunks(np.zeros((3, 1, 5, 4)))) == 3
+    assert gradcheck(accelerate(model), random(3, 1, 5, 4)) < 1e-7
+
+
+def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, target = random(70, 1, 17, 17, dtype="float32"), random(70, 1, 51, 51, dtype="float32")
+    results = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("NPESPCN_THREADS", threads)
+        model = ESPCN(3)
+        fast, optimizer = accelerate(model), Adam(model)
+        for _ in range(2):
+            _, dy = mse(fast.forward(x), target)
+            fast.backward(dy)
+            optimizer.step()
+        results.append([*model.state_dict().values(), fast.predict(x[:2]), dy])
+    for others in results[1:]:
+        for one, other in zip(results[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_parameters_are_the_networks_own() -> None:
+    model, x = ESPCN(2, widths=(4, 3)), random(1, 1, 8, 9, dtype="float32")
+    fast = accelerate(model)
+    assert all(fast.params[name] is param for name, param in model.params.items())
+    before = fast.predict(x)
+    model.params["conv1.weight"][...] *= 2  # in place
+    changed = fast.predict(x)
+    assert (before != changed).any()
+    model.layers["conv1"].params["weight"] = model.params["conv1.weight"] / 2  # another array
+    np.testing.assert_array_equal(fast.predict(x), before)
+    fast.load_state_dict(ESPCN(2, widths=(4, 3), seed=1).state_dict())
+    np.testing.assert_allclose(fast.predict(x), model.predict(x), atol=1e-6)
+
+
+def test_an_accelerated_network_passes_for_the_network() -> None:
+    model = ESPCN(2, padding="edge")
+    fast = accelerate(model)
+    assert (fast.scale, fast.halo, fast.padding) == (2, 4, "edge")
+    assert fast.options is model.options
+    assert accelerate(fast).network is model
+    assert isinstance(copy.deepcopy(fast), Accelerated)
+    with pytest.raises(TypeError, match="accelerate: network must be a layer, got 'model'"):
+        accelerate("model")
+
+
+def test_without_the_inputs_gradient_the_others_are_the_same() -> None:
+    x, grads = random(4, 1, 9, 8), []
+    for input_gradient in (True, False):
+        model = ESPCN(2, widths=(4, 3), dtype="float64")
+        fast = accelerate(model, input_gradient)
+        dx = fast.backward(random(*fast.forward(x).shape, seed=1))
+        assert (dx is None) == (not input_gradient)
+        grads.append(model.grads)
+    for name, grad in grads[0].items():
+        np.testing.assert_array_equal(grad, grads[1][name])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflow, in all threads
+def test_an_image_never_reaches_another_in_predict() -> None:
+    for plain, shape in networks("float32").values():
+        fast, x = accelerate(plain), random(*shape, dtype="float32")
+        expected = fast.predict(x)
+        for value in (np.nan, np.inf, 1e30):
+            spoiled = x.copy()
+            spoiled[1, 0, 4, 3] = value
+            found = fast.predict(spoiled)
+            np.testing.assert_array_equal(found[0], expected[0])
+            np.testing.assert_array_equal(found[2:], expected[2:])
+
+
+def test_predict_does_not_show_its_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    for padding in PADDINGS:
+        model = ESPCN(3, padding=padding, dtype="float64")
+        for size in ((9, 13), (29, 15), (10, 41)):
+            x = random(2, 1, *size)
+            for about in ((4, 4), (6, 11), (100, 100)):
+                monkeypatch.setattr(network, "tile_size", lambda _, about=about: about)
+                error = relative_error(accelerate(model).predict(x), model.predict(x))
+                assert error < 1e-12, f"{padding}: {size} in tiles of {about}"
+
+
+def test_a_tile_is_a_part_of_the_whole() -> None:
+    for padding in PADDINGS:
+        model = accelerate(ESPCN(2, padding="edge" if padding == "valid" else padding))
+        x = random(1, 1, 40, 44, dtype="float32")
+        whole = model.predict(x)
+        for tile in cut_tiles(40, 44, model.halo, (16, 12)):
+            part = model.predict_tile(x[(..., *tile.part)], tile.missing)
+            (top, bottom), (left, right) = tile.place
+            expected = whole[..., 2 * top : 2 * bottom, 2 * left : 2 * right]
+            assert relative_error(part, expected) < 1e-5
+
+
+def test_cuts_cover_everything_once() -> None:
+    for start, stop, about in [(0, 1, 96), (0, 96, 96), (4, 301, 96), (0, 5, 4), (3, 17, 1)]:
+        spans = cut(start, stop, about)
+        assert [a for a, _ in spans] + [stop] == [start] + [b for _, b in spans]
+        assert all((a - start) % 4 == 0 and a < b for a, b in spans)
+
+
+def test_predict_keeps_nothing_and_takes_little_memory() -> None:
+    model = accelerate(ESPCN(3))
+    x = random(1, 1, 400, 500, dtype="float32")
+    model.predict(x[..., :100, :100])
+    tracemalloc.start()
+    model.predict(x)
+    now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    output = 9 * x.nbytes
+    assert now < output / 2  # nothing is left but what Python itself keeps
+    assert peak < 3 * output + 40e6 < 64 * x.nbytes + 40e6  # 64 feature maps never exist at once
+
+
+def test_predict_may_be_called_from_several_threads() -> None:
+    model = accelerate(ESPCN(2))
+    images = [random(1, 1, 30 + i, 40, dtype="float32", seed=i) for i in range(8)]
+    expected = [model.predict(x) for x in images]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(expected, pool.map(model.predict, images), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_layer_of_your_own_runs_as_it_is() -> None:
+    class Double(Layer):
+        def forward(self, x: Any) -> Any:
+            return 2 * x
+
+        def backward(self, dy: Any) -> Any:
+            return 2 * dy
+
+    model = accelerate(Sequential(Conv2d(1, 2, 3, dtype="float64"), Double()))
+    assert gradcheck(model, random(2, 1, 5, 6)) < 1e-7
+
+
+def test_odd_inputs_are_the_books_affair() -> None:
+    model = ESPCN(2, widths=(4, 3), dtype="float64")
+    fast = accelerate(model)
+    whole = np.arange(72).reshape(1, 1, 8, 9)
+    np.testing.assert_allclose(fast.forward(whole), model.forward(whole), atol=1e-12)
+    np.testing.assert_allclose(fast.predict(whole), model.predict(whole), atol=1e-12)
+    scattered = random(2, 1, 9, 8).transpose(0, 1, 3, 2)[..., ::-1]
+    np.testing.assert_allclose(fast.predict(scattered), model.predict(scattered), atol=1e-12)
+    for call in (
+        lambda: fast.forward(random(1, 2, 8, 8)),  # channels
+        lambda: fast.predict(random(1, 2, 8, 8)),
+        lambda: fast.forward(random(8, 8)),  # axes
+        lambda: fast.predict(random(8, 8)),
+        lambda: accelerate(ESPCN(2, padding="valid")).forward(random(1, 1, 8, 8)),  # too small
+        lambda: accelerate(ESPCN(2, padding="valid")).predict(random(1, 1, 8, 8)),
+        lambda: accelerate(PixelShuffle(2)).forward(random(1, 3, 4, 4)),  # no groups of four
+    ):
+        with pytest.raises(ValueError):  # noqa: PT011  # in the book's words
+            call()
+    fast.forward(random(2, 1, 8, 9))
+    with pytest.raises(ValueError, match="dy must have shape"):  # which would broadcast
+        fast.backward(np.ones((1, 1, 16, 18)))
+    assert fast.forward(random(0, 1, 8, 9)).shape == (0, 1, 16, 18)
+    assert fast.predict(random(0, 1, 8, 9)).shape == (0, 1, 16, 18)
+    with pytest.raises(TypeError):
+        fast.forward([1.0])  # type: ignore[arg-type]
