@@ -1,4 +1,4 @@
-"""``npespcn train``: train a network, on dead leaves or on folders of pictures."""
+"""``npespcn train``: train a network, on dead leaves or on folders of images."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from npespcn.data.dead_leaves import dead_leaves_pictures
 from npespcn.data.folders import load_pictures
 from npespcn.data.patches import LeafStream, PairedPatches, validation_pairs
 from npespcn.evaluation.validation import bicubic_score, validate
+from npespcn.exchange.npz import load
+from npespcn.fast.gpu import move
 from npespcn.fast.threads import thread_count
+from npespcn.initializers import INITIALIZERS
 from npespcn.losses import charbonnier, l1, log_mse, mse
-from npespcn.models import ACTIVATIONS, ESPCN, INITIALIZERS, PADDINGS
-from npespcn.optim import SGD, SOAP, Adam, Optimizer, Plateau, Schedule, cosine
-from npespcn.runs.centering import centre_biases
-from npespcn.runs.fit import fit
+from npespcn.models import ACTIVATIONS, ESPCN, PADDINGS
+from npespcn.optim import SGD, SOAP, Adam, cosine
+from npespcn.runs.centering import center_biases
+from npespcn.runs.fit import ROW_EVERY, fit
 from npespcn.runs.folder import LAST, RunFolder
-from npespcn.runs.mpi import world
+from npespcn.runs.mpi import mpi_group
 from npespcn.runs.pipes import on_ranks
-from npespcn.runs.progress import ROW_EVERY
-from npespcn.runs.ranks import Alone
+from npespcn.runs.ranks import Group
+from npespcn.runs.schedules import Plateau, Schedule
+from npespcn.runs.wrappers import Scaled
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
+OPTIMIZERS: dict[str, Any] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
 LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier, "log_mse": log_mse}
 SCHEDULES = ("cosine", "plateau", "constant")
 VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless it asks for this series
@@ -52,75 +56,79 @@ def add_to(commands: Any) -> None:
     validation.add_argument("--hold-out", type=from_(2), metavar="K",
         help="validate on every K-th picture of --data, and do not train on it")  # fmt: skip
     add("--start", metavar="FILE",
-        help="begin with a network's weights, as far as they fit (.npz, .safetensors)")  # fmt: skip
-    add("--scale", type=from_(1), default=3, metavar="R", help="how many times larger")
-    add("--steps", type=from_(1), default=6000, metavar="N", help="training steps in all")
+        help="begin with the weights of this network that fit (.npz, .safetensors)")  # fmt: skip
+    add("--scale", type=from_(1), default=3, metavar="R", help="upscale factor")
+    add("--steps", type=from_(1), default=6000, metavar="N",
+        help="total number of training steps, counting those before --resume")  # fmt: skip
     add("--batch-size", type=from_(1), default=16, metavar="N",
-        help="patches in a step, of all ranks together")  # fmt: skip
-    add("--patch-size", type=from_(9), default=32, metavar="P", help="a patch's side in LR pixels")
-    add("--optimizer", choices=OPTIMIZERS, default="soap", help="how to step")
-    add("--lr", type=_rate, metavar="RATE", help="learning rate, or else the optimiser's own")
+        help="patches in a batch, of all ranks together")  # fmt: skip
+    add("--patch-size", type=from_(9), default=32, metavar="P", help="side of a patch in LR pixels")
+    add("--optimizer", choices=OPTIMIZERS, default="soap", help="optimizer")
+    add("--lr", type=_rate, metavar="RATE", help="learning rate (default: the optimizer's own)")
     add("--last-layer", type=_rate, default=1.0, metavar="FACTOR",
-        help="factor on the last layer's rate; the paper has 0.1")  # fmt: skip
-    add("--schedule", choices=SCHEDULES, default="cosine", help="how the rate falls")
-    add("--loss", choices=LOSSES, default="mse", help="what to make small")
+        help="factor on the last layer's learning rate; in the paper 0.1")  # fmt: skip
+    add("--schedule", choices=SCHEDULES, default="cosine", help="learning-rate schedule")
+    add("--loss", choices=LOSSES, default="mse", help="training loss")
     add("--validate-every", type=_tens, default=250, metavar="N",
         help="steps between two validations, a multiple of 10")  # fmt: skip
     add("--out", metavar="DIR", help="the run's folder (default: runs/espcn_xR)")
     add("--resume", action="store_true", help="go on from the folder's last checkpoint, if any")
-    add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
+    add("--device", choices=("cpu", "gpu"), default="cpu", help="device that computes")
     many = parser.add_mutually_exclusive_group()
     many.add_argument("--processes", type=from_(1), default=1, metavar="N",
-        help="share each batch among processes of this machine")  # fmt: skip
+        help="share each batch among N processes of this machine")  # fmt: skip
     many.add_argument("--distributed", action="store_true",
-        help="share each batch among MPI's: mpiexec -n N npespcn train --distributed")  # fmt: skip
-    add("--seed", type=from_(0), default=0, metavar="N", help="of weights, pictures and batches")
+        help="share each batch among MPI ranks: mpiexec -n N npespcn train ...")  # fmt: skip
+    add("--seed", type=from_(0), default=0, metavar="N",
+        help="seed of weights, dead leaves and batches")  # fmt: skip
     add("--channels", type=int, choices=(1, 3), default=1, help="1: luma, 3: RGB")
-    add("--activation", choices=ACTIVATIONS, default="tanh", help="between the convolutions")
-    add("--output", choices=("none", "sigmoid", "tanh"), default="none", help="applied last")
+    add("--activation", choices=ACTIVATIONS, default="tanh",
+        help="activation between the convolutions")  # fmt: skip
+    add("--output", choices=("none", "sigmoid", "tanh"), default="none",
+        help="activation at the end")  # fmt: skip
     add("--tail", action="store_true", help="add a 1x1 convolution after the shuffle")
     add("--padding", choices=PADDINGS, default="edge",
         help="same: zeros, as published; edge: real pixels in training, the edge repeated in use; "
         "valid: none")  # fmt: skip
-    add("--init", choices=INITIALIZERS, default="xavier", help="initial weights")
+    add("--init", choices=(*INITIALIZERS, "icnr"), default="xavier", help="initial weights")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Train, alone or as one of many ranks."""
+    """Train, in one process or as one of many ranks."""
     if options.distributed:
-        with world() as ranks:
-            _be_rank(ranks, options)
+        with mpi_group() as group:
+            _be_rank(group, options)
     else:
         on_ranks(options.processes, _be_rank, options)
 
 
-def _be_rank(ranks: Alone, options: argparse.Namespace) -> None:
-    if ranks.rank:
-        warnings.simplefilter("ignore", UserWarning)  # rank 0 gives them
-    elif ranks.size > 1 or options.distributed:
-        print(f"{ranks.size} ranks; threads of rank 0: {thread_count()}", file=sys.stderr)
-    _train(options, ranks)
+def _be_rank(group: Group, options: argparse.Namespace) -> None:
+    if group.rank:
+        warnings.simplefilter("ignore", UserWarning)  # rank 0 shows them
+    elif group.size > 1 or options.distributed:
+        print(f"{group.size} ranks; threads of rank 0: {thread_count()}", file=sys.stderr)
+    _train(options, group)
 
 
-def _train(options: argparse.Namespace, ranks: Alone) -> None:
+def _train(options: argparse.Namespace, group: Group) -> None:
     """Train an ESPCN into a folder, and draw its learning curve."""
     if options.data is None and options.hold_out:
         raise ValueError("--hold-out takes pictures from --data")
     if options.data is not None and options.renew:
-        raise ValueError("--renew is for dead leaves alone, without --data")
-    ranks.part(options.batch_size)  # good to know before pictures are read
+        raise ValueError("--renew is for dead leaves only, without --data")
+    group.check_batch(options.batch_size)  # good to know before pictures are read
     count = options.pictures or (0 if options.data else 200)
     model = _untrained(options)
-    centre_biases(model, 0.5)
+    center_biases(model, 0.5)
     if options.start:
         _start_from(model, options.start)
     if options.device == "gpu":
-        ranks.use_gpu()
-    model.to(options.device)
+        group.use_gpu()
+    move(model, options.device)
     out = Path(options.out or f"runs/espcn_x{options.scale}")
     least = options.patch_size * options.scale
-    # What is left of a picture without its border, and without what the network itself takes off.
+    # A border of the scale is not scored, and the network itself may take one off.
     side = (4 + 2 * model.halo * (options.padding == "valid")) * options.scale
     pictures = _photographs(options.data or [], max(least, side) if options.hold_out else least)
     if options.val:
@@ -136,8 +144,8 @@ def _train(options: argparse.Namespace, ranks: Alone) -> None:
         with RunFolder(out, options.resume):
             pass  # it can be used: good to know before pictures are drawn
 
-    ranks.first(check_folder)
-    data = _data(options, pictures, count, max(320, least), ranks)
+    group.on_rank_0(check_folder)
+    data = _data(options, pictures, count, max(320, least), group)
     try:
         history = fit(
             model,
@@ -154,14 +162,14 @@ def _train(options: argparse.Namespace, ranks: Alone) -> None:
             out=out,
             resume=options.resume,
             progress=True,
-            ranks=ranks,
+            ranks=group,
         )
     except KeyboardInterrupt:
-        if ranks.rank == 0 and (out / LAST).exists():
-            words = f"saved in {out}; the same command with --resume goes on from there"
-            print(words, file=sys.stderr)
+        if group.rank == 0 and (out / LAST).exists():
+            text = f"saved in {out}; the same command with --resume goes on from there"
+            print(text, file=sys.stderr)
         raise
-    if ranks.rank:
+    if group.rank:
         return
     from npespcn.figures.curve import learning_curve
     from npespcn.figures.sheet import save
@@ -192,8 +200,8 @@ def _untrained(options: argparse.Namespace) -> ESPCN:
 
 
 def _start_from(model: ESPCN, path: str) -> None:
-    """Take those of a saved network's weights whose name and shape are right: its first layers."""
-    saved, own = ESPCN.load(path).state_dict(), model.state_dict()
+    """Load the weights of a saved network whose names and shapes fit: its first layers."""
+    saved, own = load(path, ESPCN).state_dict(), model.state_dict()
     fitting = {
         name: array
         for name, array in saved.items()
@@ -209,10 +217,10 @@ def _photographs(folders: list[str], smallest_side: int) -> list[Array]:
 
 
 def _data(
-    options: argparse.Namespace, pictures: list[Array], count: int, size: int, ranks: Alone
+    options: argparse.Namespace, pictures: list[Array], count: int, size: int, group: Group
 ) -> PairedPatches:
     """Return the photographs and `count` dead-leaves pictures of `size` to train on."""
-    if count and ranks.rank == 0:
+    if count and group.rank == 0:
         print(f"drawing {count} dead-leaves pictures", file=sys.stderr)
     if options.renew:
         return LeafStream(
@@ -224,19 +232,18 @@ def _data(
             seed=options.seed,
             workers=None,
         )
-    first, last = count * ranks.rank // ranks.size, count * (ranks.rank + 1) // ranks.size
-    mine = dead_leaves_pictures(last - first, size, options.seed, first=first, workers=None)
-    return PairedPatches(pictures + ranks.gather(mine), options.scale, options.channels)
-
-
-def _optimizer(options: argparse.Namespace, model: ESPCN) -> Optimizer:
-    make: Any = OPTIMIZERS[options.optimizer]
-    factors = {"conv3": options.last_layer}
-    return (
-        make(model, lr_factors=factors)
-        if options.lr is None
-        else make(model, lr=options.lr, lr_factors=factors)
+    mine = group.share(count)
+    leaves = dead_leaves_pictures(
+        mine.stop - mine.start, size, options.seed, first=mine.start, workers=None
     )
+    return PairedPatches(pictures + group.gather(leaves), options.scale, options.channels)
+
+
+def _optimizer(options: argparse.Namespace, model: ESPCN) -> Any:
+    rate = {} if options.lr is None else {"lr": options.lr}
+    optimizer = OPTIMIZERS[options.optimizer](model, **rate)
+    factor = options.last_layer
+    return optimizer if factor == 1 else Scaled(optimizer, {"conv3": factor})
 
 
 def _schedule(options: argparse.Namespace) -> Schedule | None:

@@ -1,10 +1,10 @@
 """Make the networks of this folder again: ``make weights DATA="T91 BSD200"``.
 
-DATA names the two folders of photographs, in this order; without it the same is done on dead leaves
-alone. It takes four hours on a core, and may be stopped: the same command goes on where it was.
-On the same processor with the same versions of Python, NumPy and Pillow the weights come out to
-the bit, on one thread or several; elsewhere matrix products round differently, and so do the last
-digits.
+DATA names the two folders of photographs, in this order; without it the networks learn from dead
+leaves only. It takes four hours on a core, and may be stopped: the same command goes on from there.
+On the same processor with the same versions of Python, NumPy and Pillow the weights are the same to
+the bit, on one thread or several; elsewhere matrix products round differently, and the last digits
+differ.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from npespcn.commands import main as cli
 from npespcn.common.files import atomic_write
 from npespcn.evaluation.protocol import evaluate, mean_score
 from npespcn.evaluation.testsets import find_pictures
-from npespcn.models import ESPCN
+from npespcn.exchange.npz import load, save
+from npespcn.models import Network
 from npespcn.runs.folder import LAST
 
 HERE, RUNS = Path(__file__).parent, Path("runs")
@@ -32,7 +33,7 @@ def _from(run: str) -> str:
     return f"{RUNS}/{run}/{LAST}"
 
 
-RECIPES = {  # each run's folder: what is particular to it
+RECIPES = {  # each run's folder: its own options
     f"{RUNS}/weights_first": "--scale 3 --pictures 500 --steps 60000",
     f"{RUNS}/weights_x3": f"--scale 3 {LAST_STEPS} {_from('weights_first')}",
     f"{RUNS}/weights_x2_first": "--scale 2 --pictures 500 --steps 24000 --loss log_mse "
@@ -48,10 +49,10 @@ LEAVES = "dead-leaves pictures of npespcn.data.dead_leaves, seed 0, as many as t
 
 
 def main() -> int:
-    """Train, or go on training; then write the weights and what is to be known about them."""
+    """Train, or go on training; then write the weights and the facts about them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="*", metavar="DIR", help="folders of photographs")
-    parser.add_argument("--test", metavar="DIR", help="a test set, to write its scores down, too")
+    parser.add_argument("--test", metavar="DIR", help="a test set, to record its scores, too")
     options = parser.parse_args()
     photographs = ["--data", *options.data, "--hold-out", "5"] if options.data else []
     commands = []
@@ -62,21 +63,21 @@ def main() -> int:
         names = [Path(word).name if word in options.data else word for word in photographs]
         commands.append(" ".join(["npespcn", *words, *names]))
         if not out.endswith(("_first", "_second")):
-            _write(ESPCN.load(f"{out}/{LAST}"), _behind(out, commands), options)
+            _write(load(f"{out}/{LAST}"), _behind(out, commands), options)
     return 0
 
 
 def _behind(out: str, commands: list[str]) -> list[str]:
-    """Return the commands, in order, that lead to a run: its own, that which it starts from, ..."""
+    """Return the commands that lead to a run, in order; the last is its own."""
     (own,) = (command for command in commands if f"--out {out} " in f"{command} ")
     start = own.partition("--start ")[2].partition(f"/{LAST}")[0]
     return [*(_behind(start, commands) if start else []), own]
 
 
-def _write(model: ESPCN, commands: list[str], options: argparse.Namespace) -> None:
+def _write(model: Network, commands: list[str], options: argparse.Namespace) -> None:
     """Write a network without its checkpoint, and the JSON beside it."""
     path = HERE / f"espcn_x{model.scale}.npz"
-    model.save(path)
+    save(model, path)
     about: dict[str, Any] = {
         "network": "ESPCN, 5-3-3 with 64-32 channels and tanh; padding 'edge'; luma, studio range "
         "divided by 255",
