@@ -10,7 +10,7 @@ as a column; the sum is then one matrix product, and its chain rule two more.
 
 ``padding`` is the number of zeros on each side, ``"valid"`` (none), or ``"same"`` (the output is as
 large as the input, at stride 1; an even kernel's odd zero goes below and to the right, as in
-PyTorch). Integers become float64 first (``1.0 * x``), because sums of 8 bits would wrap.
+PyTorch). Integers are summed in 64 bits, because sums of 8 bits would wrap.
 """
 
 import numpy as np
@@ -20,9 +20,10 @@ from npespcn.arrays import array_module, check_shape, require
 
 def conv2d_loop(x, weight, bias=None, stride=1, padding=0):
     """Convolve by the definition: (N, C, H, W) -> (N, O, H', W'). Slow: for small arrays."""
-    out_h, out_w = _output_size(x, weight, stride, padding)
-    padded, xp = _pad(1.0 * x, weight.shape[2], padding), array_module(x)
-    y = xp.zeros((len(x), len(weight), out_h, out_w), xp.result_type(padded, weight))
+    x, k, xp = _fitting(x, weight), weight.shape[2], array_module(x)
+    zeros, out_h, out_w = _geometry(x.shape, k, stride, padding)
+    padded = xp.pad(x, ((0, 0), (0, 0), zeros, zeros))
+    y = xp.zeros((len(x), len(weight), out_h, out_w), xp.result_type(x, weight))
     for n, o, p, q in np.ndindex(y.shape):
         for c, i, j in np.ndindex(weight.shape[1:]):
             y[n, o, p, q] += weight[o, c, i, j] * padded[n, c, p * stride + i, q * stride + j]
@@ -41,10 +42,10 @@ def im2col(x, kernel_size, stride=1, padding=0):
            [3, 4],
            [4, 5]])
     """
-    (n, c, h, w), k, s = x.shape, kernel_size, stride
-    out_h, out_w = _positions(h, k, s, padding), _positions(w, k, s, padding)
-    padded = _pad(x, k, padding)
-    columns = array_module(x).empty((n, c, k, k, out_h, out_w), x.dtype)
+    (n, c, _, _), k, s, xp = x.shape, kernel_size, stride, array_module(x)
+    zeros, out_h, out_w = _geometry(x.shape, k, s, padding)
+    padded = xp.pad(x, ((0, 0), (0, 0), zeros, zeros))
+    columns = xp.empty((n, c, k, k, out_h, out_w), x.dtype)
     for i in range(k):
         for j in range(k):  # what every position of the kernel has at its place (i, j)
             columns[:, :, i, j] = padded[:, :, i : i + s * out_h : s, j : j + s * out_w : s]
@@ -57,25 +58,25 @@ def col2im(columns, shape, kernel_size, stride=1, padding=0):
     The adjoint of `im2col`, ⟨im2col(x), columns⟩ = ⟨x, col2im(columns)⟩, and not its inverse: a
     pixel under several positions gets the *sum* of what they hold. The same as ``torch.nn.Fold``.
     """
-    (n, c, h, w), k, s = shape, kernel_size, stride
-    out_h, out_w = _positions(h, k, s, padding), _positions(w, k, s, padding)
+    (n, c, h, w), k, s, xp = shape, kernel_size, stride, array_module(columns)
+    (before, after), out_h, out_w = _geometry(shape, k, s, padding)
     check_shape("columns", columns, (n, c * k * k, out_h * out_w))
-    columns = 1.0 * columns.reshape(n, c, k, k, out_h, out_w)
-    padded = _pad(array_module(columns).zeros((n, c, h, w), columns.dtype), k, padding)
+    columns = _wide(columns).reshape(n, c, k, k, out_h, out_w)
+    padded = xp.zeros((n, c, before + h + after, before + w + after), columns.dtype)
     for i in range(k):
         for j in range(k):
             padded[:, :, i : i + s * out_h : s, j : j + s * out_w : s] += columns[:, :, i, j]
-    before, _ = _zeros(k, padding)
     return padded[:, :, before : before + h, before : before + w]  # (N, C, H, W)
 
 
 def conv2d_forward(x, weight, bias=None, stride=1, padding=0):
     """Convolve by one matrix product: weight @ im2col(x) + bias, (N, C, H, W) -> (N, O, H', W')."""
-    size, (o, _, k, _) = _output_size(x, weight, stride, padding), weight.shape
-    y = weight.reshape(o, -1) @ im2col(1.0 * x, k, stride, padding)  # (N, O, H'*W')
+    x, (o, _, k, _) = _fitting(x, weight), weight.shape
+    y = weight.reshape(o, -1) @ im2col(x, k, stride, padding)  # (N, O, H'*W')
     if bias is not None:
         y = y + bias.reshape(o, 1)
-    return y.reshape(len(x), o, *size)  # (N, O, H', W')
+    _, out_h, out_w = _geometry(x.shape, k, stride, padding)
+    return y.reshape(len(x), o, out_h, out_w)  # (N, O, H', W')
 
 
 def conv2d_backward(dy, x, weight, stride=1, padding=0):
@@ -86,38 +87,33 @@ def conv2d_backward(dy, x, weight, stride=1, padding=0):
         dW = dy @ columnsᵀ, summed over the images      db = dy, summed over images and positions
         dcolumns = Wᵀ @ dy                              dx = col2im(dcolumns)
     """
-    o, _, k, _ = weight.shape
-    check_shape("dy", dy, (len(x), o, *_output_size(x, weight, stride, padding)))
+    x, (o, _, k, _) = _fitting(x, weight), weight.shape
+    _, out_h, out_w = _geometry(x.shape, k, stride, padding)
+    check_shape("dy", dy, (len(x), o, out_h, out_w))
     columns = im2col(x, k, stride, padding)  # (N, C*k*k, H'*W')
-    dy = 1.0 * dy.reshape(len(x), o, columns.shape[2])  # (N, O, H'*W')
+    dy = _wide(dy).reshape(len(x), o, out_h * out_w)  # (N, O, H'*W')
     dweight = (dy @ columns.transpose(0, 2, 1)).sum(axis=0)  # (O, C*k*k)
     dcolumns = weight.reshape(o, -1).T @ dy  # (N, C*k*k, H'*W')
     dx = col2im(dcolumns, x.shape, k, stride, padding)  # (N, C, H, W)
     return dx, dweight.reshape(weight.shape), dy.sum(axis=(0, 2))
 
 
-def _output_size(x, weight, stride, padding):
-    """Return (H', W'); raise unless the weight is (O, C of x, k, k)."""
-    (_, c, h, w), k = x.shape, weight.shape[2]
-    require(weight.shape[1:] == (c, k, k), f"x has {c} channels, but weight is {weight.shape}")
-    return _positions(h, k, stride, padding), _positions(w, k, stride, padding)
-
-
-def _positions(side, k, stride, padding):
-    """Return how many positions the kernel has along a side of the image."""
-    before, after = _zeros(k, padding)
+def _geometry(shape, k, stride, padding):
+    """Return the zeros (before, after) each row and column of (N, C, H, W); and H' and W'."""
+    zeros = {"same": ((k - 1) // 2, k // 2), "valid": (0, 0)}.get(padding, (padding, padding))
     works = stride == 1 or (stride > 1 and padding != "same")
-    require(works and before >= 0, f"stride={stride} and padding={padding!r} do not work")
-    require(1 <= k <= side + before + after, f"a {k}x{k} kernel does not fit {side} pixels")
-    return (side + before + after - k) // stride + 1
+    require(works and min(zeros) >= 0, f"stride={stride} and padding={padding!r} do not work")
+    sides = [side + sum(zeros) for side in shape[2:]]
+    require(1 <= k <= min(sides), f"a {k}x{k} kernel does not fit {sides[0]}x{sides[1]} pixels")
+    return zeros, (sides[0] - k) // stride + 1, (sides[1] - k) // stride + 1
 
 
-def _zeros(k, padding):
-    """Return how many zeros go before and after each row and each column."""
-    same, valid = ((k - 1) // 2, k // 2), (0, 0)
-    return {"same": same, "valid": valid}.get(padding, (padding, padding))
+def _fitting(x, weight):
+    """Return x, wide; raise unless the weight is (O, C of x, k, k)."""
+    c, k = x.shape[1], weight.shape[2]
+    require(weight.shape[1:] == (c, k, k), f"x has {c} channels, but weight is {weight.shape}")
+    return _wide(x) if weight.dtype.kind in "biu" else x
 
 
-def _pad(x, k, padding):
-    zeros = _zeros(k, padding)
-    return array_module(x).pad(x, ((0, 0), (0, 0), zeros, zeros))
+def _wide(x):
+    return x.astype(np.int64) if x.dtype.kind in "biu" else x

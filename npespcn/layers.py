@@ -144,27 +144,31 @@ class PixelShuffle(Layer):
 
     def __init__(self, upscale_factor, order="CRD"):
         super().__init__()
-        self.factor, self.order = upscale_factor, order
+        self.upscale_factor, self.order = upscale_factor, order
 
     def forward(self, x):
-        return pixel_shuffle(x, self.factor, order=self.order)
+        return pixel_shuffle(x, self.upscale_factor, order=self.order)
 
     def backward(self, dy):
-        return pixel_unshuffle(dy, self.factor, order=self.order)
+        return pixel_unshuffle(dy, self.upscale_factor, order=self.order)
 
 
-class PixelUnshuffle(PixelShuffle):
+class PixelUnshuffle(Layer):
     """Rearrange space into channels: (N, C, H*r, W*r) -> (N, C*r*r, H, W). A shuffle backwards.
 
     Forward   y[n, c*r*r + i*r + j, h, w] = x[n, c, h*r + i, w*r + j]
     Backward  dx = shuffle(dy)
     """
 
+    def __init__(self, downscale_factor, order="CRD"):
+        super().__init__()
+        self.downscale_factor, self.order = downscale_factor, order
+
     def forward(self, x):
-        return pixel_unshuffle(x, self.factor, order=self.order)
+        return pixel_unshuffle(x, self.downscale_factor, order=self.order)
 
     def backward(self, dy):
-        return pixel_shuffle(dy, self.factor, order=self.order)
+        return pixel_shuffle(dy, self.downscale_factor, order=self.order)
 
 
 class Sequential(Layer):

@@ -80,7 +80,7 @@ def onnx_model(model: Network, order: str = "CRD", source: str = "") -> Any:
         add("Pad", "edge", "pads", mode="edge")
     for name, layer in model.layers.items():
         if type(layer) is PixelShuffle:
-            add("DepthToSpace", name, blocksize=layer.factor, mode=order)
+            add("DepthToSpace", name, blocksize=layer.upscale_factor, mode=order)
         elif type(layer) is Conv2d:
             k = layer.params["weight"].shape[2]
             same, valid = [(k - 1) // 2] * 2 + [k // 2] * 2, [0] * 4
@@ -123,7 +123,7 @@ def _weights(model: Network, order: str) -> dict[str, Array]:
         if isinstance(layer, Conv2d):
             feeding = name
         elif isinstance(layer, PixelShuffle):
-            r = layer.factor
+            r = layer.upscale_factor
             c = len(weights[f"{feeding}.bias"]) // r**2
             to_crd = channel_permutation(c, r, layer.order)
             p = to_crd[np.argsort(channel_permutation(c, r, order))]  # and on to `order`

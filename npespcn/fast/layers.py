@@ -113,7 +113,7 @@ class FastPixelShuffle(Twin):
 
     def forward(self, x: Array) -> Array:
         """Rearrange (N, C*r*r, H, W) to (N, C, H*r, W*r)."""
-        r = self.layer.factor
+        r = self.layer.upscale_factor
         n, channels, h, w = x.shape
         if array_module(x) is not np or channels % (r * r):
             return self.layer.predict(x)  # where it may raise
@@ -132,7 +132,7 @@ class FastPixelShuffle(Twin):
     def backward(self, dy: Array) -> Array:
         """Rearrange (N, C, H*r, W*r) to (N, C*r*r, H, W)."""
         n, c, h, w = dy.shape
-        r = self.layer.factor
+        r = self.layer.upscale_factor
         parts = dy.reshape(n, c, h // r, r, w // r, r).transpose(0, 1, 3, 5, 2, 4)
         return parts.reshape(n, c * r * r, h // r, w // r)
 
