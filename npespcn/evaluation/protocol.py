@@ -17,7 +17,7 @@ from npespcn.common import Array
 from npespcn.common.checks import one_of
 from npespcn.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from npespcn.evaluation.testsets import Pair, PictureSet
-from npespcn.fast import accelerate
+from npespcn.fast import Accelerated, accelerate
 from npespcn.fast.gpu import device_of, to_device, to_host
 from npespcn.models import Network
 from npespcn.pictures.color import quantize, rgb_to_y
@@ -91,12 +91,11 @@ def evaluate(
                 f"pictures is {pictures.scale}"
             )
         one_of("evaluate: the number of the network's channels", model.options["channels"], (1, 3))
-        model = accelerate(model)
-    return _scores(pictures, model, failed)
+    return _scores(pictures, None if model is None else accelerate(model), failed)
 
 
 def _scores(
-    pictures: PictureSet, model: Network | None, failed: Callable[[str], object] | None
+    pictures: PictureSet, model: Accelerated | None, failed: Callable[[str], object] | None
 ) -> Iterator[PictureScore]:
     for words in pictures.unpaired:
         if failed is None:
@@ -143,7 +142,7 @@ def protocol(pictures: PictureSet, model: Network | None = None) -> dict[str, st
     return words
 
 
-def _score(pair: Pair, r: int, model: Network | None) -> PictureScore:
+def _score(pair: Pair, r: int, model: Accelerated | None) -> PictureScore:
     hr, gray = _read(pair.hr)
     height, width = hr.shape[:2]
     h, w, lost = height // r, width // r, _lost(model)
@@ -179,7 +178,7 @@ def _compare(a: Array, b: Array, border: int) -> Score:
     return Score(psnr(a, b, border=border), ssim(a, b, border=border))
 
 
-def _lost(model: Network | None) -> int:
+def _lost(model: Network | Accelerated | None) -> int:
     """Return how many LR pixels on each side are missing from a network's output."""
     return model.halo if model is not None and model.padding == "valid" else 0
 
@@ -195,13 +194,13 @@ def _luma(rgb: Array, gray: bool) -> Array:
     return rgb[..., 0] if gray else rgb_to_y(rgb)
 
 
-def predict(model: Network, x: Array) -> Array:
+def predict(model: Accelerated, x: Array) -> Array:
     """Return ``model.predict(x)`` for an `x` on the host and of any dtype; the result is there."""
     param = next(iter(model.params.values()))
     return to_host(model.predict(to_device(x.astype(param.dtype), device_of(param))))
 
 
-def _output(model: Network, lr: Array) -> Array:
+def _output(model: Accelerated, lr: Array) -> Array:
     """Return a network's output for uint8 RGB (h, w, 3) or Y (h, w): (C, H, W)."""
     x = np.atleast_3d(lr).transpose(2, 0, 1)[None].astype(np.float32) / 255  # (1, C, h, w)
     return predict(model, x)[0]

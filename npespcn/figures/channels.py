@@ -24,8 +24,8 @@ def subpixel_channels(model: Network, x: Array) -> Array:
 
     The image is padded as in ``model.predict(x)``.
     """
-    layers = model.layers.items()
-    before = copy.copy(model)
+    before = copy.copy(getattr(model, "network", model))  # an accelerated one has it
+    layers = before.layers.items()
     before.layers = dict(takewhile(lambda item: not isinstance(item[1], PixelShuffle), layers))
     features: Array = before.predict(x)
     return features
