@@ -17,10 +17,11 @@ our network so that it runs there, and what must not be mixed?
 # CuPy has NumPy's functions under the same names, for arrays in the GPU's memory. A function that
 # begins with ``xp = array_module(x)`` and says ``xp.`` instead of ``np.`` serves both: hand it a
 # CuPy array, and it works on the GPU. ``to_device`` copies an array there, or says what is missing.
+#
 # To see two kinds on any machine, we make one: the module ``far``. Its arrays are NumPy's in a box.
-# Its functions open the boxes, call NumPy's, and box the result. Like CuPy's they refuse what is
-# not boxed: only ``asarray`` leads there, only ``get`` back. ``array_module`` looks for the module
-# that an array's class comes from, and finds ``far``.
+# Its functions open the boxes, call NumPy's, and box the result. Like CuPy's they refuse arrays
+# that are not boxed: only ``asarray`` leads there, and only ``get`` leads back. ``array_module``
+# looks for the module that an array's class comes from, and finds ``far``.
 
 import sys
 from pathlib import Path
@@ -45,15 +46,23 @@ OUT.mkdir(parents=True, exist_ok=True)
 def open_box(x):
     if isinstance(x, np.ndarray):
         raise TypeError("a NumPy array among far's")
+    if isinstance(x, tuple | list):  # such as an index, x[..., p, :, :]
+        return type(x)(map(open_box, x))
     return x._data if isinstance(x, Box) else x
 
 
 def box(x):
     if isinstance(x, np.ndarray | np.generic):
         return Box(np.asarray(x))
-    if not callable(x):
-        return x
-    return lambda *a, **k: box(x(*map(open_box, a), **{name: open_box(k[name]) for name in k}))
+    return boxed(x) if callable(x) else x
+
+
+def boxed(function):
+    def call(*arguments, **options):
+        options = {name: open_box(value) for name, value in options.items()}
+        return box(function(*map(open_box, arguments), **options))
+
+    return call
 
 
 class Box:
@@ -68,13 +77,20 @@ class Box:
         return box(getattr(self._data, name))
 
 
-for name in ("getitem", "setitem", "len", "float", "iadd", "sub", "isub", "mul", "rmul", "matmul"):
-    setattr(Box, f"__{name}__", box(getattr(np.ndarray, f"__{name}__")))
-far, Box.__module__ = ModuleType("far"), "far"
-vars(far).update((name, box(getattr(np, name))) for name in np.__all__)
-far.ndarray, far.asarray = Box, lambda x, dtype=None: Box(np.array(x, dtype))
-far.as_strided = box(np.lib.stride_tricks.as_strided)
-sys.modules["far"] = far.lib = far.stride_tricks = far  # the first as an import would
+for name in ("getitem", "setitem", "len", "float", "abs", "gt", "matmul", "add", "radd", "iadd",
+             "sub", "rsub", "isub", "mul", "rmul", "imul", "truediv"):  # fmt: skip
+    setattr(Box, f"__{name}__", boxed(getattr(np.ndarray, f"__{name}__")))
+
+
+def to_far(x, dtype=None):  # the only way in
+    return Box(np.array(open_box(x) if isinstance(x, Box) else x, dtype))
+
+
+far = ModuleType("far")
+for name in np.__all__:
+    setattr(far, name, box(getattr(np, name)))
+far.ndarray, far.asarray = Box, to_far
+Box.__module__, sys.modules["far"] = "far", far  # as if it had been imported
 
 kinds, numbers = [np], np.arange(24).reshape(4, 2, 3)
 y = pixel_shuffle(far.asarray(numbers), 2)
@@ -83,20 +99,20 @@ assert np.array_equal(y.get(), pixel_shuffle(numbers, 2))
 try:
     kinds.append(array_module(to_device(numbers, "gpu")))
 except RuntimeError as error:
-    print(f"{error}; so the times below are the CPU's alone")
+    print(f"{error}; so the times below are only the CPU's")
 
 # %%
 # The same code
 # -------------
 # The shuffle runs there. So does the whole network, training too, with not a line changed. (``far``
-# takes the time of NumPy without tiles and threads.) A GPU lets Python go on before it is done, so
-# the clock starts and stops when a result is home. Only the picture and the last result need to
-# cross. Fetch every layer's output and send it on, and many times as many bytes do.
+# takes the CPU's time: it is NumPy in disguise.) A GPU lets Python go on before it is done, so the
+# clock starts and stops when a result is home. Only the picture and the last result need to cross.
+# If every layer's output is fetched and sent on, many times as many bytes cross.
 
 
 def work(xp):
     model = ESPCN(3)
-    for layer in model.layers.values():  # as model.to("gpu") does
+    for layer in model.layers.values():  # as npespcn.fast.gpu.move(model, "gpu") does
         layer.params = {name: xp.asarray(value) for name, value in layer.params.items()}
     x = xp.asarray(picture)
     loss, dy = mse(model.forward(x), xp.asarray(original))
@@ -107,8 +123,10 @@ def work(xp):
     return model, x, float(loss), y, round(1000 * seconds, 1)
 
 
-rng, results = np.random.default_rng(0), {}
-picture, original = (rng.uniform(size=(1, 1, 180 * r, 320 * r)).astype(np.float32) for r in (1, 3))
+rng = np.random.default_rng(0)
+picture = rng.uniform(size=(1, 1, 180, 320)).astype(np.float32)
+original = rng.uniform(size=(1, 1, 540, 960)).astype(np.float32)
+results = {}
 for xp in [*kinds, far]:
     results[xp] = model, x, loss, y, ms = work(xp)
     print(f"{xp.__name__}: loss {loss:.6f}, predict {ms} ms")
@@ -116,7 +134,8 @@ for xp in [*kinds, far]:
 
 z, sizes = picture, {"picture": 4}
 for name, layer in ESPCN(3).layers.items():
-    sizes[name] = (z := layer.predict(z)).nbytes // picture.size
+    z = layer.predict(z)
+    sizes[name] = z.nbytes // picture.size
 first, *inner, last = sizes.values()
 print(f"bytes a pixel: {first + last}; home after each layer: {first + 2 * sum(inner) + last}")
 figure = Figure(figsize=(10, 3), facecolor="white", layout="constrained")
@@ -133,19 +152,29 @@ print(OUT / "11_traffic.png")
 # What breaks: two kinds in one call
 # ----------------------------------
 # All arrays in a call are of one kind. A crossing takes time, so each is written out: ``to_host``
-# before drawing, ``float(loss)`` only to show it. Anything else is refused. ``state_dict`` brings
-# the weights home by itself, to be saved. **Next:** ``npespcn upscale --device gpu``; lesson 12.
+# before drawing, ``float(loss)`` only to show it. Anything else is refused. (``npespcn.save``
+# brings the weights home by itself.) **Next:** ``npespcn upscale --device gpu``; lesson 12.
 
-attempts = {
-    "a list": lambda: array_module([1.0, 2.0]),
-    "weights there, picture here": lambda: model.forward(picture),
-    "x * picture": lambda: x * picture,
-    "np.asarray(x), as np.savez does": lambda: np.asarray(x),
-}
-for name, attempt in attempts.items():
+
+def a_list():
+    return array_module([1.0, 2.0])
+
+
+def weights_there_picture_here():
+    return model.forward(picture)
+
+
+def x_times_picture():
+    return x * picture
+
+
+def as_np_savez_does():
+    return np.asarray(x)
+
+
+for attempt in (a_list, weights_there_picture_here, x_times_picture, as_np_savez_does):
     try:
         attempt()
-        raise AssertionError(f"{name} went through")
+        raise AssertionError(f"{attempt.__name__} went through")
     except TypeError as error:
-        print(f"{name}: {error}")
-assert array_module(*model.state_dict().values()) is np
+        print(f"{attempt.__name__}: {error}")

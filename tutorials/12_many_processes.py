@@ -31,11 +31,14 @@ from timeit import default_timer, repeat
 
 import numpy as np
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
-from npespcn import figures, losses, models, optim
-from npespcn.data import patches as data
+from npespcn import data, figures, losses, models, optim
 
-(OUT := Path("runs/tutorials")).mkdir(parents=True, exist_ok=True)
+threadpool_limits(1, "blas")  # several threads would wait for each other: the products are small
+OUT = Path("runs/tutorials")
+OUT.mkdir(parents=True, exist_ok=True)
+
 gradients = -4 * np.arange(8) ** 2
 parts = np.split(gradients, [3, 6])
 print(*parts, "means:", *(f"{part.mean():.1f}" for part in parts), "of all:", gradients.mean())
@@ -59,9 +62,10 @@ def train(rank, size, allreduce, steps=8, n=16):
     for _ in range(steps):
         lr, hr = (x[mine].astype(float) for x in patches.batch(rng, n, 32))
         _, dy = losses.mse(model.forward(lr), hr[..., 12:-12, 12:-12])
-        model.backward_params(dy)
+        model.backward(dy)
         flat = np.concatenate([grad.ravel() for grad in model.grads.values()])
-        total, start = allreduce(flat * (len(lr) / n)), 0
+        total = allreduce(flat * (len(lr) / n))
+        start = 0
         for grad in model.grads.values():
             grad[...] = total[start : start + grad.size].reshape(grad.shape)
             start += grad.size
@@ -72,20 +76,29 @@ def train(rank, size, allreduce, steps=8, n=16):
 def simulate(size, tell=True):
     barrier, sent = Barrier(size), [None] * size
 
-    def allreduce(rank, flat):
-        sent[rank] = flat
-        barrier.wait()
-        total = sum(sent) if tell else flat * size  # untold: as if all had found the same
-        barrier.wait()
-        return total
+    def train_as(rank):
+        def allreduce(flat):
+            sent[rank] = flat
+            barrier.wait()  # until all have sent theirs
+            total = sum(sent) if tell else flat * size  # untold: as if all had found the same
+            barrier.wait()  # until all have read
+            return total
+
+        return train(rank, size, allreduce)
 
     with ThreadPoolExecutor(size) as pool:
-        sums = [lambda flat, rank=rank: allreduce(rank, flat) for rank in range(size)]
-        return list(pool.map(train, range(size), [size] * size, sums))
+        return list(pool.map(train_as, range(size)))
 
 
 ends = []
-alone = train(0, 1, lambda flat: ends.append(default_timer()) or flat)
+
+
+def nobody_else(flat):
+    ends.append(default_timer())
+    return flat
+
+
+alone = train(0, 1, nobody_else)
 for size in (2, 3):  # three have 5, 5 and 6 of the 16 patches
     first, *others = simulate(size)
     print(f"{size} ranks: as one, but for {np.abs(first - alone).max():.0e}")
@@ -102,22 +115,31 @@ assert gap > 1e-3
 # ``mpiexec -n 2`` starts a program twice, and MPI connects the two. The program is ``train``, and
 # times the Allreduce: in a step, where most of it is waiting for the slower rank, and by itself.
 
-PROGRAM = """import os, time, mpi4py.MPI as MPI, numpy as np
-from npespcn.data import patches as data
-from npespcn import losses, models, optim
-os.environ["NPESPCN_THREADS"], comm, times = "1", MPI.COMM_WORLD, []
+PROGRAM = """
+import time, mpi4py.MPI as MPI, numpy as np
+from npespcn import data, losses, models, optim
+from threadpoolctl import threadpool_limits
+
+TRAIN
+
 def allreduce(flat):
-    started, total = time.perf_counter(), np.empty_like(flat)
+    total = np.empty_like(flat)
+    started = time.perf_counter()
     comm.Allreduce(flat, total)
     times.append((started, time.perf_counter()))
     return total
-TRAIN
+
+threadpool_limits(1, "blas")
+comm, times = MPI.COMM_WORLD, []
 weights = train(comm.rank, comm.size, allreduce)
-_ = [allreduce(weights) for _ in range(300)]
+for _ in range(300):
+    allreduce(weights)
 took, steps = np.diff(times)[:, 0], np.diff(np.array(times)[:8, 1])
 medians = [1000 * np.median(t) for t in (steps, took[:8], took[8:])]
-np.savez(f"12_rank_{comm.rank}.npz", weights=weights, medians=medians)"""
-work, program = 1000 * np.median(np.diff(ends)), PROGRAM.replace("TRAIN", inspect.getsource(train))
+np.savez(f"12_rank_{comm.rank}.npz", weights=weights, medians=medians)
+"""
+program = PROGRAM.replace("TRAIN", inspect.getsource(train))
+work = 1000 * np.median(np.diff(ends))
 mpiexec = shutil.which(Path(sys.executable).with_name("mpiexec")) or shutil.which("mpiexec")
 if not (mpiexec and find_spec("mpi4py")):
     print("MPI is not installed (pip install 'npespcn[mpi]'), so only threads have played ranks")
@@ -126,28 +148,33 @@ for size in (2, 1) if mpiexec and find_spec("mpi4py") else ():
     subprocess.run(command, cwd=OUT, check=True, stdin=subprocess.DEVNULL)  # noqa: S603
     rank = np.load(OUT / "12_rank_0.npz")
     work, inside, bare = rank["medians"]
-    print(f"{size} by MPI: step {work:.1f} ms, in it Allreduce {inside:.2f}, alone {bare:.3f}")
+    print(f"{size} by MPI: step {work:.1f} ms, Allreduce {inside:.2f} in it, {bare:.3f} by itself")
     assert np.abs(rank["weights"] - alone).max() < 1e-12
 
 # %%
 # A thousand machines
 # -------------------
 # A good Allreduce among P ranks takes 2·log₂ P·latency + 2·bytes/bandwidth. With 16 patches for
-# each, as one had above, that is next to nothing. What costs is what sharing does not make less:
-# here every rank cuts *all* patches out, to take its slice (it need not). And batches that grow
-# soon stop making steps better. **Next:** ``npespcn/runs/pipes.py``: ``npespcn train --processes
-# 2``.
+# each rank, as many as one had above, that is next to nothing. The expensive work is the work that
+# is not shared: here every rank cuts *all* patches out, to take its slice (it need not). And
+# batches that grow soon stop making steps better. **Next:** ``npespcn train --processes 2``; its
+# ranks talk through the pipes of ``npespcn/runs/pipes.py``.
 
-ranks, patches = 2 ** np.arange(1, 13), data.PairedPatches(data.dead_leaves_pictures(4, 160), 3)
-cut = min(repeat(lambda: patches.batch(np.random.default_rng(0), 256, 32), number=1)) / 16
-curves = {"forward and backward": work + 0 * ranks, "cutting all patches": 1000 * cut * ranks}
+ranks = 2 ** np.arange(1, 13)
+patches = data.PairedPatches(data.dead_leaves_pictures(4, 160), 3)
+seconds = min(repeat(lambda: patches.batch(np.random.default_rng(0), 256, 32), number=1))
+curves = {
+    "forward and backward": work + 0 * ranks,
+    "cutting all patches": 1000 * seconds / 16 * ranks,  # 256 patches are those of 16 ranks
+}
 for name, latency, rate in (("InfiniBand", 2e-6, 12.5e9), ("Ethernet", 3e-5, 1.25e9)):
     curves[f"Allreduce, {name}"] = 1e3 * (2 * np.log2(ranks) * latency + 2 * alone.nbytes / rate)
-axes = Figure(figsize=(10, 5), facecolor="white", layout="constrained").subplots()
+figure = Figure(figsize=(10, 5), facecolor="white", layout="constrained")
+axes = figure.subplots()
 for (name, ms), marker in zip(curves.items(), "osD^", strict=True):
     print(f"{name}: {ms[9]:.2f} ms with {ranks[9]:,} ranks")
     axes.loglog(ranks, ms, marker=marker, ms=8, label=name)
 axes.set(title="A step with 16 patches for each rank", xlabel="ranks", ylabel="milliseconds")
-axes.figure.legend(loc="outside right center")
-figures.save(axes.figure, OUT / "12_ranks.png")
+figure.legend(loc="outside right center")
+figures.save(figure, OUT / "12_ranks.png")
 print(OUT / "12_ranks.png")
