@@ -1,4 +1,4 @@
-"""The frames of a video: what becomes of their pixels, and of what the file says about those."""
+"""The frames of a video: their pixels, and the file's description of them."""
 
 from __future__ import annotations
 
@@ -9,51 +9,55 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from npespcn.arrays import array_module
 from npespcn.common import Array
-from npespcn.fast.gpu import to_host
+from npespcn.enlarge.picture import network_output
+from npespcn.fast import accelerate
+from npespcn.fast.tiles import Tile, cut_tiles, run_all, tile_size
 from npespcn.models import Network
+from npespcn.pictures.color import quantize
 
-_CENTRED = ("mjpeg", "mpeg1video")  # where a colour sample lies between two pixels
+_CENTERED = ("mjpeg", "mpeg1video")  # encodings where a chroma sample lies between two pixels
 _LIMITED, _FULL, _BT601 = 1, 2, 6  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG, AVCOL_SPC_SMPTE170M
-_FORMATS = {(1, 1): "yuv444p", (1, 2): "yuv422p", (2, 2): "yuv420p"}  # by rows, columns a colour
+_FORMATS = {(1, 1): "yuv444p", (1, 2): "yuv422p", (2, 2): "yuv420p"}  # by rows, columns a sample
 
 
 class FrameEnlarger:
-    """What is done to each frame, decided by the first one.
+    """Enlarge each frame, as the first one requires.
 
     Attributes
     ----------
     size : (width, height)
-    pix_fmt : str
         Of the enlarged frames.
-    colour : dict
-        Their colour description, by FFmpeg's names.
+    pix_fmt : str
+        Their pixel format.
+    color : dict
+        Their color description, by FFmpeg's names.
     pixel_shape : Fraction
         Width by height, 0 if not known.
     """
 
     def __init__(self, av: Any, model: Network, first: Any, video: Any, even: bool) -> None:
         context = video.codec_context
-        self.av, self.model, self.name = av, model, video.container.name.removeprefix("file:")
+        self.av, self.model = av, accelerate(model)
+        self.name = video.container.name.removeprefix("file:")
         self.frame_size = first.width, first.height
         if first.interlaced_frame:
-            warn(f"{self.name} is interlaced; deinterlace it first for a good picture")
+            warn(f"{self.name} is interlaced; deinterlace it first for a good result")
         self.format, (sub_rows, sub_columns) = _plain(first.format)
-        self.colour = {
+        self.color = {
             "color_range": int(first.color_range),
             "colorspace": int(first.colorspace),
             "color_primaries": int(context.color_primaries),
             "color_trc": int(context.color_trc),
         }
         if _is_rgb(first.format):
-            self.colour |= {"color_range": _LIMITED, "colorspace": _BT601}
+            self.color |= {"color_range": _LIMITED, "colorspace": _BT601}
         elif self.format == "gray" and not first.color_range:
-            self.colour["color_range"] = _FULL  # as FFmpeg has it
-        self.full = self.colour["color_range"] == _FULL
+            self.color["color_range"] = _FULL  # as FFmpeg has it
+        self.full = self.color["color_range"] == _FULL
 
-        at_column = (sub_columns - 1) / 2 if context.name in _CENTRED else 0.0
-        sides = [  # pixels, how many share a colour sample, where the first sample lies
+        at_column = (sub_columns - 1) / 2 if context.name in _CENTERED else 0.0
+        sides = [  # pixels, how many share a chroma sample, position of the first sample
             (first.height, sub_rows, (sub_rows - 1) / 2),
             (first.width, sub_columns, at_column),
         ]
@@ -68,7 +72,7 @@ class FrameEnlarger:
         if subs not in _FORMATS or (even and (height % subs[0] or width % subs[1])):
             subs = (1, 1)
         self.size, self.pix_fmt = (width, height), _FORMATS[subs]
-        self.samples = []  # of colour, down and across: how many, from where in the source, step
+        self.samples = []  # of chroma, down and across: count, start in the source, step
         new_at = (subs[0] - 1) / 2, 0.0  # halfway down, on the left, as H.264 has it
         for (n, sub, at), flip, new_sub, new in zip(sides, self.flips, subs, new_at, strict=True):
             if flip:
@@ -80,36 +84,36 @@ class FrameEnlarger:
         """Return the enlarged frame, without its time."""
         if (size := (frame.width, frame.height)) != self.frame_size:
             change = f"{when(frame)}, from {self.frame_size} to {size}"
-            raise problem(f"cannot read {self.name}: its pictures change in size{change}")
+            raise video_error(f"cannot read {self.name}: its frames change in size{change}")
         if frame.format.name.replace("yuvj", "yuv") != self.format:
             to = {"dst_colorspace": "ITU601", "dst_color_range": "MPEG"}
             to = to if _is_rgb(frame.format) else {}
             frame = frame.reformat(format=self.format, interpolation="BICUBIC", **to)
-        y, *colours = (self._turn(_pixels(plane)) for plane in frame.planes)
+        y, *chroma = (self._turn(_pixels(plane)) for plane in frame.planes)
         big = self.av.VideoFrame(*self.size, self.pix_fmt)
-        big.color_range, big.colorspace = self.colour["color_range"], self.colour["colorspace"]
-        big_y, *big_colours = (_pixels(plane) for plane in big.planes)
-        big_y[:] = self._luma(y)
-        for i, pixels in enumerate(big_colours):  # grey has none: 128 is no colour
-            pixels[:] = _resample(colours[i], *self.samples) if colours else 128
+        big.color_range, big.colorspace = self.color["color_range"], self.color["colorspace"]
+        big_y, *big_chroma = (_pixels(plane) for plane in big.planes)
+        self._enlarge_luma(y, big_y)
+        for i, pixels in enumerate(big_chroma):  # gray has no chroma planes: 128 is no color
+            pixels[:] = _resample(chroma[i], *self.samples) if chroma else 128
         return big
 
-    def _luma(self, y: Array) -> Array:
-        """Enlarge the brightness: (H, W) -> (H * r, W * r), uint8."""
-        x: Array = y.astype(np.float32)[None, None]  # (1, 1, H, W)
-        if self.full:
-            x = 16 + x * (219 / 255)
-        if self.model.padding == "valid":
-            halo = (self.model.halo, self.model.halo)
-            x = np.pad(x, ((0, 0), (0, 0), halo, halo), mode="edge")
-        xp = array_module(*self.model.params.values())
-        big = to_host(self.model.predict(xp.asarray(x / 255)))[0, 0]  # (H * r, W * r)
-        big *= 255
-        if self.full:
-            big -= 16
-            big *= 255 / 219
-        big += 0.5
-        return np.clip(big, 0, 255, out=big).astype(np.uint8)
+    def _enlarge_luma(self, y: Array, big: Array) -> None:
+        """Enlarge luma, as the file holds it: (H, W) -> (H * r, W * r), uint8."""
+        param = next(iter(self.model.params.values()))
+
+        def run(tile: Tile) -> None:
+            x = y[tile.part][None, None].astype(np.float64)  # (1, 1, h, w)
+            x = 16 + x * (219 / 255) if self.full else x
+            larger = 255 * network_output(self.model, x / 255, tile.missing)[0, 0]
+            larger = (larger - 16) * (255 / 219) if self.full else larger
+            rows, columns = (
+                slice(self.model.scale * a, self.model.scale * b) for a, b in tile.place
+            )
+            big[rows, columns] = quantize(larger)
+
+        tiles = cut_tiles(len(y), y.shape[1], self.model.halo, tile_size(param))
+        run_all(run, tiles, param)
 
     def _turn(self, plane: Array) -> Array:
         plane = plane.T if self.transposed else plane
@@ -121,7 +125,7 @@ def _is_rgb(pixel_format: Any) -> bool:
 
 
 def _plain(pixel_format: Any) -> tuple[str, tuple[int, int]]:
-    """Return the closest 8-bit format, and how many rows and columns share a colour sample."""
+    """Return the closest 8-bit format, and how many rows and columns share a chroma sample."""
     parts = pixel_format.components
     rgb = _is_rgb(pixel_format)
     if not rgb and sum(not part.is_alpha for part in parts) < 3:
@@ -130,7 +134,7 @@ def _plain(pixel_format: Any) -> tuple[str, tuple[int, int]]:
         columns = 1 if rgb or pixel_format.chroma_width(16) == 16 else 2
         rows = 1 if columns == 1 or pixel_format.chroma_height(16) == 16 else 2
         name, subs = _FORMATS[rows, columns], (rows, columns)
-    lost = ["colours rounded"] * rgb
+    lost = ["colors rounded"] * rgb
     lost += ["bits above 8 lost"] * any(part.bits > 8 for part in parts)
     lost += ["transparency lost"] * any(part.is_alpha for part in parts)
     if lost:
@@ -139,13 +143,13 @@ def _plain(pixel_format: Any) -> tuple[str, tuple[int, int]]:
 
 
 def upright_size(frame: Any) -> tuple[int, int]:
-    """Return the width and height of a frame as it is to be shown."""
+    """Return the width and height of a frame when it is shown."""
     size = frame.width, frame.height
     return size[::-1] if _orientation(frame)[0] else size
 
 
 def _orientation(frame: Any) -> tuple[bool, bool, bool]:
-    """Return how to turn the frame upright: transpose it, then reverse its rows, its columns."""
+    """Return what turns the frame upright: whether to transpose it, to reverse rows, columns."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False, False, False
@@ -154,7 +158,7 @@ def _orientation(frame: Any) -> tuple[bool, bool, bool]:
 
 
 def _pixels(plane: Any) -> Array:
-    """View the plane's memory without the bytes that fill up its lines: (H, W)."""
+    """View the plane's memory without the padding bytes of its lines: (H, W)."""
     lines = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
     return lines[:: -1 if plane.line_size < 0 else 1, : plane.width]
 
@@ -164,7 +168,7 @@ def _resample(
 ) -> Array:
     """Interpolate by bicubic: (h, w) -> (H, W), uint8.
 
-    rows and columns are each (how many, start, step): number i is taken at ``start + i * step``.
+    rows and columns are each (count, start, step): sample i is taken at ``start + i * step``.
     """
     margin = 3  # the edge repeats
     (h, top, down), (w, left, right) = rows, columns
@@ -174,7 +178,7 @@ def _resample(
     return np.asarray(image.resize((w, h), Image.Resampling.BICUBIC, box=box))
 
 
-def problem(message: str) -> ValueError:
+def video_error(message: str) -> ValueError:
     """Return the error to raise."""
     return ValueError(f"upscale_video: {message}")
 
@@ -190,5 +194,5 @@ def fraction(rational: Any) -> Fraction:
 
 
 def when(item: Any) -> str:
-    """Say at what time a frame or a packet is, where that is known."""
+    """Return the time of a frame or a packet in words, if it is known."""
     return "" if item.pts is None else f" at {float(item.pts * item.time_base):.1f} seconds"

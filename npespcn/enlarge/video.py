@@ -1,8 +1,8 @@
-"""Videos: every frame through the network, the sound and the subtitles copied as they are.
+"""Videos: every frame through the network; sound and subtitles are copied.
 
 PyAV reads and writes the files (``pip install 'npespcn[video]'``; FFmpeg comes with it). Frames
-are decoded, enlarged and encoded one after the other, so a film of any length takes the memory of
-a few dozen frames, which is what the encoder looks ahead.
+are decoded, enlarged and encoded one after the other, so a video of any length takes the memory of
+the few dozen frames that the encoder looks ahead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Any
 
 from npespcn.common.files import atomic_write, check_file
-from npespcn.enlarge.frames import FrameEnlarger, fraction, problem, upright_size, warn, when
+from npespcn.enlarge.frames import FrameEnlarger, fraction, upright_size, video_error, warn, when
 from npespcn.models import Network
 
 # fmt: off
@@ -68,15 +68,15 @@ def upscale_video(
 ) -> None:
     """Enlarge a video by ``model.scale``: every frame, at the same times, with the same sound.
 
-    The network takes the brightness (Y) of each frame as the file holds it; full range is brought
-    to studio range and back. The colours are enlarged by bicubic interpolation and stay where
-    they lie relative to Y. Sound and subtitles are copied without encoding them again. Pixel
-    shape, colour description, titles, languages and chapters are kept; a video that is stored
-    lying on its side is written upright. Data tracks and cover pictures are left out.
+    The network enlarges the luma (Y) of each frame as the file holds it; full range is converted
+    to studio range and back. Chroma is enlarged by bicubic interpolation and keeps its position
+    relative to Y. Sound and subtitles are copied without encoding them again. Pixel shape, color
+    description, titles, languages and chapters are kept; a video that is stored on its side is
+    written upright. Data tracks and cover images are left out.
 
-    The result is H.264, in .webm VP9, with 8 bits in 4:2:0, 4:2:2 or 4:4:4 as before (grey
-    becomes 4:2:0); an odd width or height that the format cannot hold makes it 4:4:4. Times are
-    exact as far as the container can hold them: .mkv and .webm count milliseconds, .avi frames.
+    The result is H.264, in .webm VP9, with 8 bits in 4:2:0, 4:2:2 or 4:4:4 as before (gray becomes
+    4:2:0); an odd width or height that the format cannot hold makes it 4:4:4. Times are as exact as
+    the container allows: .mkv and .webm count milliseconds, .avi counts frames.
 
     Parameters
     ----------
@@ -85,10 +85,10 @@ def upscale_video(
     out
         The file to write: .mp4, .m4v, .mov, .mkv, .avi or .webm. It appears whole or not at all.
     model : Network
-        With ``channels=1``, of any padding, on either device.
+        With ``channels=1``, any padding, on the CPU or the GPU.
     progress : callable, optional
-        Called after every frame with the number of frames done and how many there are, as far as
-        the file tells (it may be a few off), else None.
+        Called after every frame with the number of frames done and the number of all; the latter
+        may be a few off, or None if the file does not tell.
 
     Raises
     ------
@@ -98,34 +98,35 @@ def upscale_video(
         If a file cannot be opened, read or written.
     ValueError
         If `path` is no video, is damaged or cut short; if `out` has another suffix, or cannot
-        hold the sound or the times; if the model does not take one channel.
+        hold the sound or the times; if the model does not take one channel, or its output is not
+        finite.
 
     Warns
     -----
     UserWarning
-        If something is lost (bits, transparency, a subtitle track, a second picture track, in
-        .webm the shape of pixels that are not square), or if the video is interlaced: the network
-        takes the two half-pictures of a frame for one.
+        If something is lost (bits, transparency, a subtitle track, a second video track, in .webm
+        the shape of pixels that are not square), or if the video is interlaced: the network sees
+        the two fields of a frame as one image.
     """
     av = _require_av()
     name, out_name = os.fsdecode(path), os.fsdecode(out)
     suffix = os.path.splitext(out_name)[1].lower()
     if suffix not in _WRITERS:
-        raise problem(f"cannot write {out_name}: it must end in {', '.join(sorted(_WRITERS))}")
+        raise video_error(f"cannot write {out_name}: it must end in {', '.join(sorted(_WRITERS))}")
     if (channels := model.options["channels"]) != 1:
-        raise problem(f"the network must take brightness alone (channels=1), got {channels=}")
+        raise video_error(f"the network must take luma only (channels=1), got {channels=}")
     with _open(av, name) as source:
         if os.path.exists(out_name) and os.path.samefile(name, out_name):
-            raise problem(f"{out_name} is the video itself; give another name")
+            raise video_error(f"{out_name} is the video itself; give another name")
         video = _video_stream(av, source, name)
         items = _read(av, source, video, name)
-        early = []  # up to the first frame, which tells what to write
+        early = []  # up to the first frame, which decides what to write
         for item in items:
             early.append(item)
             if isinstance(item, av.VideoFrame):
                 break
         else:
-            raise problem(f"cannot read {name}: it holds no frame")
+            raise video_error(f"cannot read {name}: it holds no frame")
         enlarge = FrameEnlarger(av, model, early[-1], video, even=suffix != ".webm")
         clock = _Clock(source, video, avi=suffix == ".avi", out=out_name)
         total = video.frames or round((source.duration or 0) / 1e6 * clock.rate) or None
@@ -165,7 +166,7 @@ def video_size(path: str | os.PathLike[str]) -> tuple[int, int]:
             if isinstance(item, av.VideoFrame) and size is None:
                 size = upright_size(item)
     if size is None:
-        raise problem(f"cannot read {name}: it holds no frame")
+        raise video_error(f"cannot read {name}: it holds no frame")
     return size
 
 
@@ -178,13 +179,13 @@ def _require_av() -> Any:
 
 @contextmanager
 def _told(av: Any, verb: str, name: str) -> Iterator[None]:
-    """Turn FFmpeg's errors into an OSError or a ValueError that says what could not be done."""
+    """Turn FFmpeg's errors into an OSError or a ValueError that names the file."""
     try:
         yield
     except av.error.FFmpegError as error:
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, name) from error
-        raise problem(f"cannot {verb} {name}: {error.strerror}") from error
+        raise video_error(f"cannot {verb} {name}: {error.strerror}") from error
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -192,11 +193,11 @@ def _told(av: Any, verb: str, name: str) -> Iterator[None]:
 
 @contextmanager
 def _open(av: Any, name: str) -> Iterator[Any]:
-    """Open the file for reading: a file, whatever address its name looks like."""
+    """Open a file for reading; a name that looks like an address is a file's, too."""
     check_file(name)
     if _bytes_missing(name):  # an OSError if there is no such file
-        raise problem(f"{name} is cut short: its end is missing")
-    old = int(av.__version__.partition(".")[0]) < 19  # later ones do that by themselves
+        raise video_error(f"{name} is cut short: its end is missing")
+    old = int(av.__version__.partition(".")[0]) < 19  # later versions do that by themselves
     with _told(av, "read", name):
         source = av.open(f"file:{name}", **({"metadata_errors": "surrogateescape"} if old else {}))
     with source:
@@ -204,7 +205,7 @@ def _open(av: Any, name: str) -> Iterator[Any]:
 
 
 def _bytes_missing(name: str) -> bool:
-    """Return whether the file is shorter than its first bytes say. AVI and Matroska's tell."""
+    """Return whether an AVI or Matroska file is shorter than its first bytes say."""
     with open(name, "rb") as file:
         head = file.read(256)
     size = os.path.getsize(name)
@@ -224,11 +225,11 @@ def _video_stream(av: Any, source: Any, name: str) -> Any:
     videos = [stream for stream in source.streams.video if not stream.disposition & cover]
     if not videos or source.format.name.endswith("_pipe"):
         what = "a picture" if videos else "no video in it"
-        raise problem(f"cannot read {name} as a video: there is {what}")
+        raise video_error(f"cannot read {name} as a video: there is {what}")
     if videos[0].codec_context is None:
-        raise problem(f"cannot read {name}: FFmpeg does not know its encoding")
+        raise video_error(f"cannot read {name}: FFmpeg does not know its encoding")
     if len(videos) > 1:
-        warn(f"{name}: only the first of {len(videos)} picture tracks is kept")
+        warn(f"{name}: only the first of {len(videos)} video tracks is kept")
     return videos[0]
 
 
@@ -238,17 +239,17 @@ def _read(av: Any, source: Any, video: Any, name: str) -> Iterator[Any]:
     Raises
     ------
     ValueError
-        If something is damaged or the end is missing. FFmpeg by itself would conceal that.
+        If something is damaged or the end is missing, which FFmpeg by itself would conceal.
     """
     end = Fraction(0)
-    # AVI gives packets no time but their place, and the decoder puts B-frames where they belong.
-    # FFmpeg knows how for the older codecs; for these PyAV has it guess, a frame or more too late.
+    # In AVI a packet's only time is its position, and the decoder reorders B-frames. FFmpeg
+    # handles the older codecs; for these two it guesses, a frame or more too late.
     by_order = source.format.name == "avi" and video.codec_context.name in ("h264", "hevc")
     places: deque[int | None] = deque()
     with _told(av, "read", name):
         for packet in source.demux():
             if packet.is_corrupt:
-                raise problem(f"{name} is damaged{when(packet)}, or cut short")
+                raise video_error(f"{name} is damaged{when(packet)}, or cut short")
             if packet.size and packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * fraction(packet.time_base))
             if packet.stream.index != video.index:
@@ -260,12 +261,12 @@ def _read(av: Any, source: Any, video: Any, name: str) -> Iterator[Any]:
                 if places:
                     frame.pts = places.popleft()
                 if frame.is_corrupt:
-                    raise problem(f"{name} is damaged{when(frame)}")
+                    raise video_error(f"{name} is damaged{when(frame)}")
                 yield frame
     length, start = (Fraction(t or 0, 1_000_000) for t in (source.duration, source.start_time))
     if source.format.name in _TELLS_LENGTH and max(end, end - start) < length - _SLACK:
         ends = f"{float(end):.1f} of {float(length):.1f} seconds"
-        raise problem(f"{name} is cut short: it ends after {ends}")
+        raise video_error(f"{name} is cut short: it ends after {ends}")
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -287,7 +288,7 @@ def _create(av: Any, temporary: str, suffix: str, source: Any) -> Any:
 def _add_streams(
     sink: Any, suffix: str, source: Any, video: Any, enlarge: FrameEnlarger, clock: _Clock, out: str
 ) -> dict[int, Any]:
-    """Make the streams of the file to write: {index in the source: stream}."""
+    """Add the streams to the file to write; return {index in the source: stream}."""
     streams = {}
     for stream in source.streams:
         kind = stream.type
@@ -300,7 +301,7 @@ def _add_streams(
                 codec = stream.codec_context.name if stream.codec_context else "unknown"
                 message = f"{suffix} cannot hold this {kind} ({codec})"
                 if kind == "audio":
-                    raise problem(f"cannot write {out}: {message}; write .mkv") from error
+                    raise video_error(f"cannot write {out}: {message}; write .mkv") from error
                 warn(f"{message}: left out")
                 continue
             if kind == "audio":
@@ -321,7 +322,7 @@ def _add_video(sink: Any, suffix: str, enlarge: FrameEnlarger, clock: _Clock) ->
     context.width, context.height = enlarge.size
     context.pix_fmt, context.time_base = enlarge.pix_fmt, clock.time_base
     context.flags |= _FRAME_DURATION
-    for key, value in enlarge.colour.items():
+    for key, value in enlarge.color.items():
         setattr(context, key, value)
     if enlarge.pixel_shape:
         context.sample_aspect_ratio = enlarge.pixel_shape  # written into H.264, but not into VP9
@@ -333,7 +334,7 @@ def _add_video(sink: Any, suffix: str, enlarge: FrameEnlarger, clock: _Clock) ->
 class _Clock:
     """The times of the frames, in units that the container can hold.
 
-    Those are the source's, which are exact. AVI holds none: it counts frames, some of them empty.
+    These are the source's units, which are exact. AVI has no times: it counts frames, some empty.
     """
 
     def __init__(self, source: Any, video: Any, avi: bool, out: str) -> None:
@@ -346,9 +347,9 @@ class _Clock:
         self.last, self.count = 0, -1
 
     def check(self, start: Fraction) -> None:
-        """Check that the container can hold sound that begins then."""
+        """Check that the container can hold sound that begins at this time."""
         if self.avi and start > self.origin + Fraction(1, 10):
-            raise self._no_times("the sound begins later than the picture")
+            raise self._no_times("the sound begins later than the frames")
 
     def stamp(self, frame: Any, source: Any) -> Any:
         """Give `frame` the time of `source`, and return it."""
@@ -369,4 +370,4 @@ class _Clock:
         return frame
 
     def _no_times(self, what: str) -> ValueError:
-        return problem(f"cannot write {self.out}: {what}, and AVI holds no times; write .mkv")
+        return video_error(f"cannot write {self.out}: {what}, and AVI holds no times; write .mkv")
