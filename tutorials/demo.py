@@ -14,21 +14,24 @@ from matplotlib import cbook
 from tqdm import tqdm
 
 from npespcn import figures
-from npespcn.data.dead_leaves import dead_leaves_pictures
-from npespcn.data.patches import PairedPatches, validation_pairs
-from npespcn.evaluation.metrics import psnr, ssim
-from npespcn.evaluation.validation import bicubic_score
+from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
+from npespcn.evaluation import bicubic_score, psnr, ssim
+from npespcn.fast import accelerate
 from npespcn.models import ESPCN
 from npespcn.optim import SOAP, cosine
-from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
-from npespcn.pictures.files import read_image, write_image
-from npespcn.pictures.resize import downscale, upscale_bicubic
-from npespcn.runs.centering import centre_biases
-from npespcn.runs.fit import fit
-from npespcn.runs.folder import BEST, HISTORY, LAST, RunFolder
+from npespcn.pictures import (
+    downscale,
+    read_image,
+    rgb_to_y,
+    rgb_to_ycbcr,
+    upscale_bicubic,
+    write_image,
+    ycbcr_to_rgb,
+)
+from npespcn.runs import BEST, HISTORY, LAST, RunFolder, center_biases, fit
 
 SCALE = 3
-FACE = (180, 78, 360, 258)  # left, upper, right, lower: the piece of the photograph to zoom in on
+FACE = (180, 78, 360, 258)  # left, upper, right, lower: the part of the photograph to zoom in on
 
 
 def main() -> None:
@@ -54,7 +57,7 @@ def main() -> None:
 
 
 def train(steps: int, count: int, out: Path) -> ESPCN:
-    """Train from nothing on dead-leaves pictures; watch eight that are held out."""
+    """Train from nothing on dead-leaves pictures; measure on eight others."""
     with RunFolder(out, resume=True) as earlier:  # make room, unless it is still running
         for name in (LAST, BEST, HISTORY):
             (earlier.path / name).unlink(missing_ok=True)
@@ -65,7 +68,7 @@ def train(steps: int, count: int, out: Path) -> ESPCN:
     validation = validation_pairs(pictures[count:], SCALE)
 
     model = ESPCN(SCALE, padding="edge")
-    centre_biases(model, 0.5)
+    center_biases(model, 0.5)
     history = fit(
         model,
         PairedPatches(pictures[:count], SCALE),
@@ -77,7 +80,7 @@ def train(steps: int, count: int, out: Path) -> ESPCN:
         progress=True,
     )
     seconds = time.monotonic() - started
-    print(f"\ntrained {steps} steps from nothing in {seconds:.0f} s, pictures drawn and all\n")
+    print(f"\ntrained {steps} steps from nothing in {seconds:.0f} s, with the drawing\n")
     curve = figures.learning_curve(
         history, bicubic=bicubic_score(validation), title="ESPCN ×3 on dead leaves"
     )
@@ -86,9 +89,9 @@ def train(steps: int, count: int, out: Path) -> ESPCN:
 
 
 def enlarge(model: ESPCN, rgb):
-    """Enlarge a uint8 RGB picture: the network on luma, bicubic interpolation on colour."""
+    """Enlarge a uint8 RGB picture: the network on luma, bicubic interpolation on color."""
     luma = rgb_to_y(rgb.astype(np.float32)) / 255  # (H, W)
-    larger = model.predict(luma[None, None])[0, 0] * 255  # (H*r, W*r)
+    larger = accelerate(model).predict(luma[None, None])[0, 0] * 255  # (H*r, W*r)
     ycbcr = rgb_to_ycbcr(upscale_bicubic(rgb, SCALE)).astype(np.float32)
     ycbcr[..., 0] = larger
     return np.clip(np.rint(ycbcr_to_rgb(ycbcr)), 0, 255).astype(np.uint8)

@@ -17,9 +17,9 @@ from npespcn import figures
 def save_and_show(figure, path, **options):
     from IPython.display import Image, display  # here, because lessons have an Image of their own
 
-    from npespcn.figures import sheet as easel
+    from npespcn.figures import sheet
 
-    easel.save(figure, path, **options)
+    sheet.save(figure, path, **options)
     display(Image(filename=path, width=750))
 
 
