@@ -1,4 +1,4 @@
-"""Every picture that the project draws: channel maps, learning curves, before and after."""
+"""Drawings: how channels become pixels, channel maps, learning curves, before and after."""
 
 from npespcn.figures.before_after import before_after, where_they_differ
 from npespcn.figures.channels import channel_maps, subpixel_channels

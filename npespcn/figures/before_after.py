@@ -1,4 +1,4 @@
-"""Before and after: pictures side by side, with a magnified detail."""
+"""Before and after: images side by side, with an enlarged detail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from npespcn.common import Array
 from npespcn.fast.gpu import to_host
 from npespcn.figures.sheet import MARGIN, WIDTH, Sheet, check_box, outline
 
-_MOST_DRAWN = 1500  # pixels of a whole picture's longer side
+_MOST_DRAWN = 1500  # pixels along the longer side of a whole image
 
 
 def before_after(
@@ -22,19 +22,19 @@ def before_after(
     captions: Mapping[str, str] | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw pictures side by side, and below each the same piece of it enlarged.
+    """Draw images side by side, and below each of them the same detail, enlarged.
 
     Parameters
     ----------
     pictures : mapping of str to uint8 array, (H, W) or (H, W, 3)
-        Names and pictures, all of one size, such as bicubic, network and original.
+        Names and images, all of one size, such as bicubic, network and original.
     box : (int, int, int, int), optional
-        The piece: left, upper, right and lower side in pixels, the last two outside, as in Pillow.
-        If not given, the middle fifth.
+        The detail: left, upper, right and lower side in pixels, the last two exclusive, as in
+        Pillow. If not given, the middle fifth.
     captions : mapping of str to str, optional
-        A line for under a name, such as its PSNR and SSIM.
+        A line to write below a name, such as a PSNR.
     title : str
-        Above the picture.
+        Title of the figure.
 
     Returns
     -------
@@ -44,13 +44,13 @@ def before_after(
     Raises
     ------
     TypeError
-        If a picture is not of uint8.
+        If an image is not of uint8.
     ValueError
-        If there are no pictures, their shapes are not as above, or `box` is empty or outside.
+        If there are no images, their shapes are not as above, or `box` is empty or outside.
     """
     if not pictures:
-        raise ValueError("before_after: there are no pictures")
-    arrays = {name: to_host(picture) for name, picture in pictures.items()}
+        raise ValueError("before_after: there are no images")
+    arrays = {name: to_host(image) for name, image in pictures.items()}
     sides = {array.shape[:2] for array in arrays.values()}
     for name, array in arrays.items():
         if array.dtype != np.uint8:
@@ -60,13 +60,13 @@ def before_after(
                 f"before_after: {name!r} must have shape (H, W) or (H, W, 3), got {array.shape}"
             )
     if len(sides) > 1:
-        raise ValueError(f"before_after: pictures must be of one size, got {sorted(sides)}")
+        raise ValueError(f"before_after: images must be of one size, got {sorted(sides)}")
     ((h, w),) = sides
     if box is None:
         box = (w * 2 // 5, h * 2 // 5, -(-w * 3 // 5), -(-h * 3 // 5))
     left, upper, right, lower = box
     check_box("before_after", box, h, w)
-    step = -(-max(h, w) // _MOST_DRAWN)  # a camera's picture has more pixels than a sheet
+    step = -(-max(h, w) // _MOST_DRAWN)  # a photograph has more pixels than a figure
 
     gap = 0.1
     width = (WIDTH - 2 * MARGIN - (len(arrays) - 1) * gap) / len(arrays)
@@ -79,21 +79,21 @@ def before_after(
             y += 0.22
             sheet.heading(x, y, captions.get(name, ""), weight="normal")
         whole = np.asarray(Image.fromarray(array).reduce(step))
-        axes, y = sheet.picture((x, y + 0.28, width), whole, name, scale=(0, 255))
+        axes, y = sheet.image((x, y + 0.28, width), whole, name, scale=(0, 255))
         outline(axes, *(n / step for n in (left, upper, right - left, lower - upper)))
         piece, label = array[upper:lower, left:right], f"{name}, enlarged"
         at = (x, y + gap, width)
-        sheet.picture(at, piece, label, scale=(0, 255), interpolation="nearest")
+        sheet.image(at, piece, label, scale=(0, 255), interpolation="nearest")
     return sheet.finish()
 
 
 def where_they_differ(a: Array, b: Array) -> tuple[int, int, int, int]:
-    """Return the piece where two pictures differ most: left, upper, right, lower, as in Pillow.
+    """Return the box where two images differ most: left, upper, right, lower, as in Pillow.
 
     Parameters
     ----------
     a, b : uint8 array, (H, W) or (H, W, 3)
-        Of one size.
+        Two images of one size.
     """
     h, w = a.shape[:2]
     side = min(h, w, max(64, min(h, w) // 8))

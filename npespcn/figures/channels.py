@@ -1,4 +1,4 @@
-"""The channels of a network as pictures, and how they interleave to make the image."""
+"""The channels of a network as images, and how they interleave into the output."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from npespcn.common import Array
+from npespcn.common.checks import one_of
 from npespcn.fast.gpu import to_host
 from npespcn.figures.sheet import MARGIN, Sheet, channel_colors, check_box, outline, text_color
 from npespcn.layers import PixelShuffle
 from npespcn.models import Network
-from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
+from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
 
 
 def subpixel_channels(model: Network, x: Array) -> Array:
@@ -39,25 +40,25 @@ def channel_maps(
     box: tuple[int, int, int, int] | None = None,
     title: str = "Channels and the image that they make",
 ) -> Figure:
-    """Draw a network's C·r² channel pictures, the image that they make, and a piece of it enlarged.
+    """Draw a network's C·r² channels, the image that they make, and a detail of it, enlarged.
 
-    All channels are on one grey scale. The enlarged piece is there again with each pixel carrying
-    the number of the channel that it came from, on that channel's colour. Lines go around blocks.
+    All channels are drawn on one gray scale. A second drawing of the detail writes, on each pixel,
+    the number of the channel that it came from, on that channel's color, with lines around blocks.
 
     Parameters
     ----------
     features : array, (C·r², h, w)
-        What goes into the pixel shuffle.
+        The input of the pixel shuffle; see `subpixel_channels`.
     image : array, (C, r·h, r·w)
-        What comes out of the network: grey (C = 1), or RGB (C = 3; from 0 to 1, or uint8).
+        The network's output: gray (C = 1), or RGB (C = 3; from 0 to 1, or uint8).
     order : {"CRD", "DCR", "paper"}
-        How the channels are counted.
+        The order of the channels; see `npespcn.shuffle`.
     box : (int, int, int, int), optional
-        The piece to enlarge: left, upper, right and lower side, in LR pixels, the last two outside
-        as in Pillow; at most 18 pixels of the image across. If not given, 12 pixels or so across,
-        around the block that has most contrast.
+        The detail: left, upper, right and lower side in LR pixels, the last two exclusive, as in
+        Pillow. At most 18 pixels of the image across. If not given, some 12 pixels across, around
+        the block with most contrast.
     title : str
-        Above the picture.
+        Title of the figure.
 
     Returns
     -------
@@ -70,6 +71,7 @@ def channel_maps(
         If the shapes do not fit each other, C is neither 1 nor 3, or `box` is empty, outside or too
         large to read.
     """
+    one_of("channel_maps: order", order, tuple(ORDERS))
     features, image = to_host(features), to_host(image)
     r = _upscale_factor(features, image)
     (n, h, w), c = features.shape, len(image)
@@ -77,7 +79,7 @@ def channel_maps(
     check_box("channel_maps", box, h, w)
     high, wide = (lower - upper) * r, (right - left) * r  # pixels of the piece
     if max(high, wide) > max(18, r):
-        raise ValueError(f"channel_maps: box has {high} by {wide} pixels, at most 18 can be read")
+        raise ValueError(f"channel_maps: box has {high} by {wide} pixels, at most 18 are legible")
     rows, cols = slice(upper * r, lower * r), slice(left * r, right * r)
     numbers = np.broadcast_to(np.arange(n)[:, None, None], features.shape)
     channel_of = pixel_shuffle(numbers, r, order=order)[:, rows, cols]  # (C, high, wide)
@@ -92,7 +94,7 @@ def channel_maps(
         pixels, at = image[plane, rows, cols].astype(np.float64), (5.9, y + 0.3, 3.95)
         scale = (image.min(), image.max())
         label = f"origin {plane}"
-        axes, bottom = sheet.picture(at, pixels, label, scale=scale, interpolation="nearest")
+        axes, bottom = sheet.image(at, pixels, label, scale=scale, interpolation="nearest")
         _draw_origins(axes, channel_of[plane], channel_colors(n), (bottom - at[1]) / high)
         for row, col in np.ndindex(lower - upper, right - left):
             outline(axes, col * r, row * r, r, r)
@@ -101,25 +103,21 @@ def channel_maps(
 
 
 def _draw_channels(sheet: Sheet, features: Array, r: int) -> None:
-    """Draw the left column: each channel below a strip of its colour, r in a row."""
+    """Draw the left column: each channel below a strip of its color, r in a row."""
     n, h, w = features.shape
     sheet.heading(MARGIN, 0.5, f"{n} channels of {h} by {w}")
     gap, strip, y = 0.08, 0.2, 0.8
     width = (2.75 - (r - 1) * gap) / r
     scale = (features.min(), features.max())
-    for k, colour in enumerate(channel_colors(n)):
+    for k, color in enumerate(channel_colors(n)):
         at = (MARGIN + k % r * (width + gap), y + strip, width)
         pixels = features[k].astype(np.float64)
-        axes, bottom = sheet.picture(at, pixels, f"channel {k}", scale=scale)
+        axes, bottom = sheet.image(at, pixels, f"channel {k}", scale=scale)
         part = strip / (bottom - at[1])  # of the height of the axes
-        how: dict[str, Any] = {
-            "transform": axes.transAxes,
-            "clip_on": False,
-            "edgecolor": "black",
-            "lw": 0.8,
-        }
-        axes.add_patch(Rectangle((0, 1), 1, part, facecolor=colour, **how))
-        _draw_number(axes, 0.5, 1 + 0.45 * part, k, colour, 8.5, transform=axes.transAxes)
+        box = Rectangle((0, 1), 1, part, facecolor=color, edgecolor="black", lw=0.8, clip_on=False)
+        box.set_transform(axes.transAxes)
+        axes.add_patch(box)
+        _draw_number(axes, 0.5, 1 + 0.45 * part, k, color, 8.5, transform=axes.transAxes)
         if k % r == r - 1:
             y = bottom + gap
 
@@ -133,20 +131,20 @@ def _draw_image(sheet: Sheet, image: Array, rows: slice, cols: slice) -> None:
         pixels = np.clip(pixels, 0, 1) if c == 3 else pixels
     scale = (image.min(), image.max())
     sheet.heading(3.1, 0.5, f"The image, {h} by {w}")
-    axes, y = sheet.picture((3.1, 0.8, 2.6), pixels, "image", scale=scale)
+    axes, y = sheet.image((3.1, 0.8, 2.6), pixels, "image", scale=scale)
     outline(axes, cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
     sheet.heading(3.1, y + 0.2, "The marked piece of it")
     at, piece = (3.1, y + 0.5, 2.6), pixels[rows, cols]
-    sheet.picture(at, piece, "piece", scale=scale, interpolation="nearest")
+    sheet.image(at, piece, "piece", scale=scale, interpolation="nearest")
 
 
-def _draw_origins(axes: Axes, channel_of: Array, colours: list[str], inches: float) -> None:
-    """Mark each pixel, so many inches wide, with the channel that it came from."""
+def _draw_origins(axes: Axes, channel_of: Array, colors: list[str], inches: float) -> None:
+    """Mark each pixel, `inches` wide, with the channel that it came from."""
     size = 72 * 0.4 * min(inches, 3.95 / channel_of.shape[1])
     for (row, col), k in np.ndenumerate(channel_of):
-        box = Rectangle((col - 0.34, row - 0.34), 0.68, 0.68, facecolor=colours[k])
+        box = Rectangle((col - 0.34, row - 0.34), 0.68, 0.68, facecolor=colors[k])
         axes.add_patch(box)
-        _draw_number(axes, col, row, k, colours[k], size)
+        _draw_number(axes, col, row, k, colors[k], size)
 
 
 def _draw_number(
@@ -170,7 +168,7 @@ def _upscale_factor(features: Array, image: Array) -> int:
 
 
 def _busiest(image: Array, r: int) -> tuple[int, int, int, int]:
-    """Return a box of 12 by 9 pixels or so around the block of the image with most contrast."""
+    """Return a box of some 12 by 9 pixels around the block of the image with most contrast."""
     blocks = pixel_unshuffle(image.astype(np.float64), r)  # (C*r*r, h, w)
     _, h, w = blocks.shape
     contrast = blocks.reshape(len(image), r * r, h, w).std(axis=1).sum(axis=0)  # (h, w)

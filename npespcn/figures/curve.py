@@ -22,13 +22,13 @@ def learning_curve(
     Parameters
     ----------
     history : mapping of str to sequence
-        ``"step"`` and ``"loss"``, and as far as they are there ``"lr"`` (of the same length), and
-        ``"val_psnr"`` in dB with ``"val_step"``, or without it as long as ``"step"``. None and NaN
-        mark what was not measured.
+        Columns: ``"step"`` and ``"loss"``; optionally ``"lr"``; optionally ``"val_psnr"`` in dB,
+        measured at ``"val_step"`` or, without such a column, at ``"step"``. None and NaN stand for
+        values that were not measured.
     bicubic : float, optional
-        PSNR of bicubic enlargement on the same pictures, in dB: the line to beat.
+        PSNR of bicubic interpolation on the same images, in dB: the line to beat.
     title : str
-        Above the picture.
+        Title of the figure.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def learning_curve(
 
 
 def _columns(history: Mapping[str, Sequence[float | None]], x: str, y: str) -> tuple[Array, Array]:
-    """Return two columns without the rows where something was not measured."""
+    """Return two columns without the rows where a value is missing."""
     if y not in history:
         return np.empty(0), np.empty(0)
     xs, ys = (np.array(history[name], dtype=np.float64) for name in (x, y))

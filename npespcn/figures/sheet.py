@@ -1,7 +1,7 @@
-"""What every picture of this project shares: colours, a sheet to arrange things on, and `save`.
+"""The common parts of all figures: colors, a sheet on which to arrange images, and `save`.
 
-Figures are made without pyplot: no window, no state that one picture leaves to the next, and the
-same on a machine without a screen. They are ten inches wide and legible from 100 dots per inch.
+Figures are made without pyplot. So no window opens, no figure changes the next one, and a machine
+without a screen draws the same. They are ten inches wide and legible from 100 dots per inch.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ WIDTH, MARGIN = 10.0, 0.15  # inches
 
 
 def channel_colors(n: int) -> list[str]:
-    """Return the colours of channels 0 to n - 1, as ``#rrggbb``: the one code of this project.
+    """Return the colors of channels 0 to n - 1 in all figures of this project, as ``#rrggbb``.
 
-    They are steps through viridis: each is lighter than the one before it, so that they stay in
-    order for a colour-blind reader and on a black-and-white print. Past ten or so neighbours are
-    hard to tell apart; write the channel's number as well.
+    They are steps through viridis. Each is lighter than the one before, so a color-blind reader and
+    a black-and-white print show their order too. Among more than ten or so, neighbors are hard to
+    tell apart: write the channel's number as well.
 
     Examples
     --------
     >>> channel_colors(4)
     ['#482475', '#2a768e', '#3dbc74', '#f1e51d']
     """
-    return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0.1, 0.98, n))]
+    return [to_hex(color) for color in colormaps["viridis"](np.linspace(0.1, 0.98, n))]
 
 
 def text_color(background: str) -> str:
-    """Return "black" or "white", whichever is easier to read on `background` (WCAG 2 contrast).
+    """Return "black" or "white", by which is easier to read on `background` (WCAG 2 contrast).
 
     Examples
     --------
-    >>> [text_color(colour) for colour in channel_colors(4)]
+    >>> [text_color(color) for color in channel_colors(4)]
     ['white', 'white', 'black', 'black']
     """
     rgb = np.array(to_rgb(background))
@@ -54,16 +54,15 @@ def text_color(background: str) -> str:
 
 
 def save(figure: Figure, path: str | os.PathLike[str], *, width: int = 1500) -> None:
-    """Write `figure` to `path`, `width` pixels wide; the file appears whole or not at all.
+    """Write a figure to a file, which appears whole or not at all.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        What to write.
-    path : str or path
-        Its suffix says the format: .png, .svg, .pdf or another that Matplotlib writes.
+    path : str or Path
+        Its suffix chooses the format: .png, .svg, .pdf or another that Matplotlib can write.
     width : int
-        In pixels.
+        Width of the figure in pixels.
 
     Raises
     ------
@@ -80,7 +79,7 @@ def save(figure: Figure, path: str | os.PathLike[str], *, width: int = 1500) -> 
 
 
 class Sheet:
-    """A figure in the making, which grows downwards: places are inches from its upper left."""
+    """A figure under construction that grows downwards. Places are inches from its upper left."""
 
     def __init__(self, title: str) -> None:
         self.figure = Figure(figsize=(WIDTH, 1), facecolor="white")
@@ -102,7 +101,7 @@ class Sheet:
         self._axes.append((axes, x, y, width, height))
         return axes
 
-    def picture(
+    def image(
         self,
         at: tuple[float, float, float],
         pixels: Array,
@@ -111,25 +110,21 @@ class Sheet:
         scale: tuple[float, float],
         interpolation: str = "antialiased",
     ) -> tuple[Axes, float]:
-        """Draw (H, W), black to white over `scale`, or (H, W, 3) at x, y and of a width.
+        """Draw (H, W), black to white over `scale`, or (H, W, 3); `at` is x, y and the width.
 
-        Return the axes, and the y of their lower side. Very tall pictures become narrower instead.
+        Return the axes and the y of their lower side. Very tall images become narrower.
         """
         x, y, width = at
         height = width * min(pixels.shape[0] / pixels.shape[1], 2)
         axes = self.axes(x, y, width, height, label)
+        low, high = scale
         axes.imshow(
-            pixels,
-            cmap="gray",
-            vmin=scale[0],
-            vmax=scale[1],
-            origin="upper",
-            interpolation=interpolation,
+            pixels, "gray", vmin=low, vmax=high, origin="upper", interpolation=interpolation
         )
         return axes, y + height
 
     def finish(self) -> Figure:
-        """Return the figure, as high as its axes need."""
+        """Return the figure, as high as its axes require."""
         total = max(y + height for _, _, y, _, height in self._axes) + MARGIN
         self.figure.set_figheight(total)
         for axes, x, y, width, height in self._axes:
@@ -140,14 +135,14 @@ class Sheet:
 
 
 def outline(axes: Axes, x: float, y: float, width: float, height: float) -> None:
-    """Draw a frame around pixels from (x, y): black with a white rim, to show on any picture."""
+    """Draw a frame around pixels from (x, y), black with a white rim: visible on any image."""
     frame = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor="black", lw=1.5)
     frame.set(path_effects=[withStroke(linewidth=3.5, foreground="white")], clip_on=False)
     axes.add_patch(frame)
 
 
 def check_box(where: str, box: tuple[int, int, int, int], h: int, w: int) -> None:
-    """Raise ValueError unless `box`, as Pillow counts it, is a piece of a picture of h by w."""
+    """Raise a ValueError unless `box`, counted as in Pillow, lies in an image of h by w pixels."""
     left, upper, right, lower = box
     if not (0 <= left < right <= w and 0 <= upper < lower <= h):
         raise ValueError(

@@ -1,14 +1,13 @@
-"""How C·r² channels become one image r times larger: a picture of it, and an animation.
+"""How C·r² channels become one image r times larger: a figure and an animation.
 
-Every number and colour that is drawn is looked up in an array that `pixel_shuffle` has shuffled.
-No second formula decides what goes where.
+Every number and color in the drawing is looked up in an array that `pixel_shuffle` has shuffled. No
+second formula decides where a channel goes.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from numbers import Integral
 from string import ascii_lowercase
 from typing import Any
 
@@ -22,9 +21,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from PIL import Image
 
-from npespcn.arrays import choose
+from npespcn.common.checks import one_of, whole_number
 from npespcn.common.files import atomic_write
-from npespcn.common.messages import short_repr
 from npespcn.figures.sheet import WIDTH, channel_colors, text_color
 from npespcn.shuffle import ORDERS, pixel_shuffle
 
@@ -33,12 +31,15 @@ GAP, TITLE, MIDDLE = 0.45, 0.8, 2.4  # cells: between grids, above each, and bef
 
 
 def channel_formula(order: str = "CRD") -> str:
-    """Return the number of the channel that fills place (i, j) of image channel c, as a formula.
+    """Return the formula of a channel number: the channel for place (i, j) of image channel c.
 
+    Examples
+    --------
     >>> channel_formula("CRD"), channel_formula("DCR"), channel_formula("paper")
     ('(c*r + i)*r + j', '(i*r + j)*C + c', '(j*r + i)*C + c')
     """
-    first, second, third = choose(order, ORDERS)
+    one_of("channel_formula: order", order, tuple(ORDERS))
+    first, second, third = tuple(ORDERS[order])
     size = {"c": "C", "i": "r", "j": "r"}
     return f"({first}*{size[second]} + {second})*{size[third]} + {third}"
 
@@ -51,34 +52,34 @@ def explain_figure(
 ) -> Figure:
     """Draw how C·r² channels of H×W make an image of C channels, (r·H)×(r·W).
 
-    Left are the channels, right is the image. A cell carries the number of its channel and the
-    letter of its LR pixel, and has its channel's colour, on both sides. One cell is worked out in
-    numbers and followed by an arrow.
+    The channels are on the left, the image is on the right. On both sides a cell has the color of
+    its channel, and shows the channel's number and the letter of its LR pixel. An arrow follows one
+    cell, whose place is worked out in numbers.
 
     Parameters
     ----------
-    upscale_factor : int
-        r: 2, 3 or 4.
-    channels : int
-        C, the channels of the image: 1 or 3.
+    upscale_factor : {2, 3, 4}
+        r.
+    channels : {1, 3}
+        C, the number of channels of the image.
     order : {"CRD", "DCR", "paper"}
-        How the channels are counted; see `npespcn.shuffle.pixel_shuffle`.
+        The order of the channels; see `npespcn.shuffle`.
     size : (int, int)
-        H and W, at most 26 LR pixels, a letter for each.
+        H and W: at most 26 LR pixels, one for each letter.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Ten inches wide, legible from 100 dots per inch. Each cell is a rectangle and a text, both
-        with the gid ``"source CHANNEL ROW COLUMN"`` or ``"output CHANNEL ROW COLUMN"``.
+        Each cell is a rectangle and a text, both with the gid ``"source CHANNEL ROW COLUMN"`` or
+        ``"output CHANNEL ROW COLUMN"``.
 
     Raises
     ------
-    ValueError
-        If an argument is none of these, or if the cells would be too small to read.
+    TypeError, ValueError
+        If an argument is not as above, or if the cells would be too small to read.
     """
     scene = _Scene("explain_figure", upscale_factor, channels, order, size)
-    r = upscale_factor  # a channel in the last column, that each order sends to another place
+    r = upscale_factor  # for a channel in the last column every order has another place
     scene.draw_example(2 * r - 1 if scene.n > 2 * r else r - 1)
     return scene.figure
 
@@ -93,25 +94,24 @@ def explain_gif(
     seconds: float | None = None,
     width: int = 1000,
 ) -> None:
-    """Write an animated GIF of `explain_figure` that places one channel after the other.
+    """Write an animated GIF of `explain_figure`, in which one channel after the other is placed.
 
-    The first frame has an empty image, each of the next C·r² places one channel, and the last
-    shows the whole. The file appears whole or not at all.
+    In the first frame the image is empty, each of the next C·r² frames adds a channel, and the last
+    one shows the whole. The file appears whole or not at all.
 
     Parameters
     ----------
-    path : str or path
-        The file to write.
+    path : str or Path
     upscale_factor, channels, order, size
         As in `explain_figure`.
     seconds : float, optional
-        How long each channel is shown: 1, or less if there are more than 12.
+        Time for each channel. If not given, 1 s, or less for more than 12 channels.
     width : int
-        Of the frames, in pixels.
+        Width of the frames in pixels.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As in `explain_figure`, and if `seconds` or `width` is not above 0.
     OSError
         If the file cannot be written.
@@ -126,35 +126,28 @@ def explain_gif(
     with atomic_write(path) as temporary:
         first, *others = _frames(scene, width)
         milliseconds = [round(1000 * seconds)] * scene.n
+        durations = [1500, *milliseconds, 3000]
         first.save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=others,
-            duration=[1500, *milliseconds, 3000],
-            loop=0,
+            temporary, "GIF", save_all=True, append_images=others, duration=durations, loop=0
         )
 
 
 class _Scene:
-    """The figure and its parts. The unit is one cell; x goes to the right, y down."""
+    """The figure and its parts. Lengths are in cells; x grows to the right, y downwards."""
 
     def __init__(
         self, where: str, upscale_factor: int, channels: int, order: str, size: tuple[int, int]
     ) -> None:
-        self.r, self.c, self.order, (self.h, self.w) = upscale_factor, channels, order, size
-        for name, value, allowed in (
-            ("upscale_factor", self.r, (2, 3, 4)),
-            ("channels", self.c, (1, 3)),
-            ("height in size", self.h, range(1, 27)),
-            ("width in size", self.w, range(1, 27)),
-            ("height times width in size", self.h * self.w, range(1, 27)),
-        ):
-            if not isinstance(value, Integral) or value not in allowed:
-                raise ValueError(f"{where}: {name} must be in {allowed}, got {short_repr(value)}")
+        self.r, self.c, self.order = upscale_factor, channels, order
+        self.h, self.w = (whole_number(f"{where}: size", side, 1) for side in size)
+        one_of(f"{where}: upscale_factor", self.r, (2, 3, 4))
+        one_of(f"{where}: channels", self.c, (1, 3))
+        one_of(f"{where}: order", order, tuple(ORDERS))
+        if self.h * self.w > len(ascii_lowercase):
+            raise ValueError(f"{where}: size must be at most 26 pixels, got {self.h} by {self.w}")
         self.n = channels * upscale_factor**2
-        self.colours = channel_colors(self.n)
-        # Number the source cells and shuffle the numbers: all that is drawn is looked up here.
+        self.colors = channel_colors(self.n)
+        # The source cells are numbered, and the numbers shuffled; the drawing looks all up in them.
         shape = (self.n, self.h, self.w)
         numbers = pixel_shuffle(np.arange(np.prod(shape)).reshape(shape), self.r, order=order)
         self.origin = np.stack(np.unravel_index(numbers, shape), axis=-1)  # (C, H*r, W*r, 3)
@@ -175,12 +168,14 @@ class _Scene:
         self.axes.set_axis_off()
         self.caption = self._draw_header(height)
         self._draw_sources()
-        self.placed: list[list[Artist]] = [[] for _ in range(self.n)]  # output cells by channel
+        self.placed: list[list[Artist]] = [
+            [] for _ in range(self.n)
+        ]  # output cells of each channel
         self.blocks: list[Artist] = []  # the frames around the blocks
         self._draw_outputs()
 
     def draw_example(self, k: int) -> None:
-        """Follow one cell of channel k by an arrow, and say in numbers where it goes."""
+        """Draw an arrow from one cell of channel k to its place, and write the place in numbers."""
         row, col = self.h - 1, 0
         is_it = (self.origin == (k, row, col)).all(axis=-1)  # (C, H*r, W*r)
         c, to_row, to_col = np.argwhere(is_it)[0].tolist()
@@ -199,7 +194,7 @@ class _Scene:
         )
 
     def outline(self, k: int) -> list[Artist]:
-        """Draw frames around channel k and around each place that it goes to."""
+        """Draw frames around channel k and around its places in the image."""
         c = self._place(k)[0]
         (x0, y0), (x1, y1) = self._source_xy(k), self._output_xy(c)
         places = np.argwhere(self.origin[c, :, :, 0] == k).tolist()
@@ -209,14 +204,14 @@ class _Scene:
         ]
 
     def sentence(self, k: int) -> str:
-        """Say where channel k goes, with the formula of the order filled in."""
+        """Return in words where channel k goes, with the order's formula in numbers."""
         c, i, j = self._place(k)
         numbers = {"C": self.c, "r": self.r, "c": c, "i": i, "j": j}
         formula = re.sub("[A-Za-z]", lambda name: str(numbers[name[0]]), _formula(self.order))
         return f"Channel {k} = {formula}: image channel {c}, place ({i}, {j})."
 
     def _place(self, k: int) -> tuple[int, int, int]:
-        """Return c, i and j: where channel k goes, in every block."""
+        """Return c, i and j: the place of channel k in every block."""
         c, row, col = np.argwhere(self.origin[..., 0] == k)[0].tolist()
         return c, row % self.r, col % self.r
 
@@ -232,11 +227,11 @@ class _Scene:
         return self.output_x, c * self.r * (self.h + TITLE) + self.r * TITLE / 2 + 0.4
 
     def _points(self, cells: float, most: float = 14.0) -> float:
-        """Return the size of text that is so many cells high."""
+        """Return the font size of text of this height, `cells`, at most `most`."""
         return min(most, 72 * self.inch * cells)
 
     def _draw_header(self, height: float) -> Text:
-        """Draw the three lines of text at the top, and return the last, which is still empty."""
+        """Draw the three lines of text at the top; return the last one, which is still empty."""
         r, h, w = self.r, self.h, self.w
         image = "image" if self.c == 1 else f"image of {self.c} channels"
         title = (
@@ -264,7 +259,7 @@ class _Scene:
     def _draw_outputs(self) -> None:
         for c, row, col in np.ndindex(self.origin.shape[:3]):
             x, y = self._output_xy(c)
-            self._box(x + col, y + row, "#eeeeee")  # seen until the cell is placed
+            self._box(x + col, y + row, "#eeeeee")  # visible until the cell is placed
             origin = self.origin[c, row, col].tolist()
             cell = self._cell(x + col, y + row, origin, f"output {c} {row} {col}")
             self.placed[origin[0]] += cell
@@ -281,20 +276,20 @@ class _Scene:
                 self.axes.text(x + col + 0.5, y - 0.2, f"{col}", ha="center", fontsize=small)
 
     def _cell(self, x: float, y: float, origin: tuple[int, int, int], gid: str) -> list[Artist]:
-        """Draw a cell that holds the value (row, col) of channel k, its origin."""
+        """Draw a cell; its origin is pixel (row, col) of channel k."""
         k, row, col = origin
         label = f"{k}{self._letter(row, col)}"
         text = self.axes.text(x + 0.5, y + 0.5, label, ha="center", va="center_baseline", gid=gid)
-        text.set(color=text_color(self.colours[k]), fontsize=self._points(0.36))
-        return [self._box(x, y, self.colours[k], gid), text]
+        text.set(color=text_color(self.colors[k]), fontsize=self._points(0.36))
+        return [self._box(x, y, self.colors[k], gid), text]
 
-    def _box(self, x: float, y: float, colour: str, gid: str | None = None) -> Rectangle:
-        box = Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8, gid=gid)
+    def _box(self, x: float, y: float, color: str, gid: str | None = None) -> Rectangle:
+        box = Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", linewidth=0.8, gid=gid)
         self.axes.add_patch(box)
         return box
 
     def _frame(self, x: float, y: float, w: float, h: float, strong: bool = False) -> Rectangle:
-        """Draw a black outline; a strong one has a white rim, to show on dark cells too."""
+        """Draw a black frame; a strong one has a white rim, to be visible on dark cells too."""
         frame = Rectangle((x, y), w, h, fill=False, edgecolor="black", clip_on=False, zorder=2.5)
         self.axes.add_patch(frame)
         frame.set_linewidth(2.5 if strong else 1.5)
@@ -308,11 +303,11 @@ def _formula(order: str) -> str:
 
 
 def _frames(scene: _Scene, width: int) -> list[Image.Image]:
-    """Draw the picture without the output's cells, then add them channel by channel."""
+    """Draw the figure without the output's cells, then add them channel by channel."""
     scene.figure.set_dpi(width / WIDTH)
     canvas: Any = FigureCanvasAgg(scene.figure)
 
-    def picture() -> Image.Image:
+    def frame() -> Image.Image:
         return Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
 
     def draw(artists: list[Artist]) -> None:
@@ -321,31 +316,31 @@ def _frames(scene: _Scene, width: int) -> list[Image.Image]:
             artist.draw(canvas.get_renderer())
 
     canvas.draw()
-    full = picture()
+    full = frame()
     for placed in scene.placed:
         for artist in placed:
             artist.set_visible(False)
     canvas.draw()
-    frames = [picture()]
+    frames = [frame()]
     for k, placed in enumerate(scene.placed):
         draw([*placed, *scene.blocks])
         without_outline = canvas.copy_from_bbox(scene.figure.bbox)
         scene.caption.set_text(scene.sentence(k))
         draw([*scene.outline(k), scene.caption])
-        frames.append(picture())
+        frames.append(frame())
         canvas.restore_region(without_outline)
-    frames.append(picture())
+    frames.append(frame())
     return _with_one_palette(frames, full)
 
 
 def _with_one_palette(frames: list[Image.Image], full: Image.Image) -> list[Image.Image]:
-    """Reduce all frames to the same 256 colours, for small files without flicker."""
+    """Reduce all frames to the same 256 colors: a small file that does not flicker."""
     both = np.concatenate([np.asarray(frames[0]), np.asarray(full)])
     palette = Image.fromarray(both).quantize(256)
     reduced = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     paper = int(np.asarray(reduced[0])[0, 0])
-    colours = palette.getpalette() or []
-    colours[3 * paper : 3 * paper + 3] = [255, 255, 255]  # not nearly white, but white
+    colors = palette.getpalette() or []
+    colors[3 * paper : 3 * paper + 3] = [255, 255, 255]  # white, not nearly white
     for frame in reduced:
-        frame.putpalette(colours)
+        frame.putpalette(colors)
     return reduced
