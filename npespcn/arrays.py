@@ -15,10 +15,8 @@ def array_module(x):
     >>> array_module(np.zeros(3)).__name__
     'numpy'
     """
-    if isinstance(x, np.ndarray | np.generic):
-        return np
     package = sys.modules.get(type(x).__module__.split(".")[0])
-    if not isinstance(x, getattr(package, "ndarray", ())):
+    if not isinstance(x, (getattr(package, "ndarray", ()), np.generic)):
         raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
     return package
 

@@ -35,8 +35,8 @@ def gradcheck(layer, x, rng=None, epsilon=1e-5, tolerance=1e-6):
         worst = max(worst, float(error.max()))
         if not error.max() <= tolerance:  # not `error > tolerance`: NaN must fail
             at = np.unravel_index(int(error.argmax()), error.shape)
-            says = f"backward says {gradient[at]:.8g}, central differences say {numerical[at]:.8g}"
-            raise AssertionError(f"{name} is wrong by {worst:.1e}, at {[*map(int, at)]}: {says}")
+            both = f"backward says {gradient[at]:.8g}, central differences say {numerical[at]:.8g}"
+            raise AssertionError(f"{name}{[*map(int, at)]} is wrong by {error.max():.1e}: {both}")
     return worst
 
 

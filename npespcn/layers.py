@@ -80,6 +80,7 @@ class ConvTranspose2d(Conv2d):
 
     def forward(self, x):
         weight, s, p = self.params["weight"], self.stride, self.padding
+        require(x.shape[1] == len(weight), f"x is {x.shape}, but weight is {weight.shape}")
         grow = weight.shape[2] - 2 * p + self.output_padding
         size = [(side - 1) * s + grow for side in x.shape[2:]]
         blank = array_module(x).zeros((len(x), weight.shape[1], *size), x.dtype)

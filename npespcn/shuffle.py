@@ -93,7 +93,7 @@ def pixel_shuffle(x, upscale_factor, *, method="reshape", order="CRD", layout="N
     _, c, _, _ = _sizes(x, r)
     to_crd = xp.asarray(channel_permutation(c, r, order))  # all that the orders differ by
     y = choose(method, METHODS)(x[..., to_crd, :, :], r)  # (*, C, H*r, W*r)
-    return xp.ascontiguousarray(xp.moveaxis(y, -3, axis))
+    return xp.ascontiguousarray(xp.moveaxis(y, -3, axis), x.dtype)
 
 
 def pixel_unshuffle(x, downscale_factor, *, order="CRD", layout="NCHW"):

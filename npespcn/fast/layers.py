@@ -1,7 +1,7 @@
 """Fast twins of the book's layers: the same parameters, the same numbers to rounding.
 
-A twin keeps its layer's ``params`` dictionary, so new values and new arrays are both seen. A layer
-that has no fast form is run as the book has it.
+A twin looks its layer's ``params`` up each time, so new values and new arrays are both seen. A
+layer that has no fast form is run as the book has it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ class Twin(Layer):
     """A layer as the book has it, with a memory and gradients of its own."""
 
     def __init__(self, layer: Any) -> None:
-        self.layer, self.params, self.grads = layer, layer.params, {}
+        self.layer, self.grads = layer, {}
+
+    @property
+    def params(self) -> Any:
+        """The layer's own parameters."""
+        return self.layer.params
 
     def forward(self, x: Array) -> Array:
         """Return y, and keep what `backward` needs."""
