@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import types
 from pathlib import Path
@@ -92,6 +93,8 @@ for command in ("upscale", "train", "evaluate", "explain", "export"):
 explorer.write_page(BUILD / "extra" / "pixel-shuffle.html")
 html_extra_path = ["_build/extra"]
 
+STARS_AND_BARS = re.compile(r"(?<=[\w'])\*(?=\w)|(?<=\()\*(?=, )|\|")  # not emphasis
+
 # --- appearance ---
 
 html_theme = "furo"
@@ -109,25 +112,34 @@ def skip_type_aliases(app, what, name, obj, skip, options):
 
 
 def mend_docstring(app, what, name, obj, options, lines):
-    """Show a layer's equations and (*, C) unchanged."""
-    lines[:] = [line.replace("(*, ", r"(\*, ") for line in lines]
-    for first, line in enumerate(lines):
-        if line.startswith("Forward  "):
-            last = lines.index("", first)
-            equations = [f"    {line}" for line in lines[first:last]]
-            lines[first:last] = [".. code-block:: text", "", *equations]
-            break
+    """Show a layer's equations, C*r*r, (*, C) and |x| unchanged."""
+    paragraph = ""  # its first line
+    for i, line in enumerate(lines):
+        paragraph = (paragraph or line) if line else ""
+        if paragraph.startswith("Forward  "):
+            start = [".. code-block:: text", ""] if line is paragraph else []
+            lines[i] = "\n".join([*start, f"    {line}"])
+        elif not paragraph.startswith((">>>", "    ")):  # code, or a literal block
+            parts = line.split("``")
+            parts[::2] = [STARS_AND_BARS.sub(r"\\\g<0>", part) for part in parts[::2]]
+            lines[i] = "``".join(parts)
+    lines[:] = "\n".join(lines).split("\n")
 
 
 def resolve_at_the_door(app, env, node, contnode):
     """Lead a reference to what is inside a wing, `npespcn.wing.module.name`, to the wing's page."""
     _, wing, *inside = f"{node.get('reftarget')}..".split(".")[:4]
-    doors = env.domaindata["py"]["objects"]
-    for name in (f"npespcn.{wing}.{inside[-1]}", f"npespcn.{wing}"):
-        if wing and name in doors:
-            at = doors[name]
-            home = node.get("refdoc", env.docname)
-            return make_refnode(app.builder, home, at.docname, at.node_id, contnode)
+    known, home = env.domaindata["py"]["objects"], node.get("refdoc", env.docname)
+    doors = (
+        f"npespcn.{wing}.{inside[-1]}",
+        f"npespcn.{wing}",
+        f"{npespcn._DOORS.get(wing)}.{wing}",
+    )
+    for name in doors:
+        if name in known:
+            return make_refnode(
+                app.builder, home, known[name].docname, known[name].node_id, contnode
+            )
     return None
 
 
