@@ -1,4 +1,4 @@
-"""The commands, a module each, and the kinds of words that they take."""
+"""The commands, a module each, and what they share: help, numbers, lines of text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from npespcn.pictures.bombs import silence_decoders
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Say what the defaults are, where there are any."""
+    """Add the defaults to the help, where there are any."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         has_one = action.default is not None and action.default is not False
@@ -24,7 +24,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def from_(least: int) -> Any:
-    """Return a parser of whole numbers that are not below `least`."""
+    """Return a parser of whole numbers from `least` on."""
 
     def number(text: str) -> int:
         try:
@@ -38,25 +38,25 @@ def from_(least: int) -> Any:
 
 
 def tell_warnings(tell: Callable[[str], object]) -> None:
-    """Tell, in a line each, what a user should be warned of, and let nothing else be printed."""
+    """Call `tell` with one line for each warning to the user; silence all other output."""
     warnings.simplefilter("always", UserWarning)
-    warnings.simplefilter("ignore", RuntimeWarning)  # overflow: `fit` says what it means
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata; it names no file
+    warnings.simplefilter("ignore", RuntimeWarning)  # overflow, which `fit` explains
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata, without a file name
 
     def show(message: Warning | str, *_: Any) -> None:
         tell(f"npespcn: {one_line(message)}")
 
-    warnings.showwarning = show  # type: ignore[assignment]  # ignores what it is not told
+    warnings.showwarning = show  # type: ignore[assignment]  # it needs only the message
     silence_decoders()
 
 
 def print_line(line: str, stream: str = "stderr") -> None:
-    """Print a line to stderr or stdout, above a progress bar, and at once with its end.
+    """Print a line to stderr or stdout, above a progress bar.
 
-    Else what another process or thread prints could come between the two.
+    The line and its end are written at once, so that no other process prints between them.
     """
     with tqdm.external_write_mode():
         try:
             print(f"{line}\n", end="", file=getattr(sys, stream), flush=True)
-        except UnicodeEncodeError:  # a name that cannot be shown
+        except UnicodeEncodeError:  # a file name that cannot be encoded
             print(f"{line!a}\n", end="", file=getattr(sys, stream), flush=True)

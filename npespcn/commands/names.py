@@ -1,6 +1,6 @@
-"""Which files a person means, and what their larger versions are called.
+"""The files that the arguments of a command stand for, and the names of their larger versions.
 
-Nothing is opened here and nothing written: this is about names alone.
+No file is opened or written here.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from pathlib import Path
 
 from npespcn.data.folders import natural_key
 
-_RESULT = re.compile(r"(.+)_x[2-9](_compare)?", re.DOTALL)  # the stem of what this package has made
+_RESULT = re.compile(r"(.+)_x[2-9](_compare)?", re.DOTALL)  # the stem of a result of ours
+_DEEP = re.compile(
+    rf"(^|[{re.escape(os.sep)}/]+)\*\*(?:[{re.escape(os.sep)}/]+|$)"
+)  # ** in a pattern
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to enlarge, and the folder, below the one that was named, where it was found."""
+    """A file to enlarge, and its folder relative to the one that was named."""
 
     path: Path
     folder: Path = Path()
@@ -29,13 +32,13 @@ class Source:
 
 @dataclass
 class Found:
-    """What `find_sources` has found."""
+    """The result of `find_sources`."""
 
     sources: list[Source] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
-    """Files in folders that are passed over: no pictures by their names, or earlier results."""
+    """Files in folders that are skipped: by their names no pictures, or earlier results."""
     problems: list[str] = field(default_factory=list)
-    """A line for each name that leads to nothing."""
+    """One line for each name that leads to no file."""
 
 
 def find_sources(
@@ -46,25 +49,25 @@ def find_sources(
 ) -> Found:
     """Find the files that names, folders and globs stand for, each once, in natural order.
 
-    In a folder those count whose suffix `is_picture` knows, but no hidden ones, and none called
-    ``NAME_x2`` and the like beside a picture called ``NAME``, which must be earlier results.
+    In a folder, hidden files are ignored, and so are earlier results: a file called ``NAME_x2`` or
+    the like beside a picture called ``NAME``.
 
     Parameters
     ----------
     names
         Files, folders, or patterns with ``*``, ``?``, ``[...]`` or ``**``.
     is_picture
-        Whether a file in a folder is to be taken, by its name.
+        Whether to take a file in a folder, by its name.
     recursive
-        Whether to go into the folders' folders.
+        Whether to search the folders in a folder, too.
     out
-        Which of these not to go into: earlier results are there.
+        The folder of the results, which is not searched.
     """
     found = Found()
     results = None if out is None else identity(Path(out))
     for name in names:
         path = Path(name)
-        if os.path.isdir(name):  # which "" is not; Path("") is
+        if os.path.isdir(name):  # "" is none, but Path("") is the current one
             before = len(found.sources), len(found.problems)
             _search(path, is_picture, recursive, results, found)
             if (len(found.sources), len(found.problems)) == before:
@@ -95,7 +98,7 @@ def _search(
     def complain(error: OSError) -> None:
         found.problems.append(f"{error.filename}: {error.strerror}")
 
-    for folder, folders, names in _walk(str(top), complain):
+    for folder, folders, names in _folders(str(top), complain):
         inner = sorted((f for f in folders if f[0] != "."), key=natural_key) if recursive else []
         apart = [f for f in inner if results and identity(Path(folder, f)) == results]
         folders[:] = [f for f in inner if f not in apart]
@@ -111,42 +114,28 @@ def _search(
                 found.others.append(path)
 
 
-def _walk(
-    top: str, complain: Callable[[OSError], object]
+def _folders(
+    top: str, complain: Callable[[OSError], object] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Do as ``os.walk``, which fails some 1,000 folders deep in Python before 3.12."""
+    """Like ``os.walk``, whose recursion ends some 1,000 folders deep before Python 3.12."""
     waiting = [top]
     while waiting:
-        folder = waiting.pop()
-        try:
-            with os.scandir(folder or os.curdir) as entries:
-                names = [entry.name for entry in entries]
-        except OSError as error:
-            complain(error)
-            continue
-        folders: list[str] = []
-        files: list[str] = []
-        for name in names:
-            (folders if os.path.isdir(os.path.join(folder, name)) else files).append(name)
-        yield folder, folders, files
-        paths = [os.path.join(folder, name) for name in reversed(folders)]
-        waiting += [path for path in paths if not os.path.islink(path)]
+        for folder, folders, files in itertools.islice(os.walk(waiting.pop(), onerror=complain), 1):
+            yield folder, folders, files
+            paths = [os.path.join(folder, name) for name in reversed(folders)]
+            waiting += [path for path in paths if not os.path.islink(path)]
 
 
 def _glob(pattern: str) -> list[str]:
-    """Do as ``glob.glob``, but follow no links for ``**``: two in a circle would have no end."""
-    parts = pattern.replace(os.altsep or os.sep, os.sep).split(os.sep)
-    if "**" not in parts:
+    """Like ``glob.glob``, but ``**`` does not follow symlinks, which may form a cycle."""
+    before, *after = _DEEP.split(pattern, 1)
+    if not after:
         return glob.glob(pattern)
-    at = parts.index("**")
-    while parts[at + 1 :][:1] == ["**"]:  # as good as one
-        del parts[at]
-    tail = os.sep.join(parts[at + 1 :]) or "*"
-    matches = []
-    for top in glob.glob(os.sep.join([*parts[:at], ""])) if at else [""]:
-        for folder, folders, _ in _walk(top, lambda error: None):
+    top, tail, matches = before + after[0], after[1], []
+    for start in glob.glob(top) if top else [os.curdir]:
+        for folder, folders, _ in _folders(start):
             folders[:] = [name for name in folders if name[0] != "."]
-            matches += _glob(os.path.join(glob.escape(folder), tail))
+            matches += _glob(os.path.join(glob.escape(folder), tail or "*"))
     return matches
 
 

@@ -1,4 +1,4 @@
-"""``npespcn upscale``: make pictures and videos larger."""
+"""``npespcn upscale``: enlarge pictures and videos."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +18,38 @@ from tqdm import tqdm
 
 from npespcn.commands import HelpFormatter, from_, print_line, tell_warnings
 from npespcn.commands.names import Found, Source, find_sources, identity, name_targets
+from npespcn.common.checks import one_of
 from npespcn.common.messages import one_line
 from npespcn.enlarge.picture import upscale
 from npespcn.enlarge.video import WRITABLE, is_video, upscale_video, video_size
-from npespcn.fast.gpu import check_device
-from npespcn.fast.processes import ProcessPool
+from npespcn.exchange.npz import PRETRAINED, load, pretrained
+from npespcn.fast import accelerate
+from npespcn.fast.gpu import check_device, move
+from npespcn.fast.processes import WorkerDiedError, process_pool
 from npespcn.fast.threads import thread_count, threads_for
-from npespcn.models import ESPCN, PRETRAINED
+from npespcn.models import ESPCN
+from npespcn.pictures.files import check_writable, is_image_file, open_image
 from npespcn.pictures.formats import (
-    check_writable,
     frame_count,
-    is_photo,
     is_whole,
     loops,
-    open_photo,
     plain_frames,
     upright_size,
-    write_photo,
+    write_frames,
 )
 from npespcn.pictures.modes import on_white
 
 LINE_EVERY = 30.0  # seconds between two lines about a video, where there is no terminal
 
-Line = tuple[str, str]  # what to say, and to "stdout" or "stderr"
-Result = tuple[bool, list[Line]]  # whether a file went well, and what there is to say
+Line = tuple[str, str]  # a text, and "stdout" or "stderr"
+Result = tuple[bool, list[Line]]  # whether a file succeeded, and lines about it
 
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "upscale",
-        help="make pictures and videos larger",
+        help="enlarge pictures and videos",
         description="Enlarge pictures, animations and videos. photo.jpg becomes photo_x2.png "
         "beside it. No input is overwritten, unless --force allows it.",
         formatter_class=HelpFormatter,
@@ -58,13 +58,13 @@ def add_to(commands: Any) -> None:
     add("names", nargs="+", metavar="IN", help="pictures, videos, folders or globs")
     add("-o", dest="out", metavar="OUT",
         help="the file to write, whose suffix chooses the format, or a folder")  # fmt: skip
-    add("--scale", type=int, choices=PRETRAINED, help="how many times larger (default: 2)")
+    add("--scale", type=int, choices=PRETRAINED, help="upscale factor (default: 2)")
     add("--weights", metavar="FILE",
-        help="a network of your own (.npz, .safetensors), with a scale of its own")  # fmt: skip
-    add("--tile", type=from_(1), metavar="N", help="side of the pieces to work in, in pixels")
+        help="your own network (.npz, .safetensors), with its own scale")  # fmt: skip
+    add("--tile", type=from_(1), metavar="N", help="tile side in pixels (smaller: less memory)")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
-    add("--recursive", action="store_true", help="go into the folders' folders, too")
-    add("--resume", action="store_true", help="skip what is already done and whole")
+    add("--recursive", action="store_true", help="search folders within folders, too")
+    add("--resume", action="store_true", help="skip results that exist and are whole")
     add("--force", action="store_true", help="overwrite inputs and earlier results in folders")
     add("--compare", action="store_true",
         help="also draw bicubic and network side by side (NAME_x2_compare.png)")  # fmt: skip
@@ -74,21 +74,18 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> bool:
     """Enlarge everything; return whether anything failed."""
-    model = ESPCN.load(options.weights) if options.weights else ESPCN.pretrained(options.scale or 2)
+    model = load(options.weights, ESPCN) if options.weights else pretrained(options.scale or 2)
     if options.scale not in (None, model.scale):
         raise ValueError(f"{options.weights} is for scale {model.scale}, not {options.scale}")
-    if (planes := model.options["channels"]) not in (1, 3):
-        raise ValueError(f"{options.weights}: it takes {planes} planes, not 1 (luma) or 3 (RGB)")
+    one_of(f"{options.weights}: channels", model.options["channels"], (1, 3))
     check_device(options.device)
-    found = find_sources(
-        options.names, lambda path: is_video(path) or is_photo(path), options.recursive, options.out
-    )
+    found = find_sources(options.names, _can_be_enlarged, options.recursive, options.out)
     for problem in found.problems:
         print_line(*_complaint(problem))
     if found.others:
         names = ", ".join(path.name for path in found.others[:3])
         more = f" and {len(found.others) - 3} more" if len(found.others) > 3 else ""
-        print_line(f"passed over, by their names: {one_line(names)}{more}")
+        print_line(f"skipped, by their names: {one_line(names)}{more}")
     work, failed = _Work(options, model, found), bool(found.problems)
     with _results(work) as results, _bar(len(work.items), "file", len(work.items) > 1) as files:
         for good, lines in results:
@@ -101,32 +98,32 @@ def _run(options: argparse.Namespace) -> bool:
 
 @contextlib.contextmanager
 def _results(work: _Work) -> Iterator[Iterable[Result]]:
-    """Begin the work, here or in processes; yield what comes of each file."""
+    """Begin the work, here or in processes; yield the results of the files as they are done."""
     jobs = min(work.options.jobs, len(work.items))
     if jobs < 2:
-        work.model.to(work.options.device)
+        work.begin()
         yield map(work.do, work.items)
         return
     try:
         share = max(1, thread_count() // jobs)
-        with threads_for(share), ProcessPool(jobs, _begin, work) as pool:
-            yield pool.results(_Work.do, work.items)
-    except BrokenProcessPool:
-        what = "one of the processes was ended, perhaps for want of memory"
-        raise RuntimeError(f"{what}: --resume goes on, fewer --jobs need less of it") from None
+        with threads_for(share), process_pool(jobs, _begin, work) as pool:
+            yield (result for _, result in pool.results(_Work.do, work.items))
+    except WorkerDiedError as error:
+        raise RuntimeError(f"{error}: --resume goes on, fewer --jobs need less of it") from None
 
 
-def _begin(work: _Work) -> _Work:  # in each of the processes
-    tqdm.set_lock(threading.RLock())  # its own is for several processes, and would be left behind
+def _begin(work: _Work) -> _Work:
+    """Begin in one of the processes."""
+    tqdm.set_lock(threading.RLock())  # its default is for several processes, and would be leaked
     tell_warnings(lambda line: work.lines.append((line, "stderr")))
-    work.model.to(work.options.device)
+    work.begin()
     return work
 
 
 class _Work:
-    """What is to be done to each file; every process gets a copy."""
+    """The work on all files; every process gets a copy."""
 
-    def __init__(self, options: argparse.Namespace, model: ESPCN, found: Found) -> None:
+    def __init__(self, options: argparse.Namespace, model: Any, found: Found) -> None:
         self.options, self.model = options, model
         paths = [source.path for source in found.sources]
         self.inputs = {identity(path) for path in paths}
@@ -134,8 +131,12 @@ class _Work:
         self.items = list(zip(paths, self.targets(found.sources), strict=True))
         self.lines: list[Line] = []
 
+    def begin(self) -> None:
+        """Make the network ready in this process."""
+        self.model = accelerate(move(self.model, self.options.device))
+
     def targets(self, sources: list[Source]) -> list[Path]:
-        """Return where each source goes."""
+        """Return the file to write for each source."""
         ending, out = f"_x{self.model.scale}", self.options.out
         if out is None:
             return name_targets(sources, None, ending, _new_suffix)
@@ -148,7 +149,7 @@ class _Work:
         return [Path(out) for _ in sources]
 
     def do(self, item: tuple[Path, Path]) -> Result:
-        """Enlarge one file; return whether that went well, and what there is to say."""
+        """Enlarge one file; return whether it succeeded, and lines about it."""
         self.lines, (source, target) = [], item
         try:
             if not (self.options.resume and self.is_done(source, target)):
@@ -157,13 +158,13 @@ class _Work:
                 (self.do_video if is_video(source) else self.do_picture)(source, target)
                 self.lines.append((str(target), "stdout"))
         except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
-            words = str(error) or "not enough memory"
-            self.lines.append(_complaint(f"{source}: {words.removeprefix(f'{source}: ')}"))
+            reason = str(error).removeprefix(f"{source}: ") or "not enough memory"
+            self.lines.append(_complaint(f"{source}: {reason}"))
             return False, self.lines
         return True, self.lines
 
     def check_free(self, target: Path) -> None:
-        """Refuse to write over an input, or an earlier result that was found beside one."""
+        """Refuse to overwrite an input, or an earlier result that was found beside one."""
         there = identity(target)
         if there is None or self.options.force:
             return
@@ -174,7 +175,7 @@ class _Work:
             raise ValueError(f"{target} is an earlier result: {how}")
 
     def is_done(self, source: Path, target: Path) -> bool:
-        """Whether the target is there, whole, and of the size that it should have."""
+        """Return whether the target exists, is whole and has the right size."""
         video = is_video(source)
         try:
             width, height = video_size(source) if video else upright_size(source)
@@ -185,7 +186,7 @@ class _Work:
 
     def do_picture(self, source: Path, target: Path) -> None:
         """Enlarge a picture, or every frame of an animation."""
-        with open_photo(source) as image, _bar(None, "tile", len(self.items) == 1) as bar:
+        with open_image(source) as image, _bar(None, "tile", len(self.items) == 1) as bar:
             count, loop = frame_count(image), loops(image)
 
             def progress(done: int, tiles: int) -> None:
@@ -199,12 +200,12 @@ class _Work:
                 larger = upscale(frame, None, self.model, self.options.tile, progress=progress)
                 larger.info["duration"] = frame.info.get("duration")
                 frames.append(larger)
-        if self.options.compare:  # before the picture, whose presence says that all is done
+        if self.options.compare:  # before the result, whose presence means that all is done
             self.compare(source, first, frames[0], target)
-        write_photo(target, frames, loop)
+        write_frames(target, frames, loop)
 
     def compare(self, source: Path, small: Image.Image, larger: Image.Image, target: Path) -> None:
-        """Draw the first frame by bicubic interpolation and by the network."""
+        """Draw the first frame by bicubic interpolation and by the network side by side."""
         from npespcn import figures  # Matplotlib takes a while to import
 
         stem = target.stem
@@ -215,7 +216,9 @@ class _Work:
         small, larger = on_white(small), on_white(larger)
         bicubic = small.resize(larger.size, Image.Resampling.BICUBIC)
         arrays = {"bicubic": np.asarray(bicubic), "network": np.asarray(larger)}
-        name = one_line(source.name).encode("latin-1", "replace").decode("latin-1")  # its font's
+        name = (
+            one_line(source.name).encode("latin-1", "replace").decode("latin-1")
+        )  # what its font has
         title = name.replace("$", r"\$") + f", {self.model.scale} times larger"
         box = figures.where_they_differ(*arrays.values())
         figures.save(figures.before_after(arrays, box, title=title), path)
@@ -223,15 +226,15 @@ class _Work:
 
     def do_video(self, source: Path, target: Path) -> None:
         """Enlarge a video."""
-        said = time.monotonic()
+        last_line = time.monotonic()
         with _bar(None, "frame", len(self.items) == 1) as bar:
 
             def progress(done: int, total: int | None) -> None:
-                nonlocal said
+                nonlocal last_line
                 bar.total = total
                 bar.update()
-                if bar.disable and time.monotonic() - said > LINE_EVERY:
-                    said = time.monotonic()
+                if bar.disable and time.monotonic() - last_line > LINE_EVERY:
+                    last_line = time.monotonic()
                     print_line(f"{source}: frame {done} of {total or 'unknown'}")  # at once
 
             upscale_video(source, target, self.model, progress=progress)
@@ -239,12 +242,16 @@ class _Work:
             self.lines.append(_complaint(f"{source}: --compare is for pictures"))
 
 
+def _can_be_enlarged(path: Path) -> bool:
+    return is_video(path) or is_image_file(path)
+
+
 def _new_suffix(path: Path) -> str:
-    """Return the suffix of what a file becomes, where nothing else is asked for."""
+    """Return the suffix of a result whose name the user has not chosen."""
     if is_video(path):
         return path.suffix if path.suffix.lower() in WRITABLE else ".mp4"
     if path.suffix.lower() in (".tif", ".tiff"):
-        with contextlib.suppress(OSError, ValueError), open_photo(path) as image:
+        with contextlib.suppress(OSError, ValueError), open_image(path) as image:
             return path.suffix if frame_count(image) > 1 else ".png"
     return ".png"
 
@@ -255,5 +262,5 @@ def _bar(total: int | None, unit: str, wanted: bool) -> Any:
     return tqdm(total=total, unit=unit, disable=disable, dynamic_ncols=True)
 
 
-def _complaint(words: str) -> Line:
-    return f"npespcn upscale: {one_line(words)}", "stderr"
+def _complaint(message: str) -> Line:
+    return f"npespcn upscale: {one_line(message)}", "stderr"
