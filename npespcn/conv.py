@@ -46,9 +46,8 @@ def im2col(x, kernel_size, stride=1, padding=0):
     zeros, out_h, out_w = _geometry(x.shape, k, s, padding)
     padded = xp.pad(x, ((0, 0), (0, 0), zeros, zeros))
     columns = xp.empty((n, c, k, k, out_h, out_w), x.dtype)
-    for i in range(k):
-        for j in range(k):  # what every position of the kernel has at its place (i, j)
-            columns[:, :, i, j] = padded[:, :, i : i + s * out_h : s, j : j + s * out_w : s]
+    for i, j in np.ndindex(k, k):  # what every position of the kernel has at its place (i, j)
+        columns[:, :, i, j] = padded[:, :, i : i + s * out_h : s, j : j + s * out_w : s]
     return columns.reshape(n, c * k * k, out_h * out_w)  # (N, C*k*k, H'*W')
 
 
@@ -63,9 +62,8 @@ def col2im(columns, shape, kernel_size, stride=1, padding=0):
     check_shape("columns", columns, (n, c * k * k, out_h * out_w))
     columns = _wide(columns).reshape(n, c, k, k, out_h, out_w)
     padded = xp.zeros((n, c, before + h + after, before + w + after), columns.dtype)
-    for i in range(k):
-        for j in range(k):
-            padded[:, :, i : i + s * out_h : s, j : j + s * out_w : s] += columns[:, :, i, j]
+    for i, j in np.ndindex(k, k):
+        padded[:, :, i : i + s * out_h : s, j : j + s * out_w : s] += columns[:, :, i, j]
     return padded[:, :, before : before + h, before : before + w]  # (N, C, H, W)
 
 
@@ -73,8 +71,7 @@ def conv2d_forward(x, weight, bias=None, stride=1, padding=0):
     """Convolve by one matrix product: weight @ im2col(x) + bias, (N, C, H, W) -> (N, O, H', W')."""
     x, (o, _, k, _) = _fitting(x, weight), weight.shape
     y = weight.reshape(o, -1) @ im2col(x, k, stride, padding)  # (N, O, H'*W')
-    if bias is not None:
-        y = y + bias.reshape(o, 1)
+    y = y if bias is None else y + bias.reshape(o, 1)
     _, out_h, out_w = _geometry(x.shape, k, stride, padding)
     return y.reshape(len(x), o, out_h, out_w)  # (N, O, H', W')
 

@@ -21,8 +21,7 @@ def gradcheck(layer, x, rng=None, epsilon=1e-5, tolerance=1e-6):
     >>> gradcheck(Tanh(), np.linspace(-1, 1, 12).reshape(1, 2, 2, 3)) < 1e-6
     True
     """
-    precise = all(array.dtype == np.float64 for array in (x, *layer.params.values()))
-    require(precise, "gradcheck needs float64 throughout, x and parameters")
+    require(all(a.dtype == np.float64 for a in (x, *layer.params.values())), "needs float64")
     y, x = layer.forward(x), x.copy()
     dy = array_module(y).asarray((rng or np.random.default_rng(0)).normal(size=y.shape))
     gradients = {"dx": (layer.backward(dy), x)}

@@ -18,7 +18,6 @@ from npespcn.initializers import INITIALIZERS, icnr
 from npespcn.layers import Conv2d, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
-_NOT_OPTIONS = ("self", "__class__")
 PADDINGS = {"same": "same", "valid": "valid", "edge": "valid"}  # and what the convolutions do
 
 
@@ -37,8 +36,7 @@ class Network(Sequential):
 
     def predict(self, x):
         if self.padding == "edge":
-            sides = (self.halo, self.halo)
-            x = array_module(x).pad(x, ((0, 0), (0, 0), sides, sides), mode="edge")
+            x = array_module(x).pad(x, [(0, 0)] * 2 + [(self.halo, self.halo)] * 2, mode="edge")
         return super().predict(x)
 
 
@@ -59,7 +57,7 @@ class ESPCN(Network):
     def __init__(self, scale, channels=1, activation="tanh", output=None, tail=False,
                  padding="same", init="xavier", seed=0, dtype="float32",
                  widths=(64, 32), kernels=(5, 3, 3)):  # fmt: skip
-        options = {key: value for key, value in locals().items() if key not in _NOT_OPTIONS}
+        options = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         last = partial(icnr, upscale_factor=scale) if init == "icnr" else choose(init, INITIALIZERS)
         conv = _conv(padding, "xavier" if init == "icnr" else init, seed, dtype)
         sizes = (channels, *widths, channels * scale**2)
@@ -82,7 +80,7 @@ class SRCNN(Network):
 
     def __init__(self, channels=1, padding="same", init="xavier", seed=0, dtype="float32",
                  widths=(64, 32), kernels=(9, 1, 5)):  # fmt: skip
-        options = {key: value for key, value in locals().items() if key not in _NOT_OPTIONS}
+        options = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         conv = _conv(padding, init, seed, dtype)
         layers = _convolutions(conv, (channels, *widths, channels), kernels, ReLU)
         super().__init__(layers, options)

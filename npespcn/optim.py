@@ -58,8 +58,7 @@ class Adam(Optimizer):
         self.betas, self.epsilon = tuple(betas), epsilon
 
     def start(self, param):
-        zeros_like = array_module(param).zeros_like
-        return {"mean": zeros_like(param), "square": zeros_like(param)}
+        return {key: array_module(param).zeros_like(param) for key in ("mean", "square")}
 
     def update(self, grad, state):
         mean, square, (beta1, beta2) = state["mean"], state["square"], self.betas
@@ -77,7 +76,7 @@ class SOAP(Adam):
     together. So SOAP turns each gradient into a basis where they come apart, and is Adam there.
     With the weight seen as a matrix (O, C*k*k)::
 
-        L, R = running means of G Gᵀ and Gᵀ G           Q_L, Q_R = their eigenvectors
+        L, R = running means (β₂) of G Gᵀ and Gᵀ G      Q_L, Q_R = their eigenvectors
         G' = Q_Lᵀ G Q_R                                 Adam on G', giving D'
         W -= lr * Q_L D' Q_Rᵀ
 
@@ -93,11 +92,9 @@ class SOAP(Adam):
     axes, with a covariance for each, where here it is one matrix.
     """
 
-    def __init__(
-        self, model, lr=3e-3, betas=(0.95, 0.95), epsilon=1e-8, refresh=20, covariance_beta=0.95
-    ):
+    def __init__(self, model, lr=3e-3, betas=(0.95, 0.95), epsilon=1e-8, refresh=20):
         super().__init__(model, lr, betas, epsilon)
-        self.refresh, self.covariance_beta = refresh, covariance_beta
+        self.refresh = refresh
         self.steps = -1  # the first call looks, and takes step 0: none
 
     def start(self, param):
@@ -121,14 +118,13 @@ class SOAP(Adam):
 
     def follow(self, g, mean, square, covariance, basis):
         """Count the gradient into a covariance; refresh its basis, and what lies in it, in time."""
-        _average(covariance, g @ g.T, self.covariance_beta)
-        linalg = array_module(g).linalg
+        _average(covariance, g @ g.T, self.betas[1])
         if self.steps == 0:
-            basis[...] = linalg.eigh(covariance)[1][:, ::-1]  # the largest first
+            basis[...] = array_module(g).linalg.eigh(covariance)[1][:, ::-1]  # the largest first
         elif self.steps % self.refresh == 0:
             pushed = covariance @ basis
             order = (basis * pushed).sum(axis=0).argsort()[::-1]  # by estimated eigenvalue
-            fresh = linalg.qr(pushed[:, order])[0]
+            fresh = array_module(g).linalg.qr(pushed[:, order])[0]
             mean[...] = fresh.T @ basis @ mean
             square[...] = square[order]
             basis[...] = fresh
@@ -145,5 +141,4 @@ def cosine(steps, final=0.0):
 
 def _average(mean, value, beta):
     """Update a running mean that starts at 0, in place."""
-    mean *= beta
-    mean += (1 - beta) * value
+    mean += (1 - beta) * (value - mean)

@@ -37,11 +37,9 @@ def pixel_shuffle_loop(x, upscale_factor):
     """
     r, (lead, channels, h, w) = upscale_factor, _sizes(x, upscale_factor)
     y = array_module(x).empty((*lead, channels, h * r, w * r), x.dtype)
-    for c in range(channels):
-        for row in range(h * r):
-            for col in range(w * r):
-                k = c * r * r + (row % r) * r + col % r
-                y[..., c, row, col] = x[..., k, row // r, col // r]
+    for c, row, col in np.ndindex(channels, h * r, w * r):
+        k = c * r * r + (row % r) * r + col % r
+        y[..., c, row, col] = x[..., k, row // r, col // r]
     return y
 
 
