@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,16 @@ import pytest
 
 from npespcn.common import Array
 from npespcn.fast.gpu import check_device, to_host
+from npespcn.layers import (
+    Conv2d,
+    ConvTranspose2d,
+    Layer,
+    PixelShuffle,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
 
 
 def require_torch() -> Any:
@@ -21,6 +32,13 @@ def require_torch() -> Any:
     if os.environ.get("NPESPCN_REQUIRE_TORCH") == "1":
         return importlib.import_module("torch")
     return pytest.importorskip("torch")
+
+
+def torch_if_there() -> Any:
+    """Return torch, or None. NPESPCN_REQUIRE_TORCH=1 makes a missing one an error."""
+    if os.environ.get("NPESPCN_REQUIRE_TORCH") == "1" or importlib.util.find_spec("torch"):
+        return importlib.import_module("torch")
+    return None
 
 
 def require_gpu() -> Any:
@@ -64,6 +82,53 @@ NO_GPU = {
     "none visible": (fake_cupy(0), "no GPU: the driver finds no CUDA device; check nvidia-smi"),
 }
 """What may be in CuPy's place in ``sys.modules`` (None: no import), and what is said then."""
+
+
+def normal(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def whole(*shape: int, seed: int = 0) -> Array:
+    """Return small whole numbers, as floats."""
+    return np.random.default_rng(seed).integers(-2, 3, shape).astype(float)
+
+
+def small_network(dtype: str = "float64") -> Sequential:
+    """Return a network of every kind of layer: (N, 3, H, W) -> (N, 3, 4*H - 3, 4*W - 3)."""
+    rng = np.random.default_rng(4)
+    return Sequential(
+        conv1=Conv2d(3, 4, 3, padding="same", rng=rng, dtype=dtype),
+        tanh1=Tanh(),
+        inner=Sequential(Conv2d(4, 8, 2, rng=rng, dtype=dtype), ReLU()),
+        shuffle=PixelShuffle(2),
+        deconv=ConvTranspose2d(2, 3, 3, stride=2, rng=rng, dtype=dtype),
+        sigmoid=Sigmoid(),
+    )
+
+
+KEYS = [
+    f"{layer}.{name}" for layer in ("conv1", "inner.0", "deconv") for name in ("weight", "bias")
+]
+"""The names of its parameters."""
+
+
+class Numbers(Layer):
+    """A layer that is nothing but parameters."""
+
+    def __init__(self, **params: Array) -> None:
+        super().__init__()
+        self.params = params
+
+
+def follow(kind: Any, start: Array, gradients: Array, **options: Any) -> Array:
+    """Return a parameter after every step of an optimizer."""
+    model = Numbers(weight=start.copy())
+    optimizer, path = kind(model, **options), []
+    for gradient in gradients:
+        model.grads = {"weight": gradient}
+        optimizer.step()
+        path.append(model.params["weight"].copy())
+    return np.stack(path)
 
 
 def relative_error(actual: Array, expected: Array) -> float:

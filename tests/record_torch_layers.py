@@ -6,10 +6,14 @@ the upstream gradients are random, and recorded with the answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from npespcn import layers
+from npespcn.layers import Layer
 
 RECORDING = Path(__file__).parent / "recorded" / "torch_layers.npz"
 Case = tuple[str, dict[str, Any], tuple[int, ...]]  # class, its arguments, shape of x
@@ -81,6 +85,34 @@ def ask_torch(
     y.backward(torch.from_numpy(dy))
     gradients = {f"d{name}": p.grad.numpy() for name, p in layer.named_parameters()}
     return {**arrays, "y": y.detach().numpy(), "dy": dy, "dx": x.grad.numpy(), **gradients}
+
+
+def answers(torch: Any = None) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yield each case's name with PyTorch's answer: as recorded, or asked now, by other numbers."""
+    rng = np.random.default_rng(1)
+    for name, case in CASES.items():
+        if torch is not None:
+            yield name, ask_torch(torch, case, draw_arguments(case, rng), rng)
+            continue
+        with np.load(RECORDING, allow_pickle=False) as recording:
+            keys = [key for key in recording.files if key.startswith(f"{name}/")]
+            yield name, {key.partition("/")[2]: recording[key] for key in keys}
+
+
+def our_layer(name: str, **params: np.ndarray) -> Layer:
+    """Make our layer of a case, with these parameters."""
+    kind, options, _ = CASES[name]
+    precision = {"dtype": "float64"} if kind.startswith("Conv") else {}
+    layer = getattr(layers, kind)(**options, **precision)
+    layer.params = {key: params[key] for key in layer.params}
+    return layer
+
+
+def every_layer(dtype: Any = float) -> Iterator[tuple[str, Layer, np.ndarray, np.ndarray]]:
+    """Yield each case's name, layer, x and dy, as recorded."""
+    for name, answer in answers():
+        answer = {key: value.astype(dtype) for key, value in answer.items()}
+        yield name, our_layer(name, **answer), answer["x"], answer["dy"]
 
 
 def main() -> None:

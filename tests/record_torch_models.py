@@ -7,6 +7,7 @@ that they need not be recorded.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,15 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     ),
     "x8": ("ESPCN", {"scale": 8, "output": "tanh", "activation": "sigmoid"}, (1, 1, 3, 2)),
     "x1": ("ESPCN", {"scale": 1, "channels": 2, "tail": True}, (2, 2, 6, 5)),
+    "four convolutions": (
+        "ESPCN",  # as in pytorch/examples
+        {"scale": 3, "activation": "relu", "widths": (64, 64, 32), "kernels": (5, 3, 3, 3)},
+        (1, 1, 7, 9),
+    ),
+    "other widths": ("ESPCN", {"scale": 2, "widths": (8, 5), "kernels": (3, 5, 1)}, (2, 1, 7, 9)),
     "srcnn": ("SRCNN", {}, (2, 1, 9, 12)),
-    "srcnn in colour": ("SRCNN", {"channels": 3, "padding": "valid"}, (2, 3, 14, 15)),
+    "srcnn in color": ("SRCNN", {"channels": 3, "padding": "valid"}, (2, 3, 14, 15)),
+    "srcnn 9-5-5": ("SRCNN", {"kernels": (9, 5, 5)}, (1, 1, 9, 12)),
 }
 
 
@@ -46,32 +54,55 @@ def formula_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]
 def torch_network(torch: Any, kind: str, options: dict[str, Any]) -> Any:
     """Build the network from torch's own layers, as its paper describes it."""
     nn = torch.nn
-    channels, padding = options.get("channels", 1), options.get("padding", "same")
     squash = {"tanh": nn.Tanh, "relu": nn.ReLU, "sigmoid": nn.Sigmoid}
-    if kind == "SRCNN":
-        return nn.Sequential(
-            OrderedDict(
-                conv1=nn.Conv2d(channels, 64, 9, padding=padding),
-                relu1=nn.ReLU(),
-                conv2=nn.Conv2d(64, 32, 1, padding=padding),
-                relu2=nn.ReLU(),
-                conv3=nn.Conv2d(32, channels, 5, padding=padding),
-            )
-        )
-    r, activation = options["scale"], squash[options.get("activation", "tanh")]
-    network = OrderedDict(
-        conv1=nn.Conv2d(channels, 64, 5, padding=padding),
-        act1=activation(),
-        conv2=nn.Conv2d(64, 32, 3, padding=padding),
-        act2=activation(),
-        conv3=nn.Conv2d(32, channels * r * r, 3, padding=padding),
-        shuffle=nn.PixelShuffle(r),
-    )
+    espcn = kind == "ESPCN"
+    r, channels = options.get("scale", 1), options.get("channels", 1)
+    kernels = options.get("kernels", (5, 3, 3) if espcn else (9, 1, 5))
+    sizes = [channels, *options.get("widths", (64, 32)), channels * r * r]
+    activation = squash[options.get("activation", "tanh")] if espcn else nn.ReLU
+    network: OrderedDict[str, Any] = OrderedDict()
+    for i, (before, after, k) in enumerate(zip(sizes, sizes[1:], kernels, strict=False), 1):
+        network[f"conv{i}"] = nn.Conv2d(before, after, k, padding=options.get("padding", "same"))
+        network[f"act{i}"] = activation()
+    network.popitem()
+    if espcn:
+        network["shuffle"] = nn.PixelShuffle(r)
     if options.get("tail"):
         network["tail"] = nn.Conv2d(channels, channels, 1)
     if options.get("output"):
         network["output"] = squash[options["output"]]()
     return nn.Sequential(network)
+
+
+def ask_torch(torch: Any, name: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return x, y, a random dy and the gradients of a network with formula weights."""
+    kind, options, shape = CASES[name]
+    network = torch_network(torch, kind, options).double()
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    weights = {key: torch.from_numpy(value) for key, value in formula_weights(shapes).items()}
+    network.load_state_dict(weights)
+    x = torch.from_numpy(rng.random(shape)).requires_grad_()
+    y = network(x)
+    dy = rng.standard_normal(tuple(y.shape))
+    y.backward(torch.from_numpy(dy))
+    gradients = {f"d{key}": value.grad.numpy() for key, value in network.named_parameters()}
+    answer = {"x": x.detach().numpy(), "y": y.detach().numpy(), "dy": dy, "dx": x.grad.numpy()}
+    return answer | gradients
+
+
+def answers(torch: Any = None) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yield each case's name with PyTorch's answer: as recorded, or asked now, by other numbers.
+
+    The recording holds the gradients of the biases, and not those of the weights, which are large.
+    """
+    rng = np.random.default_rng(1)
+    for name in CASES:
+        if torch is not None:
+            yield name, ask_torch(torch, name, rng)
+            continue
+        with np.load(RECORDING, allow_pickle=False) as recording:
+            keys = [key for key in recording.files if key.startswith(f"{name}/")]
+            yield name, {key.partition("/")[2]: recording[key] for key in keys}
 
 
 def main() -> None:
@@ -80,14 +111,10 @@ def main() -> None:
 
     recording = {"torch_version": np.array(torch.__version__)}
     rng = np.random.default_rng(0)
-    for name, (kind, options, shape) in CASES.items():
-        network = torch_network(torch, kind, options).double()
-        state = network.state_dict()
-        arrays = formula_weights({key: tuple(value.shape) for key, value in state.items()})
-        network.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()})
-        x = rng.random(shape)
-        recording[f"{name}/x"] = x
-        recording[f"{name}/y"] = network(torch.from_numpy(x)).detach().numpy()
+    for name in CASES:
+        for key, value in ask_torch(torch, name, rng).items():
+            if not key.endswith("weight"):
+                recording[f"{name}/{key}"] = value
     np.savez_compressed(RECORDING, **recording)
 
 

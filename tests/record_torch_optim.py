@@ -1,10 +1,11 @@
-"""Write tests/recorded/torch_optim.npz: where PyTorch's optimisers go, step by step.
+"""Write tests/recorded/torch_optim.npz: where PyTorch's optimizers go, step by step.
 
 Run ``python tests/record_torch_optim.py`` where torch is installed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,19 @@ def ask_torch(
         optimizer.step()
         path.append(parameter.detach().numpy().copy())
     return np.stack(path)
+
+
+def answers(torch: Any = None) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield each case's name, start and gradients with PyTorch's path, recorded or asked now."""
+    rng = np.random.default_rng(1)
+    for name, (kind, options) in CASES.items():
+        if torch is not None:
+            start, gradients = rng.standard_normal(SHAPE), draw_gradients(rng)
+            path = ask_torch(torch, kind, options, start, gradients)
+        else:
+            with np.load(RECORDING, allow_pickle=False) as recording:
+                start, gradients, path = (recording[key] for key in ("start", "gradients", name))
+        yield name, start, gradients, path
 
 
 def main() -> None:
