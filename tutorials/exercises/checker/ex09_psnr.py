@@ -648,10 +648,9 @@ def recording() -> dict[str, Any]:
 
 def draw() -> dict[str, Any]:
     """Draw the pictures and measure them, with this project's functions: what is recorded."""
-    from npespcn.data.dead_leaves import dead_leaves
-    from npespcn.evaluation.metrics import psnr
-    from npespcn.pictures.color import rgb_to_y
-    from npespcn.pictures.resize import downscale, upscale_bicubic
+    from npespcn.data import dead_leaves
+    from npespcn.evaluation import psnr
+    from npespcn.pictures import downscale, rgb_to_y, upscale_bicubic
 
     arrays: dict[str, Any] = {}
     figures = []

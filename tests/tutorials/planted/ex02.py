@@ -1,6 +1,6 @@
 """Mistakes for exercise 2."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 SPLIT = "parts = x.reshape(*leading, channels // (r * r), r, r, h, w)  # (..., C, i, j, H, W)"
 BLOCKS = "blocks = np.moveaxis(parts, (-2, -1), (0, 1))"

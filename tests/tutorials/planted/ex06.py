@@ -1,6 +1,6 @@
 """Mistakes for exercise 6."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 ADD = "padded[:, :, i : i + out_h, j : j + out_w] += parts[:, :, i, j]"
 CROP = "return padded[:, :, p : p + h, p : p + w]  # (N, C, H, W)"

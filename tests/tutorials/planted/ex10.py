@@ -1,6 +1,6 @@
 """Mistakes for exercise 10."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 T = "        self.t += 1\n"
 M = "self.m[name] = beta1 * self.m[name] + (1 - beta1) * g\n"

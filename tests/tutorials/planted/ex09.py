@@ -1,6 +1,6 @@
 """Mistakes for exercise 9."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 WEIGHTS = "np.array([65.481, 128.553, 24.966])"
 SUM = f"y = 16 + rgb @ {WEIGHTS} / 255"

@@ -1,6 +1,6 @@
 """Mistakes for exercise 1."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 SPLIT = "parts = x.reshape(*leading, c, r, r, h, w)  # (..., C, i, j, H, W)"
 AXES = "(*range(n), n, n + 3, n + 1, n + 4, n + 2)"

@@ -1,6 +1,6 @@
 """Mistakes for exercise 8."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 DRAW = "drawn = initialize((out_channels // area, *kernel))"
 REPEAT = "np.repeat(drawn, area, axis=0)"

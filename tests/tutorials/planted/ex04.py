@@ -1,6 +1,6 @@
 """Mistakes for exercise 4."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 RESULT = "return weight[p], bias[p]"
 AXES = "kernel.transpose(3, 2, 0, 1)"

@@ -1,6 +1,6 @@
 """Mistakes for exercise 5."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 PAD = "np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))  # (N, C, H + 2p, W + 2p)"
 COLUMNS = "return columns.reshape(n, c * k * k, out_h * out_w)  # (N, C*k*k, H'*W')"

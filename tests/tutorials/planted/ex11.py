@@ -1,6 +1,6 @@
 """Mistakes for exercise 11: the bugs themselves, and repairs by half."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 CHANNEL = "c * r * r + (row % r) * r + col % r"
 TURNED = "weight[:, :, ::-1, ::-1]"

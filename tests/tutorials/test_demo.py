@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import npespcn
+from npespcn import runs
 from npespcn.models import ESPCN
-from npespcn.pictures.files import read_image
-from npespcn.runs import fit as training
-from npespcn.runs.folder import RunFolder
+from npespcn.pictures import read_image
 
-DEMO = Path(__file__).parents[1] / "tutorials" / "demo.py"
+DEMO = Path(__file__).parents[2] / "tutorials" / "demo.py"
 PICTURES = ["before_after.png", "channel_map.png", "grace_hopper_x3.png", "learning_curve.png"]
 EARLIER = ["best.npz", "history.csv", "last.npz"]
 
@@ -39,7 +39,7 @@ def test_the_demo_does_all_that_it_promises(tmp_path, monkeypatch, capsys):
         assert np.ptp(picture) > 200
     with Image.open(files["grace_hopper_x3.png"]) as image:
         assert image.size == (510, 600)  # the photograph has 512 by 600 pixels
-    best, last = (ESPCN.load(files[name]) for name in ("best.npz", "last.npz"))
+    best, last = (npespcn.load(files[name]) for name in ("best.npz", "last.npz"))
     assert best.options == last.options == ESPCN(3, padding="edge").options
     rows = files["history.csv"].read_text().splitlines()
     assert rows[0] == "step,lr,loss,val_psnr"
@@ -56,7 +56,10 @@ def test_the_demo_does_all_that_it_promises(tmp_path, monkeypatch, capsys):
 
 def test_the_demo_leaves_a_demo_that_is_still_running_alone(tmp_path, monkeypatch):
     (tmp_path / "last.npz").write_text("of the other")
-    with RunFolder(tmp_path, resume=True), pytest.raises(FileExistsError, match="another process"):
+    with (
+        runs.RunFolder(tmp_path, resume=True),
+        pytest.raises(FileExistsError, match="another process"),
+    ):
         run_demo(monkeypatch, tmp_path)
     assert (tmp_path / "last.npz").read_text() == "of the other"
 
@@ -65,7 +68,7 @@ def test_ctrl_c_ends_the_demo_without_a_traceback(tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "fit", interrupt)
+    monkeypatch.setattr(runs, "fit", interrupt)
     with pytest.raises(SystemExit) as caught:
         run_demo(monkeypatch, tmp_path)
     assert caught.value.code == 130

@@ -1,6 +1,6 @@
 """Mistakes for exercise 3."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 SPLIT = "parts = y.reshape(*leading, c, h, r, w, r)  # (..., C, H, i, W, j)"
 AXES = "(*range(n), n, n + 2, n + 4, n + 1, n + 3)"

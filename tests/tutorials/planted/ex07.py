@@ -1,6 +1,6 @@
 """Mistakes for exercise 7."""
 
-from test_exercises import Planted
+from mistakes import Planted
 
 TANH = "np.tanh(x)"
 DX = "return dy * (1 - y**2)"
