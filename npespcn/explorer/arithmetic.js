@@ -6,7 +6,7 @@
 // ORDERS["CRD"] is "cij", the three axes of k, the slowest first, and FORMULAS has it in words.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const { orders: ORDERS, formulas: FORMULAS, colours: COLOURS } = DATA;
+const { orders: ORDERS, formulas: FORMULAS, colors: COLORS } = DATA;
 const [H, W] = DATA.size; // of an LR channel: not square, so that swapped axes would show
 
 // A setup is {r, C, order}.
@@ -49,11 +49,10 @@ function indices(setup, k, h, w) {
   const { r } = setup;
   const { c, i, j } = partsOf(setup, k);
   const { row, col } = placeOf(setup, k, h, w);
-  const q = i * r + j; // its place in its group of r·r channels
-  const p = c * r * r + q; // the number of its channel in CRD
+  const p = c * r * r + i * r + j; // the number of its channel in CRD
   // Where channel k is drawn before it has parts: groups of r rows of r grids.
   const drawn = { kc: Math.floor(k / (r * r)), ki: Math.floor(k / r) % r, kj: k % r };
-  return { k, h, w, c, i, j, row, col, p, q, ...drawn };
+  return { k, h, w, c, i, j, row, col, p, ...drawn };
 }
 
 function everyCell(setup) {
@@ -66,7 +65,7 @@ function everyCell(setup) {
   return cells;
 }
 
-// The letter of an LR pixel, as in the pictures of npespcn.figures.shuffle.
+// The letter of an LR pixel, as in the figures of npespcn.figures.shuffle.
 const letter = (h, w) => String.fromCharCode(97 + h * W + w);
 
 // Put numbers for the letters of a formula: "(c*r + i)*r + j" becomes "(0·3 + 1)·3 + 2".

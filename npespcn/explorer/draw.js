@@ -14,11 +14,11 @@ function make(tag, { text, name, css = {}, data = {}, ...properties } = {}, ...c
   return element;
 }
 
-const coloursOf = (setup) => COLOURS[channelCount(setup)];
+const colorsOf = (setup) => COLORS[channelCount(setup)];
 
-// Give a cell its channel's colour and its label, such as 5e.
+// Give a cell its channel's color and its label, such as 5e.
 function paint(element, setup, { k, h, w }) {
-  const { fill, ink } = coloursOf(setup)[k];
+  const { fill, ink } = colorsOf(setup)[k];
   element.style.setProperty("--fill", fill);
   element.style.setProperty("--ink", ink);
   element.textContent = `${k}${letter(h, w)}`;
@@ -206,7 +206,7 @@ function roveWithin(side) {
   side.addEventListener("keydown", (event) => {
     if (!event.target.matches(".cell") || event.ctrlKey || event.altKey || event.metaKey) return;
     const ends = { Home: cells[0], End: cells.at(-1) };
-    const next = ends[event.key] ?? neighbour(event.target, cells, event.key);
+    const next = ends[event.key] ?? neighbor(event.target, cells, event.key);
     if (!next) return;
     event.preventDefault();
     next.focus();
@@ -215,7 +215,7 @@ function roveWithin(side) {
 
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-function neighbour(from, cells, key) {
+function neighbor(from, cells, key) {
   const direction = DIRECTIONS[key];
   if (!direction) return undefined;
   const [dx, dy] = direction;

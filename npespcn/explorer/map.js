@@ -61,7 +61,7 @@ const mapView = {
     say("rule", `k = ${inWords(FORMULAS[setup.order])}`);
     say("k", `${filledFormula(setup, c, i, j)} = ${k}`);
     say("copy", `y[${c}, ${row}, ${col}] = x[${k}, ${h}, ${w}]`);
-    const { fill, ink } = coloursOf(setup)[k];
+    const { fill, ink } = colorsOf(setup)[k];
     const value = one('[data-is="k"]', root);
     value.style.setProperty("--fill", fill);
     value.style.setProperty("--ink", ink);

@@ -8,20 +8,20 @@ const NEAR = 3; // LR pixels under the lens, along each side
 const SILENT = 0; // what a silent channel's pixels are: black
 
 const photo = { r: DATA.photo.r, h: DATA.photo.h, w: DATA.photo.w };
-photo.channels = bytesOf(DATA.photo.channels); // (r*r, h, w), grey
+photo.channels = bytesOf(DATA.photo.channels); // (r*r, h, w), gray
 photo.input = bytesOf(DATA.photo.input); // (h, w)
-photo.grey = (k, h, w) => photo.channels[(k * photo.h + h) * photo.w + w];
+photo.gray = (k, h, w) => photo.channels[(k * photo.h + h) * photo.w + w];
 
 const ease = (t) => t * t * (3 - 2 * t);
-const grey32 = (value) => (255 << 24) | (value << 16) | (value << 8) | value;
+const gray32 = (value) => (255 << 24) | (value << 16) | (value << 8) | value;
 
-// Draw `height` by `width` pixels; `value(y, x)` is a grey.
-function drawGrey(canvas, height, width, value) {
+// Draw `height` by `width` pixels; `value(y, x)` is a gray.
+function drawGray(canvas, height, width, value) {
   Object.assign(canvas, { height, width });
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) pixels[y * width + x] = grey32(value(y, x));
+    for (let x = 0; x < width; x++) pixels[y * width + x] = gray32(value(y, x));
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
@@ -36,7 +36,7 @@ const photoView = {
     this.canvas.width = photo.w * photo.r * DOTS;
     one('[data-is="lr"]', root).textContent = `${photo.h} by ${photo.w}`;
     one('[data-is="input"]', root).textContent = `${photo.h} by ${photo.w}`;
-    drawGrey(one(".input", root), photo.h, photo.w, (y, x) => photo.input[y * photo.w + x]);
+    drawGray(one(".input", root), photo.h, photo.w, (y, x) => photo.input[y * photo.w + x]);
     this.player = new Player(one(".player-here", root), {
       show: (position) => this.show(position),
       words: (position) => `${Math.round((100 * position) / (2 * HALF))} %`,
@@ -60,7 +60,7 @@ const photoView = {
         for (let w = 0; w < photo.w; w++) {
           const { row, col } = placeOf(this.setup, k, h, w);
           const from = [Math.floor(k / r) * photo.h + h, (k % r) * photo.w + w];
-          this.moves.push({ k, grey: photo.grey(k, h, w), from, to: [row, col] });
+          this.moves.push({ k, gray: photo.gray(k, h, w), from, to: [row, col] });
         }
       }
     }
@@ -85,10 +85,10 @@ const photoView = {
     const width = this.canvas.width;
     const image = new ImageData(width, this.canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
-    for (const { k, grey, from, to } of this.moves) {
+    for (const { k, gray, from, to } of this.moves) {
       const y = Math.round((from[0] + (to[0] - from[0]) * down) * DOTS);
       const x = Math.round((from[1] + (to[1] - from[1]) * across) * DOTS);
-      const value = grey32(state.silent.includes(k) ? SILENT : grey);
+      const value = gray32(state.silent.includes(k) ? SILENT : gray);
       for (let dy = 0; dy < DOTS; dy++)
         pixels.fill(value, (y + dy) * width + x, (y + dy) * width + x + DOTS);
     }
@@ -99,13 +99,13 @@ const photoView = {
 
   drawTiles() {
     const { r } = photo;
-    const colours = COLOURS[r * r];
+    const colors = COLORS[r * r];
     const tiles = one(".tiles", this.root);
     tiles.style.setProperty("--r", r);
     for (let k = 0; k < r * r; k++) {
       const canvas = make("canvas", { ariaHidden: "true" });
-      drawGrey(canvas, photo.h, photo.w, (y, x) => photo.grey(k, y, x));
-      const css = { "--fill": colours[k].fill, "--ink": colours[k].ink };
+      drawGray(canvas, photo.h, photo.w, (y, x) => photo.gray(k, y, x));
+      const css = { "--fill": colors[k].fill, "--ink": colors[k].ink };
       const strip = make(
         "span",
         { className: "strip", css },
@@ -182,15 +182,15 @@ const photoView = {
     const { r } = photo;
     const lens = one(".lens", this.root);
     const [top, left] = [(this.lensAt.h - 1) * r, (this.lensAt.w - 1) * r];
-    const colours = coloursOf(this.setup);
+    const colors = colorsOf(this.setup);
     [...lens.children].forEach((element, n) => {
       const row = top + Math.floor(n / (NEAR * r));
       const col = left + (n % (NEAR * r));
       const { k, h, w } = sourceOf(this.setup, 0, row, col);
-      const value = state.silent.includes(k) ? SILENT : photo.grey(k, h, w);
-      element.style.setProperty("--grey", `rgb(${value} ${value} ${value})`);
-      element.style.setProperty("--fill", colours[k].fill);
-      element.style.setProperty("--ink", colours[k].ink);
+      const value = state.silent.includes(k) ? SILENT : photo.gray(k, h, w);
+      element.style.setProperty("--gray", `rgb(${value} ${value} ${value})`);
+      element.style.setProperty("--fill", colors[k].fill);
+      element.style.setProperty("--ink", colors[k].ink);
       element.firstChild.textContent = k;
       element.className = edges(row, col, r);
       Object.assign(element.dataset, { row, col, k, value });

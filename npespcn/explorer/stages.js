@@ -8,7 +8,6 @@
 const AXES = {
   k: { size: "C·r·r", of: (s) => channelCount(s) },
   p: { size: "C·r·r", of: (s) => channelCount(s) },
-  q: { size: "r·r", of: (s) => s.r * s.r },
   c: { size: "C", of: (s) => s.C },
   i: { size: "r", of: (s) => s.r },
   j: { size: "r", of: (s) => s.r },
@@ -43,7 +42,7 @@ function beginning(setup) {
   stages.push({
     title: "Put the channels into CRD order",
     code: ["x = x[channel_permutation(C, r, order)]"],
-    why: `This is all that ${orderName(setup.order)} differs by. The channels change places: p is their number in CRD. From here on the steps are the same for every order.`,
+    why: `Nothing else distinguishes ${orderName(setup.order)}. The channels change places: p is their number in CRD. From here on the steps are the same for every order.`,
     list: [],
     axes: ["p", "h", "w"],
     down: ["i", "h"],
@@ -54,19 +53,21 @@ function beginning(setup) {
   return stages;
 }
 
+const PARTS = {
+  title: "Reshape: name the parts of the channel number",
+  code: ["x = x.reshape(C, r, r, H, W)"],
+  why: "No number moves. The channel axis is now three axes: c, i and j.",
+  list: [],
+  axes: ["c", "i", "j", "h", "w"],
+  down: ["i", "h"],
+  across: ["c", "j", "w"],
+  gaps: { i: WIDE, j: 0.5 },
+};
+
 function reshapeStages(setup) {
   return [
     ...beginning(setup),
-    {
-      title: "Reshape: name the parts of the channel number",
-      code: ["x = x.reshape(C, r, r, H, W)"],
-      why: "No number moves. The channel axis is now three axes: c, i and j.",
-      list: [],
-      axes: ["c", "i", "j", "h", "w"],
-      down: ["i", "h"],
-      across: ["c", "j", "w"],
-      gaps: { i: WIDE, j: 0.5 },
-    },
+    PARTS,
     {
       title: "Transpose: move i behind h",
       code: ["x = np.moveaxis(x, 1, 3)"],
@@ -105,71 +106,41 @@ function reshapeStages(setup) {
 function concatStages(setup) {
   return [
     ...beginning(setup),
-    {
-      title: "Split into C groups",
-      code: ["groups = np.split(x, C)"],
-      why: "Each image channel has a group of r·r channels, which q counts. What follows is done with each group.",
-      list: ["c"],
-      axes: ["q", "h", "w"],
-      down: ["i", "h"],
-      across: ["c", "j", "w"],
-      gaps: { i: WIDE, j: 0.5 },
-      titled: true,
-    },
-    {
-      title: "Put the channels last and name their parts",
-      code: ["x = np.moveaxis(group, 0, -1)", "x = x.reshape(H, W, r, r)"],
-      why: "Each LR pixel now holds its r·r numbers as a small square. All that moves, moves here.",
-      list: ["c"],
-      axes: ["h", "w", "i", "j"],
-      down: ["h", "i"],
-      across: ["c", "w", "j"],
-      gaps: { h: 0.5, w: 0.5 },
-    },
+    PARTS,
     {
       title: "Split into H rows of LR pixels",
-      code: ["rows = [a[0] for a in np.split(x, H)]"],
-      why: "H pieces. Each is one row of LR pixels, and each LR pixel is r by r.",
-      list: ["c", "h"],
-      axes: ["w", "i", "j"],
+      code: ["rows = [x[..., h, :] for h in range(H)]"],
+      why: "H pieces. Each has one row of LR pixels from every channel.",
+      list: ["h"],
+      axes: ["c", "i", "j", "w"],
       down: ["h", "i"],
-      across: ["c", "w", "j"],
-      gaps: { h: WIDE, w: 0.5 },
+      across: ["c", "j", "w"],
+      gaps: { h: WIDE, j: 0.5 },
     },
     {
       title: "Concatenate the pieces along i",
-      code: ["x = np.concatenate(rows, axis=1)"],
+      code: ["x = np.concatenate(rows, axis=-3)"],
       why: "Laid end to end, (h, i) is one axis: the row of the image.",
-      list: ["c"],
-      axes: ["w", "row", "j"],
+      list: [],
+      axes: ["c", "row", "j", "w"],
       down: ["row"],
-      across: ["c", "w", "j"],
-      gaps: { w: 0.5 },
+      across: ["c", "j", "w"],
+      gaps: { j: 0.5 },
     },
     {
       title: "Split into W columns",
-      code: ["columns = [a[0] for a in np.split(x, W)]"],
-      why: "W pieces. Each is r columns wide and as high as the image.",
-      list: ["c", "w"],
-      axes: ["row", "j"],
+      code: ["columns = [x[..., w] for w in range(W)]"],
+      why: "W pieces. Each is r columns wide, as high as the image, and has all image channels.",
+      list: ["w"],
+      axes: ["c", "row", "j"],
       down: ["row"],
-      across: ["c", "w", "j"],
-      gaps: { w: WIDE },
+      across: ["w", "c", "j"],
+      gaps: { w: WIDE, c: NARROW },
     },
     {
       title: "Concatenate the pieces along j",
-      code: ["plane = np.concatenate(columns, axis=1)"],
-      why: "(w, j) is one axis too: the column of the image. The plane is done.",
-      list: ["c"],
-      axes: ["row", "col"],
-      down: ["row"],
-      across: ["c", "col"],
-      gaps: {},
-    },
-    {
-      title: "Put the C planes together",
-      code: ["y = np.stack(planes)"],
-      why: "One array again, with C image channels.",
+      code: ["y = np.concatenate(columns, axis=-1)"],
+      why: "(w, j) is one axis too: the column of the image, which is done.",
       list: [],
       axes: ["c", "row", "col"],
       down: ["row"],
@@ -183,7 +154,7 @@ const STAGES = { reshape: reshapeStages, concat: concatStages };
 
 const orderName = (order) => (order === "paper" ? "the paper's order" : order);
 
-// How far apart neighbours on each axis are, in cells, and how long all of it is. From the
+// How far apart neighbors on each axis are, in cells, and how long all of it is. From the
 // innermost axis outwards: a step on an axis is as long as all that lies within it, and its gap.
 function strides(setup, axes, gaps) {
   const stride = {};
@@ -199,8 +170,14 @@ function strides(setup, axes, gaps) {
 const offset = (cell, axes, stride) =>
   axes.reduce((sum, axis) => sum + cell[axis] * stride[axis], 0);
 
-// On a narrow screen the image channels stand below each other instead of side by side.
+// On a narrow screen the image channels stand below each other instead of side by side, within
+// each piece.
 function turned(stage) {
-  const [c, ...across] = stage.across;
-  return { ...stage, down: [c, ...stage.down], across };
+  const isChannel = (axis) => axis === "c" || axis === "kc";
+  const isPiece = (axis) => stage.list.includes(axis);
+  const channel = stage.across.find(isChannel);
+  const pieces = stage.down.filter(isPiece);
+  const rest = stage.down.filter((axis) => !isPiece(axis));
+  const across = stage.across.filter((axis) => !isChannel(axis));
+  return { ...stage, down: [...pieces, channel, ...rest], across };
 }

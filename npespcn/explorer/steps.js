@@ -70,9 +70,9 @@ const stepsView = {
     const { r, C } = this.setup;
     this.pair = new Pair(one(".pair", this.root), this.setup);
     this.places = [];
-    for (let row = 0; row < H * r; row++) {
-      for (let col = 0; col < W * r; col++) {
-        for (let c = 0; c < C; c++) this.places.push([c, row, col]);
+    for (let c = 0; c < C; c++) {
+      for (let row = 0; row < H * r; row++) {
+        for (let col = 0; col < W * r; col++) this.places.push([c, row, col]);
       }
     }
     this.drawn = 0;
@@ -86,9 +86,9 @@ const stepsView = {
     const { r } = setup;
     const rule = `k = ${FORMULAS[setup.order]}`;
     const code = [
-      "for row in range(H*r):",
-      "    for col in range(W*r):",
-      "        for c in range(C):",
+      "for c in range(C):",
+      "    for row in range(H*r):",
+      "        for col in range(W*r):",
       "            i, j = row % r, col % r",
       "            h, w = row // r, col // r",
       `            ${rule}`,
@@ -108,9 +108,9 @@ const stepsView = {
     const [i, j] = [row % r, col % r];
     const { k, h, w } = sourceOf(setup, c, row, col);
     const values = [
+      `c = ${c}`,
       `row = ${row}`,
       `col = ${col}`,
-      `c = ${c}`,
       `i = ${i}, j = ${j}`,
       `h = ${h}, w = ${w}`,
       `k = ${filledFormula(setup, c, i, j)} = ${k}`,
