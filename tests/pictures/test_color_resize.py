@@ -1,3 +1,5 @@
+import tempfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,13 @@ from PIL import Image
 from npespcn.evaluation.metrics import psnr, ssim
 from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
 from npespcn.pictures.files import open_image, read_image, write_image
+from npespcn.pictures.modes import to_plain_mode
 from npespcn.pictures.resize import downscale, upscale_bicubic
 
-SET5 = Path(__file__).parents[2] / "shared" / "data" / "Set5"
+SET5 = Path(__file__).parents[3] / "shared" / "data" / "Set5"
 needs_set5 = pytest.mark.skipif(not SET5.is_dir(), reason=f"{SET5} is not there")
+
+CUBIC = Image.Resampling.BICUBIC
 
 pictures = hnp.arrays(
     np.uint8,
@@ -29,19 +34,20 @@ def random_picture(*shape, seed=0):
 # --- reading and writing -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".PNG"])
-@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 4)])
-def test_write_then_read(tmp_path, suffix, shape):
-    picture = random_picture(*shape)
-    path = tmp_path / f"a{suffix}"
-    write_image(path, picture)
-    np.testing.assert_array_equal(np.asarray(open_image(path)), picture)
-    back = read_image(path)
-    expected = picture[..., :3] if picture.ndim == 3 else np.stack([picture] * 3, -1)
-    np.testing.assert_array_equal(back, expected)
-    assert back.dtype == np.uint8
-    assert back.flags.writeable
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+def test_write_then_read(tmp_path):
+    for shape, suffix in product([(5, 7), (5, 7, 3), (5, 7, 4)], [".png", ".tif", ".PNG"]):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        picture = random_picture(*shape)
+        path = folder / f"a{suffix}"
+        write_image(path, picture)
+        with open_image(path) as image:
+            np.testing.assert_array_equal(np.asarray(to_plain_mode(image)), picture)
+        back = read_image(path)
+        expected = picture[..., :3] if picture.ndim == 3 else np.stack([picture] * 3, -1)
+        np.testing.assert_array_equal(back, expected)
+        assert back.dtype == np.uint8, (shape, suffix)
+        assert back.flags.writeable, (shape, suffix)
+        assert [p.name for p in folder.iterdir()] == [path.name], (shape, suffix)
 
 
 def test_write_takes_a_pillow_image_and_its_options(tmp_path):
@@ -51,29 +57,30 @@ def test_write_takes_a_pillow_image_and_its_options(tmp_path):
     good, poor = (
         psnr(read_image(tmp_path / n), np.asarray(image)) for n in ("good.jpg", "poor.jpg")
     )
-    assert good > 30 > poor  # noise with thinned-out colours would stay below 30
+    assert good > 30 > poor  # noise with thinned-out colors would stay below 30
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied(tmp_path, orientation):
-    upright = np.zeros((2, 3, 3), np.uint8)
-    upright[0, 0] = 10  # row 0, column 0
-    upright[0, 2] = 20
-    upright[1, 0] = 30
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.swapaxes(0, 1),
-        6: np.rot90(upright, 1),
-        7: upright[::-1, ::-1].swapaxes(0, 1),
-        8: np.rot90(upright, -1),
-    }[orientation]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.png", exif=exif)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), upright)
+def test_exif_orientation_is_applied(tmp_path):
+    for orientation in range(1, 9):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        upright = np.zeros((2, 3, 3), np.uint8)
+        upright[0, 0] = 10  # row 0, column 0
+        upright[0, 2] = 20
+        upright[1, 0] = 30
+        stored = {
+            1: upright,
+            2: upright[:, ::-1],
+            3: upright[::-1, ::-1],
+            4: upright[::-1],
+            5: upright.swapaxes(0, 1),
+            6: np.rot90(upright, 1),
+            7: upright[::-1, ::-1].swapaxes(0, 1),
+            8: np.rot90(upright, -1),
+        }[orientation]
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.ascontiguousarray(stored)).save(folder / "a.png", exif=exif)
+        np.testing.assert_array_equal(read_image(folder / "a.png"), upright)
 
 
 def test_sixteen_bits_become_eight(tmp_path):
@@ -104,33 +111,35 @@ def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent"):
         read_image(tmp_path / "absent.png")
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match=r"cannot read .*text\.png as a picture"):
+    with pytest.raises(ValueError, match=r"text\.png: cannot be read as a picture"):
         read_image(tmp_path / "text.png")
     write_image(tmp_path / "whole.png", random_picture(64, 64, 3))
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:4000])
-    with pytest.raises(ValueError, match=r"cannot read .*cut\.png as a picture"):
+    with pytest.raises(ValueError, match=r"cut\.png: cannot be read as a picture"):
         read_image(tmp_path / "cut.png")
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "float.tif")
-    with pytest.raises(ValueError, match=r"float\.tif holds floating-point pixels"):
+    with pytest.raises(ValueError, match=r"float\.tif: .* no known range"):
         read_image(tmp_path / "float.tif")
 
 
 def test_write_refuses_what_it_cannot_write(tmp_path):
     good = random_picture(4, 4, 3)
     for name in ("a", "a.xyz"):
-        with pytest.raises(ValueError, match="no picture format ends in"):
+        with pytest.raises(ValueError, match="pictures are not written as"):
             write_image(tmp_path / name, good)
-    with pytest.raises(TypeError, match="picture must be uint8, got float64"):
+    with pytest.raises(TypeError, match="image must be uint8, got float64"):
         write_image(tmp_path / "a.png", good / 255)
     for shape in [(4,), (3, 8, 8), (4, 4, 1), (0, 4), (1, 4, 4, 3)]:
         with pytest.raises(ValueError, match="not empty, got shape"):
             write_image(tmp_path / "a.png", np.zeros(shape, np.uint8))
-    with pytest.raises(ValueError, match=r"cannot write .*a\.jpg: cannot write mode RGBA as JPEG"):
+    with pytest.raises(
+        ValueError, match=r"a\.jpg: JPEG cannot hold the picture: cannot write mode RGBA"
+    ):
         write_image(tmp_path / "a.jpg", random_picture(4, 4, 4))
     assert list(tmp_path.iterdir()) == []
 
 
-# --- colour --------------------------------------------------------------------------------------
+# --- color --------------------------------------------------------------------------------------
 
 # Poynton's integer table for BT.601 studio range: primaries, secondaries, black and white.
 KNOWN = {
@@ -146,13 +155,13 @@ KNOWN = {
 }
 
 
-def test_known_colours():
+def test_known_colors():
     rgb, ycbcr = (np.array(list(x), np.uint8) for x in (KNOWN, KNOWN.values()))
     np.testing.assert_array_equal(rgb_to_ycbcr(rgb), ycbcr)
     np.testing.assert_array_equal(rgb_to_y(rgb), ycbcr[:, 0])
 
 
-def test_colours_against_the_written_out_sums():
+def test_colors_against_the_written_out_sums():
     rgb = random_picture(9, 8, 3)
     for row in range(9):
         for column in range(8):
@@ -177,7 +186,7 @@ def test_halves_are_rounded_up_exactly():
 
 @settings(deadline=None)
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=0, max_dims=3).map(lambda s: (*s, 3))))
-def test_colour_round_trip(rgb):
+def test_color_round_trip(rgb):
     before = rgb.copy()
     ycbcr = rgb_to_ycbcr(rgb)
     assert ycbcr.dtype == np.uint8
@@ -206,16 +215,18 @@ def test_impossible_ycbcr_is_clipped_not_wrapped():
     assert ycbcr_to_rgb(ycbcr).tolist() == [[255, 120, 255], [0, 135, 0], [0, 0, 0]]
 
 
-@pytest.mark.parametrize("function", [rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb])
-def test_colour_errors(function):
-    name = function.__name__
-    with pytest.raises(TypeError, match=rf"{name}: .* must be uint8 or floating, got int64"):
-        function(np.zeros((2, 3), np.int64))
-    with pytest.raises(TypeError, match="got bool"):
-        function(np.zeros((2, 3), bool))
-    for shape in [(), (3, 4), (1, 3, 8, 8)]:
-        with pytest.raises(ValueError, match=rf"{name}: .* 3 channels last, \(\.\.\., 3\), got"):
-            function(np.zeros(shape, np.uint8))
+def test_color_errors():
+    for function in [rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb]:
+        name = function.__name__
+        with pytest.raises(TypeError, match=rf"{name}: .* must be uint8 or floating, got int64"):
+            function(np.zeros((2, 3), np.int64))
+        with pytest.raises(TypeError, match="got bool"):
+            function(np.zeros((2, 3), bool))
+        for shape in [(), (3, 4), (1, 3, 8, 8)]:
+            with pytest.raises(
+                ValueError, match=rf"{name}: .* 3 channels last, \(\.\.\., 3\), got"
+            ):
+                function(np.zeros(shape, np.uint8))
 
 
 # --- resizing ------------------------------------------------------------------------------------
@@ -236,9 +247,9 @@ def slow_imresize(picture, scale):
         length = picture.shape[0] // scale
         out = np.zeros((length, *picture.shape[1:]), np.uint8)
         for i in range(length):
-            centre = (i + 0.5) * scale - 0.5
-            taps = range(int(centre) - 2 * scale, int(centre) + 2 * scale + 2)
-            weights = [keys_cubic((tap - centre) / scale) for tap in taps]
+            center = (i + 0.5) * scale - 0.5
+            taps = range(int(center) - 2 * scale, int(center) + 2 * scale + 2)
+            weights = [keys_cubic((tap - center) / scale) for tap in taps]
             total = 0.0
             for tap, weight in zip(taps, weights, strict=True):
                 inside = min(max(tap, 0), length * scale - 1)
@@ -267,21 +278,21 @@ def test_downscale_against_the_slow_reference(picture, scale):
     assert not np.shares_memory(small, picture)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("shape", [(61, 47), (50, 66, 3)])
-def test_downscale_of_harsh_noise(scale, shape):
-    picture = (random_picture(*shape) // 128 * 255).astype(np.uint8)  # clips in the first pass
-    h, w = shape[0] // scale, shape[1] // scale
-    expected = slow_imresize(picture[: h * scale, : w * scale], scale)
-    np.testing.assert_array_equal(downscale(picture, scale), expected)
+def test_downscale_of_harsh_noise():
+    """Also of low and of narrow images, of which Pillow by itself would filter the rows first."""
+    for shape, scale in product([(61, 47), (50, 66, 3), (8, 90), (90, 8)], [2, 3, 4]):
+        picture = (random_picture(*shape) // 128 * 255).astype(np.uint8)  # clips in the first pass
+        h, w = shape[0] // scale, shape[1] // scale
+        expected = slow_imresize(picture[: h * scale, : w * scale], scale)
+        np.testing.assert_array_equal(downscale(picture, scale), expected)
 
 
-@pytest.mark.parametrize("scale", [6, 7, 9, 12])
-def test_downscale_at_unusual_scales_is_within_one(scale):
-    picture = random_picture(20 * scale, 20 * scale)
-    difference = np.abs(downscale(picture, scale).astype(int) - slow_imresize(picture, scale))
-    assert difference.max() <= 1
-    assert np.count_nonzero(difference) <= 2
+def test_downscale_at_unusual_scales_is_within_one():
+    for scale in [6, 7, 9, 12]:
+        picture = random_picture(20 * scale, 20 * scale)
+        difference = np.abs(downscale(picture, scale).astype(int) - slow_imresize(picture, scale))
+        assert difference.max() <= 1, scale
+        assert np.count_nonzero(difference) <= 2, scale
 
 
 def test_downscale_takes_strided_and_read_only_pictures():
@@ -292,29 +303,26 @@ def test_downscale_takes_strided_and_read_only_pictures():
 
 
 @needs_set5
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_downscale_gives_the_published_set5_pictures(scale):
-    paths = sorted((SET5 / f"x{scale}" / "HR").glob("*.png"))
-    assert len(paths) == 5
-    for path in paths:
-        expected = read_image(SET5 / f"x{scale}" / "LR" / path.name)
-        np.testing.assert_array_equal(downscale(read_image(path), scale), expected, path.name)
+def test_downscale_gives_the_published_set5_pictures():
+    for scale in [2, 3, 4]:
+        paths = sorted((SET5 / f"x{scale}" / "HR").glob("*.png"))
+        assert len(paths) == 5, scale
+        for path in paths:
+            expected = read_image(SET5 / f"x{scale}" / "LR" / path.name)
+            np.testing.assert_array_equal(downscale(read_image(path), scale), expected, path.name)
 
 
 @needs_set5
-@pytest.mark.parametrize(
-    ("scale", "decibels", "similarity"),
-    [(2, 33.64, 0.9292), (3, 30.39, 0.8678), (4, 28.42, 0.8101)],
-)
-def test_bicubic_gives_the_published_set5_figures(scale, decibels, similarity):
-    scores = []
-    for path in sorted((SET5 / f"x{scale}" / "HR").glob("*.png")):
-        hr = read_image(path)
-        y = rgb_to_y(upscale_bicubic(downscale(hr, scale), scale))
-        scores.append([measure(y, rgb_to_y(hr), border=scale) for measure in (psnr, ssim)])
-    mean_psnr, mean_ssim = np.mean(scores, axis=0)
-    assert mean_psnr == pytest.approx(decibels, abs=0.005)
-    assert mean_ssim == pytest.approx(similarity, abs=0.00005)
+def test_bicubic_gives_the_published_set5_figures():
+    for scale, decibels, similarity in [(2, 33.64, 0.9292), (3, 30.39, 0.8678), (4, 28.42, 0.8101)]:
+        scores = []
+        for path in sorted((SET5 / f"x{scale}" / "HR").glob("*.png")):
+            hr = read_image(path)
+            y = rgb_to_y(upscale_bicubic(downscale(hr, scale), scale))
+            scores.append([measure(y, rgb_to_y(hr), border=scale) for measure in (psnr, ssim)])
+        mean_psnr, mean_ssim = np.mean(scores, axis=0)
+        assert mean_psnr == pytest.approx(decibels, abs=0.005), (scale, decibels, similarity)
+        assert mean_ssim == pytest.approx(similarity, abs=0.00005), (scale, decibels, similarity)
 
 
 @settings(deadline=None)
@@ -340,6 +348,14 @@ def test_upscale_shapes_and_dtypes(picture, scale):
     np.testing.assert_array_equal(picture, before)
 
 
+def test_upscale_filters_the_rows_first_whatever_the_shape():
+    for shape in [(2, 60), (60, 2), (30, 40)]:
+        harsh = (random_picture(*shape) // 128 * 255).astype(np.uint8)
+        rows = np.asarray(Image.fromarray(harsh).resize((shape[1] * 2, shape[0]), CUBIC))
+        expected = np.asarray(Image.fromarray(rows).resize((shape[1] * 2, shape[0] * 2), CUBIC))
+        np.testing.assert_array_equal(upscale_bicubic(harsh, 2), expected)
+
+
 def test_upscale_against_the_interpolation_formula():
     plane = random_picture(9, 11).astype(np.float32)
     large = upscale_bicubic(plane, 3)
@@ -362,20 +378,20 @@ def test_a_float_plane_is_neither_rounded_nor_clipped():
     np.testing.assert_allclose(upscale_bicubic(step / 1000, 2) * 1000, large, atol=1e-3)
 
 
-@pytest.mark.parametrize("function", [downscale, upscale_bicubic])
-def test_resizing_errors(function):
-    name, good = function.__name__, random_picture(8, 8)
-    with pytest.raises(ValueError, match=f"{name}: scale must be at least 1, got 0"):
-        function(good, 0)
-    with pytest.raises(TypeError, match=f"{name}: scale must be a whole number, got 2.0"):
-        function(good, 2.0)
-    with pytest.raises(TypeError, match=f"{name}: picture must be uint8.*, got float64"):
-        function(good.astype(float), 2)
-    for shape in [(8,), (3, 8, 8), (8, 8, 4), (0, 8), (1, 8, 8, 3)]:
-        with pytest.raises(
-            ValueError, match=rf"{name}: picture must be .* got shape \({shape[0]},"
-        ):
-            function(np.zeros(shape, np.uint8), 2)
-    with pytest.raises((TypeError, ValueError), match=f"{name}: .*(uint8|one plane)"):
-        function(np.zeros((8, 8, 3), np.float32), 2)
-    np.testing.assert_array_equal(function(good, np.int64(1)), good)
+def test_resizing_errors():
+    for function in [downscale, upscale_bicubic]:
+        name, good = function.__name__, random_picture(8, 8)
+        with pytest.raises(ValueError, match=f"{name}: scale must be at least 1, got 0"):
+            function(good, 0)
+        with pytest.raises(TypeError, match=f"{name}: scale must be a whole number, got 2.0"):
+            function(good, 2.0)
+        with pytest.raises(TypeError, match=f"{name}: image must be uint8.*, got float64"):
+            function(good.astype(float), 2)
+        for shape in [(8,), (3, 8, 8), (8, 8, 4), (0, 8), (1, 8, 8, 3)]:
+            with pytest.raises(
+                ValueError, match=rf"{name}: image must be .* got shape \({shape[0]},"
+            ):
+                function(np.zeros(shape, np.uint8), 2)
+        with pytest.raises((TypeError, ValueError), match=f"{name}: .*(uint8|one plane)"):
+            function(np.zeros((8, 8, 3), np.float32), 2)
+        np.testing.assert_array_equal(function(good, np.int64(1)), good)

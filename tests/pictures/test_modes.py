@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import zlib
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from npespcn.common import Array
-from npespcn.pictures.modes import on_white, to_plain_mode
+from npespcn.pictures.files import pillow_errors
+from npespcn.pictures.modes import name_of, on_white, to_plain_mode
 
 PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
-GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6  # PNG's kinds
+GRAY, COLOR, PALETTE, GRAY_ALPHA, COLOR_ALPHA = 0, 2, 3, 4, 6  # PNG's kinds
 
 
 def opened(data: bytes) -> Image.Image:
@@ -77,9 +79,8 @@ def noise(h: int, w: int, channels: int = 3) -> Image.Image:
 # 8 bits and fewer
 
 
-@pytest.mark.parametrize(
-    ("mode", "colour", "plain", "pixel"),
-    [
+def test_every_mode() -> None:
+    for mode, color, plain, pixel in [
         *[("1", 0, "L", 0), ("1", 1, "L", 255), ("L", 7, "L", 7), ("LA", (7, 9), "LA", (7, 9))],
         ("La", (100, 200), "LA", (127, 200)),
         *[("RGB", (1, 2, 3), "RGB", (1, 2, 3)), ("RGBX", (1, 2, 3, 4), "RGB", (1, 2, 3))],
@@ -93,27 +94,35 @@ def noise(h: int, w: int, channels: int = 3) -> Image.Image:
         ],
         *[("I;16", 40001, "I;16", 40001), ("I", 65535, "I;16", 65535), ("I", 0, "I;16", 0)],
         *[("I;16L", 258, "I;16", 258), ("I;16B", 258, "I;16", 258), ("I;16N", 258, "I;16", 258)],
-    ],
-)
-def test_every_mode(mode: str, colour: Any, plain: str, pixel: Any) -> None:
-    image = Image.new(mode, (3, 2), colour)
-    result = to_plain_mode(image)
-    assert (result.mode, result.size, result.info) == (plain, (3, 2), {})
-    assert {result.getpixel((x, y)) for x in range(3) for y in range(2)} == {pixel}
-    assert result is not image
+    ]:
+        image = Image.new(mode, (3, 2), color)
+        result = to_plain_mode(image)
+        assert (result.mode, result.size, result.info) == (plain, (3, 2), {}), (
+            mode,
+            color,
+            plain,
+            pixel,
+        )
+        assert {result.getpixel((x, y)) for x in range(3) for y in range(2)} == {pixel}, (
+            mode,
+            color,
+            plain,
+            pixel,
+        )
+        assert result is not image, (mode, color, plain, pixel)
 
 
 def test_lab_white_and_black() -> None:
-    for lightness, grey in ((255, 255), (0, 0)):
+    for lightness, gray in ((255, 255), (0, 0)):
         image = saved(Image.new("LAB", (1, 1), (lightness, 128, 128)), "TIFF")
         assert image.mode == "LAB"
-        assert np.abs(np.asarray(to_plain_mode(image)).astype(int) - grey).max() <= 2
+        assert np.abs(np.asarray(to_plain_mode(image)).astype(int) - gray).max() <= 2
 
 
-@pytest.mark.parametrize("mode", ["F", "I"])
-def test_pixels_without_a_known_range_are_refused(mode: str) -> None:
-    with pytest.raises(ValueError, match=r"no known range; save it with 8 or 16 bits"):
-        to_plain_mode(Image.new(mode, (3, 2), 65536))
+def test_pixels_without_a_known_range_are_refused() -> None:
+    for mode in ["F", "I"]:
+        with pytest.raises(ValueError, match=r"no known range; save it with 8 or 16 bits"):
+            to_plain_mode(Image.new(mode, (3, 2), 65536))
 
 
 def test_a_palette_with_and_without_transparency() -> None:
@@ -141,32 +150,27 @@ def test_a_palette_with_alpha_of_its_own() -> None:
     assert pixels_of(to_plain_mode(image)) == [[10, 20, 30, 99]]
 
 
-@pytest.mark.parametrize(
-    ("bits", "row", "clear", "pixels"),
-    [
+def test_a_transparent_gray_in_any_number_of_bits() -> None:
+    for bits, row, clear, pixels in [
         (1, 0b01000000, 1, [[0, 255], [255, 0], [0, 255]]),
         (1, 0b01000000, 0, [[0, 0], [255, 255], [0, 0]]),
         (2, 0b00011000, 1, [[0, 255], [85, 0], [170, 255]]),
         (4, 0x5A70, 5, [[85, 0], [170, 255], [119, 255]]),
         (8, 0x05FF06, 5, [[5, 0], [255, 255], [6, 255]]),
-    ],
-)
-def test_a_transparent_grey_in_any_number_of_bits(
-    bits: int, row: int, clear: int, pixels: list[list[int]]
-) -> None:
-    data = row.to_bytes((3 * bits + 7) // 8, "big")
-    plain = to_plain_mode(png(3, bits, GREY, data, tRNS=struct.pack(">H", clear)))
-    assert (plain.mode, pixels_of(plain)) == ("LA", pixels)
+    ]:
+        data = row.to_bytes((3 * bits + 7) // 8, "big")
+        plain = to_plain_mode(png(3, bits, GRAY, data, tRNS=struct.pack(">H", clear)))
+        assert (plain.mode, pixels_of(plain)) == ("LA", pixels), (bits, row, clear, pixels)
 
 
-def test_a_transparent_colour() -> None:
+def test_a_transparent_color() -> None:
     row = bytes([1, 2, 3, 1, 2, 4, 0, 2, 3])
-    plain = to_plain_mode(png(3, 8, COLOUR, row, tRNS=struct.pack(">3H", 1, 2, 3)))
+    plain = to_plain_mode(png(3, 8, COLOR, row, tRNS=struct.pack(">3H", 1, 2, 3)))
     assert plain.mode == "RGBA"
     assert pixels_of(plain) == [[1, 2, 3, 0], [1, 2, 4, 255], [0, 2, 3, 255]]
 
 
-def test_the_transparent_colour_of_a_gif() -> None:
+def test_the_transparent_color_of_a_gif() -> None:
     image = Image.new("P", (2, 1))
     image.putpalette([9, 8, 7, 200, 100, 50])
     image.putdata([0, 1])
@@ -179,52 +183,49 @@ def test_the_transparent_colour_of_a_gif() -> None:
 # 16 bits
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_grey_of_16_bits_in_either_byte_order(order: str) -> None:
-    x = np.array([[0, 1, 258, 65535], [40001, 2, 3, 256]], np.uint16)
-    plain = to_plain_mode(tiff(x, order))
-    assert plain.mode == "I;16"
-    np.testing.assert_array_equal(np.asarray(plain), x, strict=True)
+def test_gray_of_16_bits_in_either_byte_order() -> None:
+    for order in ["<", ">"]:
+        x = np.array([[0, 1, 258, 65535], [40001, 2, 3, 256]], np.uint16)
+        plain = to_plain_mode(tiff(x, order))
+        assert plain.mode == "I;16", order
+        np.testing.assert_array_equal(np.asarray(plain), x, strict=True)
 
 
-def test_grey_of_16_bits_in_png_and_pgm() -> None:
+def test_gray_of_16_bits_in_png_and_pgm() -> None:
     row = struct.pack(">3H", 0, 258, 65535)
-    for image in (png(3, 16, GREY, row), opened(b"P5 3 1 65535\n" + row)):
+    for image in (png(3, 16, GRAY, row), opened(b"P5 3 1 65535\n" + row)):
         plain = to_plain_mode(image)
         assert (plain.mode, pixels_of(plain)) == ("I;16", [0, 258, 65535])
 
 
-@pytest.mark.parametrize(
-    ("image", "mode"),
-    [
-        (png(1, 16, COLOUR, bytes(range(6))), "RGB"),
-        (png(1, 16, COLOUR_ALPHA, bytes(range(8))), "RGBA"),
-        (png(1, 16, GREY_ALPHA, bytes(range(4))), "RGBA"),
+def test_colors_of_16_bits_are_not_cut_in_silence() -> None:
+    for image, mode in [
+        (png(1, 16, COLOR, bytes(range(6))), "RGB"),
+        (png(1, 16, COLOR_ALPHA, bytes(range(8))), "RGBA"),
+        (png(1, 16, GRAY_ALPHA, bytes(range(4))), "RGBA"),
         (tiff(np.arange(3, dtype=np.uint16).reshape(1, 1, 3)), "RGB"),
         (tiff(np.arange(3, dtype=np.uint16).reshape(1, 1, 3), ">"), "RGB"),
         (opened(b"P6 1 1 65535\n" + bytes(range(6))), "RGB"),
-    ],
-)
-def test_colours_of_16_bits_are_not_cut_in_silence(image: Image.Image, mode: str) -> None:
-    with pytest.warns(UserWarning, match=r"has 16 bits a channel, of which 8 are read"):
-        assert to_plain_mode(image).mode == mode
+    ]:
+        with pytest.warns(UserWarning, match=r"has 16 bits a channel, of which 8 are read"):
+            assert to_plain_mode(image).mode == mode, (image, mode)
 
 
-def test_colours_of_8_bits_are_read_in_silence() -> None:
+def test_colors_of_8_bits_are_read_in_silence() -> None:
     for image_format in ("PNG", "TIFF", "PPM", "JPEG", "BMP", "WEBP"):
         assert to_plain_mode(saved(noise(4, 5), image_format)).mode == "RGB"
 
 
-def test_a_transparent_grey_of_16_bits() -> None:
-    image = png(3, 16, GREY, struct.pack(">3H", 0, 40001, 40000), tRNS=struct.pack(">H", 40001))
-    with pytest.warns(UserWarning, match=r"has 16 bits and a transparent grey; 8 are kept"):
+def test_a_transparent_gray_of_16_bits() -> None:
+    image = png(3, 16, GRAY, struct.pack(">3H", 0, 40001, 40000), tRNS=struct.pack(">H", 40001))
+    with pytest.warns(UserWarning, match=r"has 16 bits and a transparent gray; 8 are kept"):
         plain = to_plain_mode(image)
     assert (plain.mode, pixels_of(plain)) == ("LA", [[0, 255], [156, 0], [156, 255]])
 
 
-def test_a_transparent_colour_of_16_bits() -> None:
+def test_a_transparent_color_of_16_bits() -> None:
     row = struct.pack(">6H", 40000, 40001, 50000, 1, 2, 3)
-    image = png(2, 16, COLOUR, row, tRNS=row[:6])
+    image = png(2, 16, COLOR, row, tRNS=row[:6])
     with pytest.warns(UserWarning, match=r"16 bits a channel"):
         plain = to_plain_mode(image)
     assert pixels_of(plain) == [[156, 156, 195, 0], [0, 0, 0, 255]]
@@ -246,40 +247,41 @@ def turned(x: Array, turn: int) -> Array:
     return x.swapaxes(0, 1) if rows_become_columns else x
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "TIFF", "WEBP"])
-@pytest.mark.parametrize("turn", range(1, 9))
-def test_exif_orientations(turn: int, image_format: str) -> None:
-    exif = Image.Exif()
-    exif[0x112] = turn
-    image = noise(4, 7)
-    plain = to_plain_mode(saved(image, image_format, exif=exif, dpi=(100, 300), lossless=True))
-    np.testing.assert_array_equal(np.asarray(plain), turned(np.asarray(image), turn))
-    if image_format != "WEBP":  # which keeps no dpi
-        assert plain.info["dpi"] == pytest.approx((300, 100) if turn > 4 else (100, 300), abs=0.01)
+def test_exif_orientations() -> None:
+    for turn, image_format in product(range(1, 9), ["PNG", "TIFF", "WEBP"]):
+        exif = Image.Exif()
+        exif[0x112] = turn
+        image = noise(4, 7)
+        plain = to_plain_mode(saved(image, image_format, exif=exif, dpi=(100, 300), lossless=True))
+        np.testing.assert_array_equal(np.asarray(plain), turned(np.asarray(image), turn))
+        if image_format != "WEBP":  # which keeps no dpi
+            assert plain.info["dpi"] == pytest.approx(
+                (300, 100) if turn > 4 else (100, 300), abs=0.01
+            ), (turn, image_format)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
-def test_every_mode_is_turned(mode: str) -> None:
-    rng = np.random.default_rng(0)
-    if mode == "I;16":
-        image = Image.fromarray(rng.integers(0, 65536, (4, 7), np.uint16))
-    elif mode == "CMYK":
-        image = Image.frombytes("CMYK", (7, 4), rng.bytes(7 * 4 * 4))
-    else:
-        image = noise(4, 7, 4).convert(mode)
-    upright = np.asarray(to_plain_mode(image))
-    image.getexif()[0x112] = 6
-    np.testing.assert_array_equal(np.asarray(to_plain_mode(image)), turned(upright, 6))
+def test_every_mode_is_turned() -> None:
+    for mode in ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"]:
+        rng = np.random.default_rng(0)
+        if mode == "I;16":
+            image = Image.fromarray(rng.integers(0, 65536, (4, 7), np.uint16))
+        elif mode == "CMYK":
+            image = Image.frombytes("CMYK", (7, 4), rng.bytes(7 * 4 * 4))
+        else:
+            image = noise(4, 7, 4).convert(mode)
+        upright = np.asarray(to_plain_mode(image))
+        image.getexif()[0x112] = 6
+        np.testing.assert_array_equal(np.asarray(to_plain_mode(image)), turned(upright, 6))
 
 
-@pytest.mark.parametrize("turn", [0, 9, 255])
-def test_an_orientation_that_does_not_exist_is_none(turn: int) -> None:
-    exif = Image.Exif()
-    exif[0x112] = turn
-    image = noise(4, 7)
-    plain = to_plain_mode(saved(image, "PNG", exif=exif, dpi=(100, 300)))
-    np.testing.assert_array_equal(np.asarray(plain), np.asarray(image))
-    assert plain.info["dpi"] == pytest.approx((100, 300), abs=0.01)
+def test_an_orientation_that_does_not_exist_is_none() -> None:
+    for turn in [0, 9, 255]:
+        exif = Image.Exif()
+        exif[0x112] = turn
+        image = noise(4, 7)
+        plain = to_plain_mode(saved(image, "PNG", exif=exif, dpi=(100, 300)))
+        np.testing.assert_array_equal(np.asarray(plain), np.asarray(image))
+        assert plain.info["dpi"] == pytest.approx((100, 300), abs=0.01), turn
 
 
 def exif_with(tag: int, kind: int, count: int, value: bytes) -> bytes:
@@ -308,11 +310,11 @@ def test_broken_metadata_is_no_reason_not_to_read_the_pixels(
     assert np.abs(np.asarray(plain).astype(int) - (9, 8, 7)).max() <= 2
 
 
-@pytest.mark.parametrize("value", ["ab", b"ab", float("nan"), (), None])
-def test_an_orientation_that_is_no_number_is_none(value: Any) -> None:
-    image = noise(4, 7)
-    image.getexif()[0x112] = value
-    assert to_plain_mode(image).tobytes() == image.tobytes()
+def test_an_orientation_that_is_no_number_is_none() -> None:
+    for value in ["ab", b"ab", float("nan"), (), None]:
+        image = noise(4, 7)
+        image.getexif()[0x112] = value
+        assert to_plain_mode(image).tobytes() == image.tobytes(), value
 
 
 def test_a_broken_tag_beside_the_orientation() -> None:
@@ -326,37 +328,34 @@ def test_a_broken_tag_beside_the_orientation() -> None:
 # What is known about a picture
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA"])
-def test_profile_and_resolution_stay(mode: str) -> None:
-    image = saved(noise(3, 4).convert(mode), "PNG", icc_profile=b"a profile", dpi=(300, 150))
-    info = to_plain_mode(image).info
-    assert info.pop("dpi") == pytest.approx((300, 150), abs=0.02)
-    assert info == {"icc_profile": b"a profile"}
+def test_profile_and_resolution_stay() -> None:
+    for mode in ["L", "P", "RGB", "RGBA"]:
+        image = saved(noise(3, 4).convert(mode), "PNG", icc_profile=b"a profile", dpi=(300, 150))
+        info = to_plain_mode(image).info
+        assert info.pop("dpi") == pytest.approx((300, 150), abs=0.02), mode
+        assert info == {"icc_profile": b"a profile"}, mode
 
 
-@pytest.mark.parametrize(
-    "dpi",
-    [
+def test_a_resolution_that_no_format_holds_is_dropped() -> None:
+    for dpi in [
         *[(0, 0), (float("nan"), 72), (72, float("inf")), (-5, 72), (2**32, 72), "7x2", 72, (72,)],
         *[None, (72, 72, 72), ("a", "b"), (65536, 1)],
-    ],
-)
-def test_a_resolution_that_no_format_holds_is_dropped(dpi: Any) -> None:
-    image = noise(3, 4)
-    image.info |= {"dpi": dpi, "icc_profile": "no bytes"}
-    assert to_plain_mode(image).info == {}
+    ]:
+        image = noise(3, 4)
+        image.info |= {"dpi": dpi, "icc_profile": "no bytes"}
+        assert to_plain_mode(image).info == {}, dpi
 
 
 def profile(name: str) -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
 
 
-@pytest.mark.parametrize("data", [b"junk", b"", profile("sRGB")], ids=["junk", "empty", "of RGB"])
-def test_cmyk_with_a_profile_that_does_not_fit(data: bytes) -> None:
-    image = Image.new("CMYK", (2, 2), (0, 255, 0, 0))
-    image.info["icc_profile"] = data
-    plain = to_plain_mode(image)
-    assert (plain.mode, plain.getpixel((0, 0)), plain.info) == ("RGB", (255, 0, 255), {})
+def test_cmyk_with_a_profile_that_does_not_fit() -> None:
+    for data in [b"junk", b"", profile("sRGB")]:
+        image = Image.new("CMYK", (2, 2), (0, 255, 0, 0))
+        image.info["icc_profile"] = data
+        plain = to_plain_mode(image)
+        assert (plain.mode, plain.getpixel((0, 0)), plain.info) == ("RGB", (255, 0, 255), {}), data
 
 
 def test_lab_with_its_profile() -> None:
@@ -368,7 +367,7 @@ def test_lab_with_its_profile() -> None:
 
 
 def test_a_picture_is_not_modified() -> None:
-    image = png(2, 8, COLOUR, bytes(range(6)), tRNS=struct.pack(">3H", 0, 1, 2))
+    image = png(2, 8, COLOR, bytes(range(6)), tRNS=struct.pack(">3H", 0, 1, 2))
     image.load()
     image.getexif()[0x112] = 6
     state = image.tobytes(), image.mode, image.size, dict(image.info)
@@ -380,15 +379,15 @@ def test_a_picture_is_not_modified() -> None:
 # On white
 
 
-@pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_alpha_goes_onto_white(mode: str) -> None:
-    image = noise(5, 6, 4).convert(mode)
-    x = np.asarray(image).astype(float)
-    alpha = x[..., -1:] / 255
-    expected = alpha * x[..., :-1] + (1 - alpha) * 255
-    flat = on_white(image)
-    assert flat.mode == mode[:-1]
-    assert np.abs(np.asarray(flat).reshape(expected.shape) - expected).max() <= 1
+def test_alpha_goes_onto_white() -> None:
+    for mode in ["LA", "RGBA"]:
+        image = noise(5, 6, 4).convert(mode)
+        x = np.asarray(image).astype(float)
+        alpha = x[..., -1:] / 255
+        expected = alpha * x[..., :-1] + (1 - alpha) * 255
+        flat = on_white(image)
+        assert flat.mode == mode[:-1], mode
+        assert np.abs(np.asarray(flat).reshape(expected.shape) - expected).max() <= 1, mode
 
 
 def test_16_bits_become_the_nearest_8() -> None:
@@ -397,10 +396,10 @@ def test_16_bits_become_the_nearest_8() -> None:
     np.testing.assert_array_equal(flat, np.rint(x / 257).astype(np.uint8), strict=True)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_what_is_opaque_already_stays(mode: str) -> None:
-    image = noise(3, 4).convert(mode)
-    assert on_white(image).tobytes() == image.tobytes()
+def test_what_is_opaque_already_stays() -> None:
+    for mode in ["L", "RGB"]:
+        image = noise(3, 4).convert(mode)
+        assert on_white(image).tobytes() == image.tobytes(), mode
 
 
 # Mistakes
@@ -415,8 +414,20 @@ def test_no_memory_is_no_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -
         to_plain_mode(noise(3, 4))
 
 
-def test_a_picture_without_a_file_is_the_picture() -> None:
+def test_an_image_without_a_file_is_the_picture() -> None:
     file = io.BytesIO()
     noise(40, 50).save(file, "PNG")
-    with pytest.raises(ValueError, match=r"^the picture: cannot be read as a picture: "):
-        to_plain_mode(opened(file.getvalue()[:2000]))
+    image = opened(file.getvalue()[:2000])
+    with (
+        pytest.raises(ValueError, match=r"^the picture: cannot be read as a picture: "),
+        pillow_errors(name_of(image)),
+    ):
+        to_plain_mode(image)
+
+
+def test_what_is_lost_is_lost_in_silence_if_asked() -> None:
+    for image in (
+        png(1, 16, COLOR, bytes(range(6))),
+        png(1, 16, GRAY, bytes(range(2)), tRNS=bytes(2)),
+    ):
+        to_plain_mode(image, quiet=True)
