@@ -317,7 +317,7 @@ class _Run:
         for name in own | arrays:
             kinds = [(x[name].shape, x[name].dtype) if name in x else None for x in (own, arrays)]
             if kinds[0] != kinds[1] or not np.isfinite(arrays[name]).all():
-                raise ValueError(f"this optimizer does not have the state {name}, or not like this")
+                raise ValueError(f"its state {name} does not fit this optimizer, or is not finite")
         self.model.load_state_dict(saved.weights)
         for name, array in own.items():  # in place: a product's last bits can depend on the layout
             array[...] = array_module(array).asarray(arrays[name])

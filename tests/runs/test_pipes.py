@@ -4,72 +4,65 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_distributed import (
+from run_cases import (
     FEW,
     SAME_STEPS,
     assert_trained_as_one,
     pictures,
     saved_step,
+    start,
     train_all,
 )
 
 from npespcn.commands import main as cli
 from npespcn.fast.threads import thread_count
-from npespcn.pictures.files import write_image
-from npespcn.runs.pipes import on_ranks
-from npespcn.runs.ranks import Alone
-
-ROOT = Path(__file__).parents[1]
-
+from npespcn.pictures import write_image
+from npespcn.runs import SingleProcess, on_ranks
 
 # --- what the ranks of these tests do: functions by name, for the other processes -----------------
 
 
-def talk(ranks, results):
+def talk(group, results):
     """Use every way to talk; write down what came of it, and return it."""
-    mine = {"a": np.full((2, 3), ranks.rank + 1.0), "b": np.array([10.0 * ranks.rank])}
-    loss, wishes = ranks.mean(mine, np.float64(ranks.rank), 0.5, (ranks.rank == 1, False))
-    long = np.arange(1e6) * (ranks.rank + 1)  # longer than a pipe is wide
-    total = np.empty_like(long)
-    ranks.comm.Allreduce(long, total)
-    first = ranks.first(lambda: f"from {ranks.rank}")
-    gathered = ranks.gather([np.array([ranks.rank])] * (ranks.rank + 1))
+    loss, *flags = group.agree(np.float32(group.rank), 0.5, group.rank == 1, False)
+    total = group.sum(np.arange(1e6) * (group.rank + 1))  # longer than a pipe is wide
+    first = group.on_rank_0(lambda: f"from {group.rank}")
+    gathered = group.gather([np.array([group.rank])] * (group.rank + 1))
     threads = os.environ["NPESPCN_THREADS"]
-    assert ranks.node_rank == ranks.rank
-    said = f"{mine} {loss} {wishes} {total.sum()} {first} {gathered} {threads}"
-    Path(results, f"{ranks.rank}").write_text(said)
-    return mine, float(loss), wishes, total, [int(rank[0]) for rank in gathered]
+    assert group.node_rank == group.rank
+    Path(results, f"{group.rank}").write_text(
+        f"{loss} {flags} {total.sum()} {first} {gathered} {threads}"
+    )
+    return float(loss), flags, total, [int(rank[0]) for rank in gathered]
 
 
-def fail(ranks, where, how):
+def fail(group, where, how):
     """Fail on the ranks `where`, while the others wait for them."""
-    if ranks.rank in where:
+    if group.rank in where:
         if how == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         raise {"mistake": ValueError, "bug": KeyError, "stop": KeyboardInterrupt}[how]("the reason")
     for _ in range(3):
-        ranks.first(lambda: None)
-        ranks.gather([])
+        group.on_rank_0(lambda: None)
+        group.gather([])
 
 
-def shared_mistake(ranks):
+def shared_mistake(group):
     """Meet what rank 0 raises everywhere."""
 
     def nothing_there():
         raise OSError("no such folder")
 
-    ranks.first(nothing_there)
+    group.on_rank_0(nothing_there)
 
 
-def wait_for_ever(ranks, place):
-    Path(place, f"{ranks.rank}").write_text(f"{os.getpid()}")
+def wait_for_ever(group, place):
+    Path(place, f"{group.rank}").write_text(f"{os.getpid()}")
     time.sleep(1000)
 
 
@@ -79,11 +72,9 @@ def wait_for_ever(ranks, place):
 @pytest.mark.parametrize("size", [2, 3])
 def test_all_ranks_hear_the_same(tmp_path, size, monkeypatch):
     monkeypatch.delenv("NPESPCN_THREADS", raising=False)
-    mine, loss, wishes, total, gathered = on_ranks(size, talk, tmp_path)
+    loss, flags, total, gathered = on_ranks(size, talk, tmp_path)
     assert loss == 0.5 * sum(range(size))
-    assert wishes == (True, False)
-    np.testing.assert_array_equal(mine["a"], np.full((2, 3), 0.5 * sum(range(1, size + 1))))
-    np.testing.assert_array_equal(mine["b"], [5.0 * sum(range(size))])
+    assert flags == [True, False]
     np.testing.assert_array_equal(total, np.arange(1e6) * sum(range(1, size + 1)))
     said = [(tmp_path / f"{rank}").read_text() for rank in range(size)]
     assert len(set(said)) == 1
@@ -94,20 +85,19 @@ def test_all_ranks_hear_the_same(tmp_path, size, monkeypatch):
 
 def test_one_is_a_plain_call(monkeypatch):
     monkeypatch.setattr("multiprocessing.get_context", None)
-    ranks, word = on_ranks(1, lambda ranks, word: (ranks, word), "given")
-    assert type(ranks) is Alone
+    group, word = on_ranks(1, lambda group, word: (group, word), "given")
+    assert type(group) is SingleProcess
     assert word == "given"
 
 
 # --- training -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [2, 3])
-def test_they_take_the_steps_of_one_with_the_whole_batch(tmp_path, size):
+def test_they_take_the_steps_of_one_with_the_whole_batch(tmp_path):
     runs = {f"{i}": options for i, options in enumerate(SAME_STEPS)}
     runs["SOAP"] = {"optimizer": "SOAP"}
-    on_ranks(size, train_all, tmp_path, runs)
-    assert_trained_as_one(tmp_path, size, runs)
+    on_ranks(3, train_all, tmp_path, runs)
+    assert_trained_as_one(tmp_path, 3, runs)
 
 
 @pytest.fixture
@@ -120,18 +110,6 @@ def words(tmp_path):
     data = tmp_path / "photos"
     folders = [f"--data={data}", f"--val={data}", f"--out={tmp_path / 'run'}"]
     return ["train", *FEW.split(), "--batch-size=4", *folders, "--pictures=3", "--resume"]
-
-
-def start(*words: object, **options) -> subprocess.Popen:
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, *map(str, words)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
-        **options,
-    )
 
 
 def test_the_command_trains_and_goes_on_with_fewer(tmp_path, words, capsys):
@@ -148,8 +126,7 @@ def test_the_command_trains_and_goes_on_with_fewer(tmp_path, words, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("to_all", [False, True])
+@pytest.mark.parametrize(("number", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_a_signal_ends_all_after_a_step_that_is_saved(tmp_path, words, number, to_all):
     more = ("--processes=2", "--steps=100000", "--validate-every=10")
     with start("-m", "npespcn", *words, *more, start_new_session=True) as process:
@@ -187,8 +164,9 @@ def test_one_that_fails_ends_the_run_and_says_why(capfd, how):
     assert "rank 2" not in err
 
 
-@pytest.mark.parametrize("how", ["mistake", "bug", "stop"])
-@pytest.mark.parametrize("where", [[0], [0, 1, 2]])
+@pytest.mark.parametrize(
+    ("how", "where"), [("mistake", [0]), ("stop", [0]), ("bug", [0, 1, 2]), ("stop", [0, 1, 2])]
+)
 def test_what_fails_here_is_raised_here_and_said_once(capfd, how, where):
     kind = {"mistake": ValueError, "bug": KeyError, "stop": KeyboardInterrupt}[how]
     with pytest.raises(kind, match="the reason"):
