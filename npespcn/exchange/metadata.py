@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 from collections.abc import Mapping
@@ -110,6 +111,16 @@ def reason(error: Exception) -> str:
     """Return an error's message in one short line, for the message about a file."""
     message = f"it has no {error}" if isinstance(error, KeyError) else str(error)
     return one_line(message)[:_LONGEST_REASON]
+
+
+def require_package(module: str) -> Any:
+    """Import a module of a package that only one kind of file needs; say how to get it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        message = f".{name} files need the package {name}: pip install 'npespcn[{name}]'"
+        raise RuntimeError(message) from error
 
 
 def _plain(value: Any) -> Any:

@@ -58,14 +58,13 @@ def save(
     model = getattr(model, "network", model)  # inside an accelerated one
     arrays = {f"weights/{name}": value for name, value in host_weights(model).items()}
     arrays["about"] = np.array(about(model))
-    for name, value in (extra or {}).items():
-        array = to_host(value)
-        taken = name in arrays or name in ("file", "allow_pickle")  # arguments of np.savez
-        if taken or array.dtype.hasobject:  # NumPy would save objects as a pickle
-            raise ValueError(f"save: extra[{name!r}] has a name in use, or is no plain array")
-        arrays[name] = array
+    more = {name: to_host(value) for name, value in (extra or {}).items()}
+    taken = {*arrays, "file", "allow_pickle"}  # the last two are arguments of np.savez
+    for name, value in more.items():  # NumPy would save objects as a pickle
+        plain = name not in taken and not value.dtype.hasobject
+        require(plain, f"save: extra[{name!r}] has a name in use, or is no plain array")
     file = io.BytesIO()  # a ZipFile on a full disk would complain once more when it is deleted
-    np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy fears for allow_pickle
+    np.savez(file, **arrays, **more)  # type: ignore[arg-type]  # mypy fears for allow_pickle
     with atomic_write(path) as temporary:
         temporary.write_bytes(file.getbuffer())
 

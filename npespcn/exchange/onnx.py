@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import Any
 
@@ -12,7 +11,7 @@ from npespcn import __version__
 from npespcn.common import Array
 from npespcn.common.checks import one_of
 from npespcn.common.files import atomic_write
-from npespcn.exchange.metadata import describe, host_weights
+from npespcn.exchange.metadata import describe, host_weights, require_package
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sigmoid, Tanh
 from npespcn.models import Network
 from npespcn.shuffle import channel_permutation
@@ -62,17 +61,14 @@ def onnx_model(model: Network, order: str = "CRD", source: str = "") -> Any:
 
     A node has the name of its layer, and an initializer has the name of its parameter.
     """
-    onnx, model = _require_onnx(), getattr(model, "network", model)  # inside an accelerated one
+    onnx, model = require_package("onnx"), getattr(model, "network", model)  # if accelerated
     one_of("write_onnx: order", order, ORDERS)
-    constants = _weights(model, order)
+    constants, helper = _weights(model, order), onnx.helper
     nodes: list[Any] = []
-    last = "x"
 
     def add(operator: str, name: str, *inputs: str, **attributes: Any) -> None:
-        nonlocal last
-        inputs = (last, *inputs)
-        nodes.append(onnx.helper.make_node(operator, inputs, [name], name=name, **attributes))
-        last = name
+        inputs = (nodes[-1].output[0] if nodes else "x", *inputs)
+        nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
 
     if model.padding == "edge":
         around = [0, 0, model.halo, model.halo]  # N, C, H, W
@@ -95,24 +91,16 @@ def onnx_model(model: Network, order: str = "CRD", source: str = "") -> Any:
 
     def array(name: str, *sides: str) -> Any:
         shape = ["n", model.options["channels"], *sides]
-        return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
-    graph = onnx.helper.make_graph(
-        nodes,
-        type(model).__name__,
-        [array("x", "h", "w")],
-        [array("y", "h_out", "w_out")],
-        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    whole = onnx.helper.make_model(
-        graph,
-        ir_version=IR_VERSION,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
-        producer_name="npespcn",
-        producer_version=__version__,
-    )
-    onnx.helper.set_model_props(whole, describe(model, order, source))
-    return whole
+    x, y = array("x", "h", "w"), array("y", "h_out", "w_out")
+    weights = [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, type(model).__name__, [x], [y], weights)
+    producer = {"producer_name": "npespcn", "producer_version": __version__}
+    opsets = [helper.make_opsetid("", OPSET)]
+    proto = helper.make_model(graph, ir_version=IR_VERSION, opset_imports=opsets, **producer)
+    helper.set_model_props(proto, describe(model, order, source))
+    return proto
 
 
 def _weights(model: Network, order: str) -> dict[str, Array]:
@@ -130,12 +118,3 @@ def _weights(model: Network, order: str) -> dict[str, Array]:
             for kind in ("weight", "bias"):
                 weights[f"{feeding}.{kind}"] = weights[f"{feeding}.{kind}"][p]
     return weights
-
-
-def _require_onnx() -> Any:
-    try:
-        return importlib.import_module("onnx")
-    except ImportError as error:
-        raise RuntimeError(
-            ".onnx files need the package onnx: pip install 'npespcn[onnx]'"
-        ) from error

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
-from npespcn.exchange.metadata import describe, host_weights, reason
+from npespcn.exchange.metadata import describe, host_weights, reason, require_package
 from npespcn.models import Network
 
 
@@ -45,7 +43,7 @@ def write_tensors(
     path: str | os.PathLike[str], arrays: Mapping[str, Array], metadata: Mapping[str, str]
 ) -> None:
     """Write arrays of numbers, in host memory, and metadata to a ``.safetensors`` file."""
-    package = _require("safetensors.numpy")
+    package = require_package("safetensors.numpy")
     # The package would write an array that is not contiguous in the order of its memory.
     arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     data = package.save(arrays, metadata=dict(metadata))
@@ -65,7 +63,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[s
     RuntimeError
         If the package safetensors is missing.
     """
-    package = _require("safetensors")
+    package = require_package("safetensors")
     check_file(path)
     with Path(path).open("rb"):  # Python's message about a file that cannot be opened says more
         pass
@@ -76,12 +74,3 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[s
     except Exception as error:  # the package and NumPy raise several kinds over a damaged file
         message = f"{os.fspath(path)}: not a readable .safetensors file: {reason(error)}"
         raise ValueError(message) from error
-
-
-def _require(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise RuntimeError(
-            ".safetensors files need the package safetensors: pip install 'npespcn[safetensors]'"
-        ) from error

@@ -59,5 +59,5 @@ def test_its_scores_are_those_in_the_file(scale: int) -> None:
 
 def test_other_scales_are_refused() -> None:
     for scale in (1, 5, 0, 2.0, "2"):
-        with pytest.raises((TypeError, ValueError), match="^pretrained: scale must be"):
+        with pytest.raises((TypeError, ValueError), match=r"^pretrained: scale must be"):
             npespcn.pretrained(scale)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from exchange_cases import assert_refused, assert_same_network, made_up, require
-from hostile.networks import tensors
+from hostile.networks import tensor, tensors
 
 from npespcn.exchange import load, pretrained, write_safetensors
 from npespcn.exchange.metadata import describe
@@ -45,10 +44,6 @@ def test_the_metadata_say_what_onnx_says(tmp_path: Path) -> None:
     assert metadata == describe(model, "CRD", "stra?e.npz")
     assert metadata["weights_from"] == "stra?e.npz"
     assert arrays.keys() == model.params.keys()
-
-
-def tensor(kind: str, shape: list[int], size: int) -> dict[str, Any]:
-    return {"dtype": kind, "shape": shape, "data_offsets": [0, size]}
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

@@ -120,10 +120,10 @@ def pickles(folder: Path) -> Files:
         "a name.npz": npz(good).replace(b"weights/conv1.bias.npy", b"weights/conv1.bias.pkl"),
         "told to be bytes.npz": npz(good | {"weights/conv1.weight": claim("(1,)", "'|O'", alone)}),
         "in words.safetensors": tensors(
-            {"__metadata__": {"about": alone.decode("latin-1")}, "a": _tensor("F32", [1], 4)},
+            {"__metadata__": {"about": alone.decode("latin-1")}, "a": tensor("F32", [1], 4)},
             bytes(4),
         ),
-        "a kind.safetensors": tensors({"a": _tensor("O", [1], len(alone))}, alone),
+        "a kind.safetensors": tensors({"a": tensor("O", [1], len(alone))}, alone),
     }
 
 
@@ -159,10 +159,10 @@ def odd() -> Files:
         "header of 2**63.safetensors": tensors(b"{}", length=2**63),
         "header of 4 GB.safetensors": tensors(b"{}", length=2**32),
         "overlapping.safetensors": tensors(
-            {"a": _tensor("F32", [2], 8), "b": _tensor("F32", [2], 8)}, bytes(8)
+            {"a": tensor("F32", [2], 8), "b": tensor("F32", [2], 8)}, bytes(8)
         ),
         "backwards.safetensors": tensors(
-            {"a": _tensor("F32", [1], 4) | {"data_offsets": [4, 0]}}, bytes(4)
+            {"a": tensor("F32", [1], 4) | {"data_offsets": [4, 0]}}, bytes(4)
         ),
         "name twice.safetensors": tensors(
             b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
@@ -227,7 +227,7 @@ def _claims(about: dict[str, Any]) -> list[str]:
         *[{"widths": value} for value in ([64, 10**9], [0, 32], [64], [], 64, None, "64", [[64]])],
         *[{"kernels": value} for value in ([5, 3, 10**9 + 1], [5, 3, 4], [5, 3], [5, -3, 3], [[]])],
         *[{"kernels": value} for value in ([5, 3, 3.0], [True, 3, 3], None, {}, 5, "533")],
-        {"widths": [1] * 150_000, "kernels": [1] * 150_001},  # as many layers, with few weights
+        {"widths": [1] * 9999, "kernels": [1] * 10_000},  # as many layers, with few weights
         {"widths": [10**6], "kernels": [1, 1], "channels": 10**6},
         {"dtype": "(2 2)f4"},
         {"dtype": [["a", "f4"]]},
@@ -299,5 +299,6 @@ def _with_packing(data: bytes, packing: int) -> bytes:
     return local.replace(b"PK\1\2\x14\3\x14\0\0\0\0\0", b"PK\1\2\x14\3\x14\0\0\0" + number)
 
 
-def _tensor(kind: str, shape: list[int], size: int) -> dict[str, Any]:
+def tensor(kind: str, shape: list[int], size: int) -> dict[str, Any]:
+    """Return what the header says of an array that comes first."""
     return {"dtype": kind, "shape": shape, "data_offsets": [0, size]}
