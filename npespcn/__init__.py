@@ -6,6 +6,7 @@ alone. The folders are its wings: whatever is fast, robust, or deals with files 
 """
 
 import importlib
+from typing import Any
 
 __version__ = "0.2.0"
 _DOORS = {
@@ -17,7 +18,7 @@ _DOORS = {
 __all__ = ["__version__", "load", "pretrained", "save", "upscale"]  # see __getattr__
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Import what stands behind a door only when it is asked for."""
     if name not in _DOORS:
         raise AttributeError(f"module 'npespcn' has no attribute {name!r}")
