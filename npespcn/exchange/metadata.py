@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -107,10 +108,10 @@ def read_json(text: Any) -> Any:
     return json.loads(str(text))
 
 
-def reason(error: Exception) -> str:
-    """Return an error's message in one short line, for the message about a file."""
-    message = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-    return one_line(message)[:_LONGEST_REASON]
+def refusal(path: str | os.PathLike[str], verdict: str, error: Exception) -> ValueError:
+    """Return the error about a file, in one short line, whatever was wrong with it."""
+    reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+    return ValueError(f"{os.fspath(path)}: {verdict}: {one_line(reason)[:_LONGEST_REASON]}")
 
 
 def require_package(module: str) -> Any:

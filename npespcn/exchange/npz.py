@@ -15,7 +15,7 @@ from npespcn.arrays import require
 from npespcn.common import Array
 from npespcn.common.checks import one_of, whole_number
 from npespcn.common.files import atomic_write, check_file
-from npespcn.exchange.metadata import about, host_weights, make_network, reason, to_host
+from npespcn.exchange.metadata import about, host_weights, make_network, refusal, to_host
 from npespcn.exchange.safetensors import read_tensors
 from npespcn.models import Network
 
@@ -102,8 +102,7 @@ def load(path: str | os.PathLike[str], kind: type[Network] | None = None) -> Net
     try:
         return make_network(source["about"], weights, kind)
     except Exception as error:  # the metadata may be anything, and may break anything
-        message = f"{os.fspath(path)}: not a saved network: {reason(error)}"
-        raise ValueError(message) from error
+        raise refusal(path, "not a saved network", error) from error
 
 
 def pretrained(scale: int) -> Network:
@@ -150,6 +149,5 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
                         array = np.lib.format.read_array(member, allow_pickle=False)
                     arrays[entry.filename.removesuffix(".npy")] = array
         except Exception as error:  # zipfile and NumPy raise a dozen kinds over a damaged file
-            message = f"{os.fspath(path)}: not a readable .npz file: {reason(error)}"
-            raise ValueError(message) from error
+            raise refusal(path, "not a readable .npz file", error) from error
     return arrays

@@ -10,7 +10,7 @@ import numpy as np
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
-from npespcn.exchange.metadata import describe, host_weights, reason, require_package
+from npespcn.exchange.metadata import describe, host_weights, refusal, require_package
 from npespcn.models import Network
 
 
@@ -72,5 +72,4 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[s
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return arrays, file.metadata() or {}
     except Exception as error:  # the package and NumPy raise several kinds over a damaged file
-        message = f"{os.fspath(path)}: not a readable .safetensors file: {reason(error)}"
-        raise ValueError(message) from error
+        raise refusal(path, "not a readable .safetensors file", error) from error

@@ -17,7 +17,9 @@ from exchange_cases import FOUR, assert_refused, assert_same_network, image, mad
 from hostile import networks
 
 import npespcn
-from npespcn.exchange import about, load, read_npz, save, write_safetensors
+from npespcn.exchange import load, save, write_safetensors
+from npespcn.exchange.metadata import about
+from npespcn.exchange.npz import read_npz
 from npespcn.exchange.safetensors import write_tensors
 from npespcn.models import ESPCN, SRCNN
 

@@ -23,8 +23,8 @@ from exchange_cases import (
 
 from npespcn import __version__
 from npespcn.common import Array
-from npespcn.exchange import PRETRAINED, about, pretrained, write_onnx
-from npespcn.exchange.metadata import describe
+from npespcn.exchange import PRETRAINED, pretrained, write_onnx
+from npespcn.exchange.metadata import about, describe
 from npespcn.exchange.onnx import onnx_model
 from npespcn.layers import Conv2d, ConvTranspose2d, PixelShuffle, PixelUnshuffle
 from npespcn.models import ESPCN, SRCNN, Network
@@ -45,8 +45,12 @@ VARIED: list[tuple[Any, dict[str, Any]]] = [
     (SRCNN, {"padding": "edge", "channels": 2}),
 ]
 
+OTHERS = (in_the_reference, in_opencv)
 
-@pytest.mark.parametrize("engine", [in_onnxruntime, in_the_reference, in_opencv])
+
+@pytest.mark.parametrize(
+    "engine", [in_onnxruntime, *(pytest.param(engine, marks=pytest.mark.slow) for engine in OTHERS)]
+)
 def test_engines_agree(tmp_path: Path, engine: Any) -> None:
     models = [*map(pretrained, PRETRAINED), *(made_up(kind, **options) for kind, options in VARIED)]
     for model in models:

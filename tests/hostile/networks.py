@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hostile.pictures import Files
-from npespcn.exchange import about
+from npespcn.exchange.metadata import about
 from npespcn.models import ESPCN, SRCNN
 
 Members = dict[str, bytes]
