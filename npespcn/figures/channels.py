@@ -21,14 +21,22 @@ from npespcn.shuffle import ORDERS, pixel_shuffle, pixel_unshuffle
 
 
 def subpixel_channels(model: Network, x: Array) -> Array:
-    """Return what goes into a network's pixel shuffle: (N, C, h, w) -> (N, C·r², h', w').
+    """Return the input of a network's pixel shuffle: (N, C, h, w) -> (N, C·r², h', w').
 
     The image is padded as in ``model.predict(x)``.
+
+    Raises
+    ------
+    ValueError
+        If the network has no pixel shuffle.
     """
-    before = copy.copy(getattr(model, "network", model))  # an accelerated one has it
-    layers = before.layers.items()
-    before.layers = dict(takewhile(lambda item: not isinstance(item[1], PixelShuffle), layers))
-    features: Array = before.predict(x)
+    part = copy.copy(getattr(model, "network", model))  # an accelerated network has a network
+    layers = takewhile(lambda item: not isinstance(item[1], PixelShuffle), part.layers.items())
+    before = dict(layers)
+    if len(before) == len(part.layers):
+        raise ValueError("subpixel_channels: the network has no pixel shuffle")
+    part.layers = before
+    features: Array = part.predict(x)
     return features
 
 

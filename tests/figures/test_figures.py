@@ -1,4 +1,4 @@
-"""The pictures: what they show is read back from what was drawn, and compared with the shuffle."""
+"""Figures: their content is read back from the drawing, and compared with the shuffle."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from npespcn.common import Array
-from npespcn.figures.before_after import before_after
-from npespcn.figures.channels import channel_maps
-from npespcn.figures.curve import learning_curve
-from npespcn.figures.sheet import channel_colors, save, text_color
-from npespcn.figures.shuffle import explain_figure, explain_gif
-from npespcn.shuffle import pixel_shuffle
+from npespcn.fast import accelerate
+from npespcn.figures import (
+    before_after,
+    channel_colors,
+    channel_formula,
+    channel_maps,
+    explain_figure,
+    explain_gif,
+    learning_curve,
+    save,
+    subpixel_channels,
+    text_color,
+)
+from npespcn.models import ESPCN, SRCNN
+from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle
 
-ORDERS = ("CRD", "DCR", "paper")
 EVERY = [(r, c, order) for r in (2, 3, 4) for c in (1, 3) for order in ORDERS]
 
 
@@ -45,7 +53,7 @@ def explained(r: int, c: int, order: str) -> Figure:
 
 
 def cells(figure: Figure, kind: str, number: int, shape: tuple[int, int]) -> tuple[Array, Array]:
-    """Read the labels and the colours of one grid, arranged by where they are drawn."""
+    """Read the labels and the colors of one grid, arranged by where they are drawn."""
     prefix = f"{kind} {number} "
     (axes,) = figure.axes
     boxes = [box for box in axes.patches if (box.get_gid() or "").startswith(prefix)]
@@ -57,13 +65,41 @@ def cells(figure: Figure, kind: str, number: int, shape: tuple[int, int]) -> tup
         row, col = (int(part) for part in box.get_gid().split()[2:])
         assert box.get_xy() == pytest.approx((boxes[0].get_x() + col, boxes[0].get_y() + row))
     labels = np.array([text.get_text() for text in texts]).reshape(shape)
-    colours = np.array([to_hex(box.get_facecolor()) for box in boxes]).reshape(shape)
-    return labels, colours
+    colors = np.array([to_hex(box.get_facecolor()) for box in boxes]).reshape(shape)
+    return labels, colors
 
 
 def grids(figure: Figure, kind: str, count: int, shape: tuple[int, int]) -> tuple[Array, Array]:
     both = [cells(figure, kind, number, shape) for number in range(count)]
-    return np.stack([labels for labels, _ in both]), np.stack([colours for _, colours in both])
+    return np.stack([labels for labels, _ in both]), np.stack([colors for _, colors in both])
+
+
+def test_the_formula_is_that_of_the_order() -> None:
+    for r, c, order in EVERY:
+        names = {"C": c, "r": r}
+        numbers = [
+            eval(channel_formula(order), {**names, "c": plane, "i": i, "j": j})  # noqa: S307
+            for plane, i, j in np.ndindex(c, r, r)
+        ]
+        assert numbers == channel_permutation(c, r, order).tolist()
+    with pytest.raises(ValueError, match="channel_formula: order must be one of 'CRD'"):
+        channel_formula("RGB")
+
+
+def test_the_channels_before_the_shuffle() -> None:
+    x = np.random.default_rng(0).random((2, 3, 9, 11), np.float32)
+    for padding in ("same", "valid", "edge"):
+        model = ESPCN(2, 3, padding=padding, tail=True, output="sigmoid")
+        before = list(model.layers)
+        features = subpixel_channels(model, x)
+        assert list(model.layers) == before
+        y = pixel_shuffle(features, 2)
+        for name in ("tail", "output"):
+            y = model.layers[name].predict(y)
+        np.testing.assert_allclose(y, model.predict(x), rtol=1e-5)
+        np.testing.assert_array_equal(subpixel_channels(accelerate(model), x), features)
+    with pytest.raises(ValueError, match="subpixel_channels: the network has no pixel shuffle"):
+        subpixel_channels(SRCNN(3), x)
 
 
 @pytest.mark.parametrize(("r", "c", "order"), EVERY)
@@ -71,19 +107,16 @@ def test_the_drawn_image_is_the_shuffled_channels(r: int, c: int, order: str) ->
     figure = explained(r, c, order)
     n = c * r * r
     h, w = size = size_of(r, c, order)
-    labels, colours = grids(figure, "source", n, size)
+    labels, colors = grids(figure, "source", n, size)
     letters = np.array(list("abcdef"))[: h * w].reshape(size)
-    for k, colour in enumerate(channel_colors(n)):
+    for k, color in enumerate(channel_colors(n)):
         assert labels[k].tolist() == np.char.add(str(k), letters).tolist()
-        assert (colours[k] == colour).all()
-    image_labels, image_colours = grids(figure, "output", c, (r * h, r * w))
+        assert (colors[k] == color).all()
+    image_labels, image_colors = grids(figure, "output", c, (r * h, r * w))
     assert image_labels.tolist() == pixel_shuffle(labels, r, order=order).tolist()
-    assert image_colours.tolist() == pixel_shuffle(colours, r, order=order).tolist()
+    assert image_colors.tolist() == pixel_shuffle(colors, r, order=order).tolist()
 
-
-@pytest.mark.parametrize(("r", "c", "order"), EVERY)
-def test_the_titles_stand_above_their_grids(r: int, c: int, order: str) -> None:
-    (axes,) = explained(r, c, order).axes
+    (axes,) = figure.axes  # and the titles stand above their grids
     for kind, words, count in (
         ("source", "channel", c * r * r),
         ("output", "image channel", c),
@@ -130,13 +163,12 @@ def test_the_example_is_true(r: int, c: int, order: str) -> None:
     np.testing.assert_allclose(sorted(strong), sorted(named))
 
 
-@pytest.mark.parametrize("r", [2, 3, 4])
-@pytest.mark.parametrize("c", [1, 3])
-def test_the_examples_of_the_orders_differ(r: int, c: int) -> None:
+def test_the_examples_of_the_orders_differ() -> None:
     """With one image channel, CRD and DCR are the same."""
-    examples = [explained(r, c, order).texts[2].get_text() for order in ORDERS]
-    places = {example.split(":")[1].split("Its")[0] for example in examples}
-    assert len(places) == (2 if c == 1 else 3)
+    for r, c in [(2, 1), (3, 1), (4, 1), (2, 3), (3, 3), (4, 3)]:
+        examples = [explained(r, c, order).texts[2].get_text() for order in ORDERS]
+        places = {example.split(":")[1].split("Its")[0] for example in examples}
+        assert len(places) == (2 if c == 1 else 3)
 
 
 @pytest.mark.parametrize(("r", "c", "order"), EVERY)
@@ -158,58 +190,46 @@ def test_text_is_legible_at_1000_pixels(r: int, c: int, order: str) -> None:
             assert extent.width < 0.9 * cell
 
 
-@pytest.mark.parametrize("n", [1, 4, 9, 16, 27, 48])
-def test_colours_for_readers_who_see_none(n: int) -> None:
+def test_colors_for_readers_who_see_none() -> None:
     """Each channel is lighter than the one before, and its number is easy to read on it."""
 
-    def luminance(colour: str) -> float:
+    def luminance(color: str) -> float:
         linear = [
-            v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour)
+            v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(color)
         ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    colours = channel_colors(n)
-    assert len(set(colours)) == n
-    steps = [luminance(colour) for colour in colours]
-    assert steps == sorted(steps)
-    for colour in colours:
-        lighter, darker = sorted((luminance(colour), luminance(text_color(colour))), reverse=True)
-        assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+    for n in (1, 4, 9, 16, 27, 48):
+        colors = channel_colors(n)
+        assert len(set(colors)) == n
+        steps = [luminance(color) for color in colors]
+        assert steps == sorted(steps)
+        for color in colors:
+            darker, lighter = sorted((luminance(color), luminance(text_color(color))))
+            assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"upscale_factor": 5}, "explain_figure: upscale_factor must be in (2, 3, 4), got 5"),
-        ({"upscale_factor": 2.0}, "explain_figure: upscale_factor must be in (2, 3, 4), got 2.0"),
-        ({"channels": 2}, "explain_figure: channels must be in (1, 3), got 2"),
-        ({"size": (0, 3)}, "explain_figure: height in size must be in range(1, 27), got 0"),
-        ({"size": (2, -3)}, "explain_figure: width in size must be in range(1, 27), got -3"),
-        (
-            {"size": (4, 7)},
-            "explain_figure: height times width in size must be in range(1, 27), got 28",
-        ),
-        (
-            {"upscale_factor": 4, "size": (1, 7)},
-            "explain_figure: 1 by 7 cells at r = 4 are too small",
-        ),
-        (
-            {"order": "RGB"},
-            "pixel_shuffle: order must be one of 'CRD', 'DCR', 'paper', got 'RGB'",
-        ),
-    ],
-)
-def test_what_cannot_be_explained(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        explain_figure(**arguments)
+def test_what_cannot_be_explained() -> None:
+    for arguments, error, message in (
+        ({"upscale_factor": 5}, ValueError, "upscale_factor must be one of 2, 3, 4, got 5"),
+        ({"upscale_factor": 2.0}, ValueError, "upscale_factor must be one of 2, 3, 4, got 2.0"),
+        ({"channels": 2}, ValueError, "channels must be one of 1, 3, got 2"),
+        ({"size": (0, 3)}, ValueError, "size must be at least 1, got 0"),
+        ({"size": (2, 1.5)}, TypeError, "size must be a whole number, got 1.5"),
+        ({"size": (4, 7)}, ValueError, "size must be at most 26 pixels, got 4 by 7"),
+        ({"upscale_factor": 4, "size": (1, 7)}, ValueError, "1 by 7 cells at r = 4 are too small"),
+        ({"order": "RGB"}, ValueError, "order must be one of 'CRD', 'DCR', 'paper', got 'RGB'"),
+    ):
+        with pytest.raises(error, match=f"^explain_figure: {re.escape(message)}$"):
+            explain_figure(**arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 1), (1, 4), (4, 6)])
-def test_other_sizes(size: tuple[int, int]) -> None:
-    figure = explain_figure(2, 1, "CRD", size)
-    labels, _ = grids(figure, "source", 4, size)
-    image_labels, _ = grids(figure, "output", 1, (2 * size[0], 2 * size[1]))
-    assert image_labels.tolist() == pixel_shuffle(labels, 2).tolist()
+def test_other_sizes() -> None:
+    for size in [(1, 1), (3, 1), (1, 4), (4, 6)]:
+        figure = explain_figure(2, 1, "CRD", size)
+        labels, _ = grids(figure, "source", 4, size)
+        image_labels, _ = grids(figure, "output", 1, (2 * size[0], 2 * size[1]))
+        assert image_labels.tolist() == pixel_shuffle(labels, 2).tolist()
 
 
 @pytest.mark.parametrize(("r", "c", "order"), [(2, 1, "CRD"), (3, 1, "paper"), (2, 3, "DCR")])
@@ -248,7 +268,7 @@ def test_gif_options(tmp_path: Path) -> None:
     for wrong in ({"seconds": 0}, {"seconds": float("nan")}, {"width": -1}):
         with pytest.raises(ValueError, match="explain_gif: seconds and width must be above 0"):
             explain_gif(path, **wrong)
-    with pytest.raises(ValueError, match="explain_gif: channels must be in"):
+    with pytest.raises(ValueError, match="explain_gif: channels must be one of"):
         explain_gif(path, 3, 2)
 
 
@@ -292,7 +312,7 @@ def test_save(tmp_path: Path) -> None:
 
 def test_no_window_and_no_pyplot(tmp_path: Path) -> None:
     program = (
-        "import sys; from npespcn.figures.curve import explain_figure, explain_gif, save; "
+        "import sys; from npespcn.figures import explain_figure, explain_gif, save; "
         f"save(explain_figure(2), {str(tmp_path / 'a.png')!r}); "
         f"explain_gif({str(tmp_path / 'a.gif')!r}, 2); "
         "assert 'matplotlib.pyplot' not in sys.modules"
@@ -335,13 +355,13 @@ def test_channel_maps(r: int, c: int, order: str, box: tuple[int, int, int, int]
     features, image = shuffled_features(r, c, order)
     figure = channel_maps(features, image, order=order, box=box)
     axes = panels(figure)
-    for k, colour in enumerate(channel_colors(len(features))):
+    for k, color in enumerate(channel_colors(len(features))):
         np.testing.assert_array_equal(drawn(axes[f"channel {k}"]), features[k])
         (picture,) = axes[f"channel {k}"].images
         assert picture.get_clim() == (features.min(), features.max())
         (strip,) = axes[f"channel {k}"].patches
         (number,) = axes[f"channel {k}"].texts
-        assert to_hex(strip.get_facecolor()) == colour
+        assert to_hex(strip.get_facecolor()) == color
         assert number.get_text() == str(k)
         assert strip.get_window_extent().contains(*number.get_window_extent().p0)
         assert strip.get_window_extent().contains(*number.get_window_extent().p1)
@@ -368,11 +388,11 @@ def test_channel_maps(r: int, c: int, order: str, box: tuple[int, int, int, int]
             assert features[k, row // r, col // r] == image[plane, row, col]
 
 
-@pytest.mark.parametrize(("h", "w"), [(1, 1), (2, 9), (9, 2)])
-def test_channel_maps_of_small_pictures(h: int, w: int) -> None:
-    features, image = shuffled_features(3, 1, "CRD", h, w)
-    piece = drawn(panels(channel_maps(features, image))["piece"])
-    assert piece.shape == (3 * min(h, 3), 3 * min(w, 4))
+def test_channel_maps_of_small_images() -> None:
+    for h, w in [(1, 1), (2, 9), (9, 2)]:
+        features, image = shuffled_features(3, 1, "CRD", h, w)
+        piece = drawn(panels(channel_maps(features, image))["piece"])
+        assert piece.shape == (3 * min(h, 3), 3 * min(w, 4))
 
 
 def test_channel_maps_show_the_place_of_most_contrast() -> None:
@@ -383,16 +403,14 @@ def test_channel_maps_show_the_place_of_most_contrast() -> None:
     assert frame.get_y() < 40 < frame.get_y() + frame.get_height()
 
 
-@pytest.mark.parametrize(
-    ("dtype", "c"), [("float16", 1), ("float32", 3), ("uint8", 3), ("uint8", 1), ("bool", 3)]
-)
-def test_channel_maps_of_any_dtype(tmp_path: Path, dtype: str, c: int) -> None:
-    features, image = shuffled_features(2, c, "CRD", 1, 2)
-    figure = channel_maps((200 * features).astype(dtype), (200 * image).astype(dtype))
-    save(figure, tmp_path / "maps.png", width=300)
+def test_channel_maps_of_any_dtype(tmp_path: Path) -> None:
+    for dtype, c in [("float16", 1), ("float32", 3), ("uint8", 3), ("uint8", 1), ("bool", 3)]:
+        features, image = shuffled_features(2, c, "CRD", 1, 2)
+        figure = channel_maps((200 * features).astype(dtype), (200 * image).astype(dtype))
+        save(figure, tmp_path / "maps.png", width=300)
 
 
-def test_channel_maps_clip_colours_for_display_only() -> None:
+def test_channel_maps_clip_colors_for_display_only() -> None:
     features, image = shuffled_features(2, 3, "CRD")
     image = 2 * image - 0.5
     before = image.copy()
@@ -401,9 +419,8 @@ def test_channel_maps_clip_colours_for_display_only() -> None:
     np.testing.assert_array_equal(image, before)
 
 
-@pytest.mark.parametrize(
-    ("features", "image", "box", "message"),
-    [
+def test_channel_maps_of_wrong_shapes() -> None:
+    for features, image, box, message in (
         ((4, 3, 5), (1, 6, 9), None, "got (4, 3, 5) and (1, 6, 9)"),
         ((8, 3, 5), (1, 6, 10), None, "got (8, 3, 5) and (1, 6, 10)"),
         ((8, 3, 5), (2, 6, 10), None, "got (8, 3, 5) and (2, 6, 10)"),
@@ -414,16 +431,11 @@ def test_channel_maps_clip_colours_for_display_only() -> None:
         ((4, 3, 5), (1, 6, 10), (0, -1, 2, 2), "within 5 by 3 pixels, got (0, -1, 2, 2)"),
         ((4, 3, 5), (1, 6, 10), (0, 0, 6, 2), "within 5 by 3 pixels, got (0, 0, 6, 2)"),
         ((4, 9, 10), (1, 18, 20), (0, 0, 10, 9), "box has 18 by 20 pixels, at most 18"),
-    ],
-)
-def test_channel_maps_of_wrong_shapes(
-    features: tuple[int, ...],
-    image: tuple[int, ...],
-    box: tuple[int, int, int, int] | None,
-    message: str,
-) -> None:
-    with pytest.raises(ValueError, match=rf"^channel_maps: .*{re.escape(message)}"):
-        channel_maps(np.zeros(features), np.zeros(image), box=box)
+    ):
+        with pytest.raises(ValueError, match=rf"^channel_maps: .*{re.escape(message)}"):
+            channel_maps(np.zeros(features), np.zeros(image), box=box)
+    with pytest.raises(ValueError, match="channel_maps: order must be one of"):
+        channel_maps(np.zeros((4, 3, 5)), np.zeros((1, 6, 10)), order="RGB")
 
 
 def history(steps: int = 200) -> dict[str, list[float | None]]:
@@ -469,19 +481,16 @@ def test_learning_curve_with_gaps(tmp_path: Path) -> None:
     save(figure, tmp_path / "curve.png")
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
+def test_learning_curve_without_validation(tmp_path: Path) -> None:
+    for data in (
         {"step": [1], "loss": [0.1]},
         {"step": [], "loss": []},
         {"step": [1, 2], "loss": [0.0, 0.0], "val_step": [], "val_psnr": []},
         {"step": [1, 2], "loss": [0.3, 0.2], "val_psnr": [None, None]},
-    ],
-)
-def test_learning_curve_without_validation(tmp_path: Path, data: dict[str, Any]) -> None:
-    figure = learning_curve(data, bicubic=27.0)
-    assert len(figure.axes) == 1
-    save(figure, tmp_path / "curve.png")
+    ):
+        figure = learning_curve(data, bicubic=27.0)
+        assert len(figure.axes) == 1
+        save(figure, tmp_path / "curve.png")
 
 
 def test_learning_curve_of_wrong_columns() -> None:
@@ -539,29 +548,18 @@ def test_before_after_shows_the_middle() -> None:
     assert drawn(panels(before_after({"a": tiny}))["a, enlarged"]).shape == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("pictures", "box", "error", "message"),
-    [
-        ({}, None, ValueError, "there are no pictures"),
-        ({"a": (4, 4, 4)}, None, ValueError, "'a' must have shape (H, W) or (H, W, 3), got"),
-        ({"a": (4,)}, None, ValueError, "'a' must have shape (H, W) or (H, W, 3), got (4,)"),
-        ({"a": (0, 4)}, None, ValueError, "'a' must have shape (H, W) or (H, W, 3), got (0, 4)"),
-        ({"a": (4, 5), "b": (4, 6, 3)}, None, ValueError, "of one size, got [(4, 5), (4, 6)]"),
-        ({"a": (4, 5)}, (0, 0, 5, 5), ValueError, "within 5 by 4 pixels, got (0, 0, 5, 5)"),
-    ],
-)
-def test_before_after_of_wrong_pictures(
-    pictures: dict[str, tuple[int, ...]],
-    box: tuple[int, int, int, int] | None,
-    error: type[Exception],
-    message: str,
-) -> None:
-    arrays = {name: np.zeros(shape, np.uint8) for name, shape in pictures.items()}
-    with pytest.raises(error, match=rf"^before_after: .*{re.escape(message)}"):
-        before_after(arrays, box)
-
-
-def test_before_after_of_floats() -> None:
+def test_before_after_of_wrong_images() -> None:
+    for pictures, box, message in (
+        ({}, None, "there are no images"),
+        ({"a": (4, 4, 4)}, None, "'a' must have shape (H, W) or (H, W, 3), got (4, 4, 4)"),
+        ({"a": (4,)}, None, "'a' must have shape (H, W) or (H, W, 3), got (4,)"),
+        ({"a": (0, 4)}, None, "'a' must have shape (H, W) or (H, W, 3), got (0, 4)"),
+        ({"a": (4, 5), "b": (4, 6, 3)}, None, "of one size, got [(4, 5), (4, 6)]"),
+        ({"a": (4, 5)}, (0, 0, 5, 5), "within 5 by 4 pixels, got (0, 0, 5, 5)"),
+    ):
+        arrays = {name: np.zeros(shape, np.uint8) for name, shape in pictures.items()}
+        with pytest.raises(ValueError, match=rf"^before_after: .*{re.escape(message)}"):
+            before_after(arrays, box)
     with pytest.raises(TypeError, match=r"^before_after: 'a' must be of uint8, got float64$"):
         before_after({"a": np.zeros((4, 4))})
 
