@@ -12,7 +12,7 @@ from npespcn.data.patches import validation_pairs
 from npespcn.pictures.files import read_image
 from npespcn.shuffle import ORDERS
 
-LARGEST = 384  # pixels of a picture whose channels are drawn: its middle will do
+LARGEST = 384  # pixels: of a larger picture only the middle is drawn
 
 
 def add_to(commands: Any) -> None:
@@ -20,28 +20,25 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "explain",
         help="draw how channels become sub-pixels",
-        description="Draw how C*r*r channels become an image r times larger, as a PNG, or as a GIF "
+        description="Draw how C*r*r channels become an image r times larger: as a PNG, as a GIF "
         "that places one channel after the other, or as an HTML page to explore (a map, each "
-        "method step by step, a quiz, a photograph). With --weights, draw what a trained network "
-        "puts into its channels.",
+        "method step by step, a quiz, a photograph). With --weights, draw the channels of a "
+        "trained network.",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
     add("--scale", type=int, choices=(2, 3, 4), default=3, help="r, the upscale factor")
     add("--channels", type=int, choices=(1, 3), default=1, help="C, channels of the image")
-    add("--order", choices=ORDERS, default="CRD", help="how the channels are counted")
+    add("--order", choices=ORDERS, default="CRD", help="order of the channels")
     add("--weights", metavar="FILE", help="a trained network (.npz, .safetensors)")
-    add(
-        "--image",
-        metavar="FILE",
-        help="the picture that it enlarges, or the middle of it (default: dead leaves)",
-    )
+    add("--image", metavar="FILE",
+        help="a picture for it to enlarge (default: dead leaves)")  # fmt: skip
     add("-o", dest="out", type=_figure_file, metavar="FILE", help=".png, .gif or .html")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Draw how channels become sub-pixels: in principle, or those of a trained network."""
+    """Draw how channels become sub-pixels, in general or in a trained network."""
     from npespcn import exchange, explorer, figures
 
     out = Path(options.out or ("channels.png" if options.weights else "explain.png"))
