@@ -1,701 +1,761 @@
-"""Every public function of the contract, and what becomes of arguments that mean no good.
+"""Every public function of the book and the doors, and odd and wrong arguments for each.
 
-`CALLS` has a good call of each function, and says of what kind each of its arguments is; the kinds
-are in `argument_kinds`. The tests make all calls that follow from that (`test_arguments.py`), and
-the site shows it (``docs/conf.py``).
+`ROWS` has a good call of each function, and the kind of each of its arguments; `KINDS` has what
+else may come in the place of such an argument. `test_arguments.py` makes all calls that follow from
+the two, and the site shows both as tables (``docs/conf.py``).
 """
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from argument_kinds import DONE, KINDS, Case
 from PIL import Image
 
-from npespcn import (
-    backend,
-    conv,
-    data,
-    gradcheck,
-    images,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    optim,
-    shuffle,
-    synthetic,
-    upscaling,
+from npespcn import evaluation, exchange, explorer, figures, runs
+from npespcn.conv import col2im, conv2d_backward, conv2d_forward, conv2d_loop, im2col
+from npespcn.data import (
+    LeafStatistics,
+    LeafStream,
+    PairedPatches,
+    dead_leaves,
+    dead_leaves_pictures,
+    load_pictures,
+    validation_pairs,
 )
+from npespcn.enlarge import upscale
+from npespcn.evaluation import psnr, ssim
+from npespcn.exchange import pretrained
+from npespcn.fast import accelerate
+from npespcn.figures import channel_formula
+from npespcn.gradcheck import gradcheck
+from npespcn.initializers import he, icnr, paper, xavier
+from npespcn.layers import (
+    Conv2d,
+    ConvTranspose2d,
+    PixelShuffle,
+    PixelUnshuffle,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from npespcn.losses import charbonnier, l1, log_mse, mse
+from npespcn.models import ESPCN, SRCNN
+from npespcn.optim import SGD, SOAP, Adam, cosine
+from npespcn.pictures import (
+    downscale,
+    read_image,
+    rgb_to_y,
+    rgb_to_ycbcr,
+    upscale_bicubic,
+    write_image,
+    ycbcr_to_rgb,
+)
+from npespcn.runs import Plateau, step_decay
+from npespcn.shuffle import (
+    channel_permutation,
+    pixel_shuffle,
+    pixel_shuffle_concat,
+    pixel_shuffle_loop,
+    pixel_shuffle_reshape,
+    pixel_unshuffle,
+)
+from npespcn.training import center_crop
 
-MODULES = {
-    module.__name__.removeprefix("npespcn."): module
-    for module in (
-        shuffle, conv, layers, models, losses, optim, initializers, gradcheck, images, metrics,
-        backend, data, synthetic, upscaling,
-    )
-}  # fmt: skip
-
-NOT_HERE = {
-    "backend.array_module": "its arguments are what it asks about",
-    "backend.strided_view": "a step of the convolutions",
-    "backend.along_memory": "a step of the layers",
-    "data.natural_key": "a key to sort names by",
-    "layers.Layer": "a base class, which computes nothing",
-    "layers.Sequential.params": "a property",
-    "layers.Sequential.grads": "a property",
-    "models.Network": "a base class; those that it is the base of check",
-    "models.as_input": "a step of predict and fit",
-    "models.cut": "a step of predict",
-    "models.with_halo": "a step of predict",
-    "models.read_npz": "of files alone: tests/test_bad_files.py",
-    "models.read_words": "of files alone: tests/test_bad_files.py",
-    "optim.Plateau.observe": "between fit and its schedule",
-    "optim.Plateau.state_dict": "between fit and its checkpoints",
-    "optim.Plateau.load_state_dict": "between fit and its checkpoints",
-    **{f"optim.{name}.direction": "a part of step" for name in ("SGD", "Adam", "SOAP")},
-    **{f"layers.{name}": "takes no arguments" for name in ("Tanh", "ReLU", "Sigmoid")},
-    "optim.Optimizer": "a base class; those that it is the base of are here",
-}
-"""Public by their names, but no part of the contract, or no place for bad arguments; and why."""
+Cases = dict[str, Callable[[Any], Any]]  # in words: makes the case from a good value
 
 
 @dataclass(frozen=True)
-class Call:
-    """A good call.
+class Kind:
+    """What an argument is, in words, and what else may come."""
 
-    Attributes
-    ----------
-    name : str
-        Module and function, with the class in between if it is a method.
-    good : callable
-        Makes the arguments, by name.
-    kinds : dict of str to str
-        The kind of each argument, as `KINDS` has them. The others are not varied.
-    bind : callable, optional
-        Makes what is called, if that is a method.
-    but : dict of (str, str) to str
-        Other outcomes than the kind's, by argument and words of the case; "" for cases that make
-        no sense there.
-    """
-
-    name: str
-    good: Callable[[], dict[str, Any]]
-    kinds: dict[str, str]
-    bind: Callable[[], Callable[..., Any]] | None = None
-    but: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def function(self) -> Callable[..., Any]:
-        """Return what is called."""
-        if self.bind is not None:
-            return self.bind()
-        module, *path = self.name.split(".")
-        found: Any = MODULES[module]
-        for part in path:
-            found = getattr(found, part)
-        return found
-
-    def cases(self) -> Iterator[tuple[str, Case, str]]:
-        """Yield each argument with each case, and its outcome."""
-        for argument, kind in self.kinds.items():
-            for case in KINDS[kind].cases:
-                outcome = self.but.get((argument, case.words), case.outcome)
-                if outcome:
-                    yield argument, case, outcome
+    words: str
+    same: Cases  # the result is as for an ordinary one
+    odd: Cases  # at the doors an error; in the book an error, or the result of what it stands for
+    wrong: Cases  # an error
 
 
-_RNG = np.random.default_rng(0)
-_X = _RNG.normal(size=(2, 4, 6, 5)).astype(np.float32)
-_WEIGHT = _RNG.normal(size=(3, 4, 3, 3)).astype(np.float32)
-_BIAS = _RNG.normal(size=3).astype(np.float32)
-_DY = _RNG.normal(size=(2, 3, 4, 3)).astype(np.float32)  # of _X under _WEIGHT
-_RGB = _RNG.integers(0, 256, (24, 16, 3), np.uint8)
-_LUMA = _RNG.random((1, 1, 12, 11), np.float32)
-_FOLDER = Path(tempfile.mkdtemp())
-atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
-(_FOLDER / "pictures").mkdir()
-Image.fromarray(_RGB).save(_FOLDER / "pictures" / "picture.png")
+# --- arrays ---------------------------------------------------------------------------------------
 
 
-def _network(**options: Any) -> models.ESPCN:
-    return models.ESPCN(**{"scale": 2, "padding": "edge"} | options)
+def far_apart(x: Any) -> Any:
+    """Return x with kilobytes between its numbers; memory that is never touched costs nothing."""
+    steps = [max(1, 4096 // x.itemsize) * x.itemsize]
+    for side in x.shape[:0:-1]:
+        steps.insert(0, steps[0] * max(1, side))
+    memory = np.zeros(steps[0] * x.shape[0] // x.itemsize, x.dtype)
+    view = np.lib.stride_tricks.as_strided(memory, x.shape, steps)
+    view[...] = x
+    return view
 
 
-_network().save(_FOLDER / "network.npz")
+def overlapping(x: Any) -> Any:
+    """Return a view of x's shape whose rows share memory, as sliding windows do."""
+    steps = [0] * x.ndim
+    steps[-2:] = [x.itemsize] * len(steps[-2:])
+    return np.lib.stride_tricks.as_strided(x.ravel(), x.shape, steps, writeable=False)
 
 
-def _layer(make: Callable[[], Any], x: Any, kind: str, gradient: str) -> Iterator[Call]:
-    """Yield good calls of what every layer can do."""
-    name = f"{type(make()).__module__.removeprefix('npespcn.')}.{type(make()).__name__}"
-    dy = np.random.default_rng(1).normal(size=make().forward(x).shape).astype(x.dtype)
-
-    def after_forward() -> Callable[..., Any]:
-        layer = make()
-        layer.forward(x)
-        return layer.backward  # type: ignore[no-any-return]
-
-    def params_after_forward() -> Callable[..., Any]:
-        layer = make()
-        layer.forward(x)
-        return lambda dy: (layer.backward_params(dy), list(layer.grads.values()))[1]
-
-    yield Call(f"{name}.forward", lambda: {"x": x.copy()}, {"x": kind}, lambda: make().forward)
-    yield Call(f"{name}.predict", lambda: {"x": x.copy()}, {"x": kind}, lambda: make().predict)
-    yield Call(f"{name}.backward", lambda: {"dy": dy.copy()}, {"dy": gradient}, after_forward)
-    if make().params:
-        yield Call(
-            f"{name}.backward_params",
-            lambda: {"dy": dy.copy()},
-            {"dy": gradient},
-            params_after_forward,
-        )
+def read_only(x: Any) -> Any:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
 
 
-_NO_CHECKS_OF_CHANNELS = {("weight", "other channels"): "ValueError"}
-_OPTIONS = {
-    "channels": "count", "padding": "word", "init": "word", "seed": "from 0", "dtype": "word"
-}  # fmt: skip
-_CONV = {"in_channels": "count", "out_channels": "count", "kernel_size": "count", "stride": "count"}
+def turned(x: Any) -> Any:
+    back = (slice(None, None, -1),) * x.ndim
+    return x[back].copy()[back]
 
 
-def _conv_options() -> dict[str, Any]:
-    return {"in_channels": 4, "out_channels": 3, "kernel_size": 3, "stride": 1, "rng": None} | {
-        "dtype": "float32"
-    }
+MEMORY: Cases = {
+    "read-only": read_only,
+    "in Fortran's order": np.asfortranarray,
+    "of negative strides": turned,
+    "of huge strides": far_apart,
+    "overlapping itself": overlapping,
+    "big-endian": lambda x: x.astype(x.dtype.newbyteorder(">")),
+}
+ODD: Cases = {
+    "a list": lambda x: x.tolist(),
+    "of objects": lambda x: x.astype(object),
+    "complex": lambda x: x.astype(complex),
+    "of booleans": lambda x: x.astype(bool),
+}
+NO_ARRAY: Cases = {"None": lambda x: None, "a word": lambda x: "image"}
+WORDS: Cases = {"of words": lambda x: x.astype(str)}
+EMPTY: Cases = {"empty": lambda x: x[:0]}
+RANKS: Cases = {
+    "with an axis less": lambda x: x[0],
+    "with an axis more": lambda x: x[None],
+    "without axes": lambda x: x.reshape(-1)[0:1].reshape(()),
+}
+ANY_DTYPE = {key: ODD[key] for key in ("of objects", "complex", "of booleans")} | WORDS
+UNLIKE: Cases = {
+    "of another size": lambda x: x[..., :-1],
+    "that would broadcast": lambda x: x[:, :1, :1, :1],
+}
 
 
-def _optimizer(name: str, more: dict[str, Any], kinds: dict[str, str]) -> Call:
-    return Call(
-        f"optim.{name}",
-        lambda: {"model": _network(), "lr": 0.1, "lr_factors": {"conv3": 0.5}, **more},
-        {"model": "layer", "lr": "positive", "lr_factors": "factors", **kinds},
+def dtype(name: str) -> Callable[[Any], Any]:
+    return lambda x: x.astype(name)
+
+
+def arrays(words: str, same: Cases, wrong: Cases, odd: Cases = ODD) -> Kind:
+    no_array = {key: make for key, make in NO_ARRAY.items() if key not in same}
+    return Kind(words, MEMORY | same, odd, no_array | wrong)
+
+
+IMAGE_ERRORS: Cases = NO_ARRAY | {
+    "of float64": dtype("f8"),
+    "of 16-bit numbers": dtype("u2"),
+    "with two channels": lambda x: x[..., :2],
+    "with one axis": lambda x: x.reshape(-1),
+    "without axes": lambda x: np.uint8(3),
+}
+
+# --- numbers and words ----------------------------------------------------------------------------
+
+NO_NUMBER: Cases = {
+    "None": lambda x: None,
+    "a word": lambda x: "2",
+    "an array": lambda x: np.full((40, 40), 2.5),
+    "1j": lambda x: 1j,
+}
+ODD_NUMBERS: Cases = {"True": lambda x: True, "a list": lambda x: [x]}
+
+
+NOT_WHOLE: Cases = {"1.5": lambda x: 1.5, "NaN": lambda x: np.nan, "infinity": lambda x: np.inf}
+NOT_FINITE: Cases = {"NaN": lambda x: np.nan, "infinity": lambda x: np.inf}
+PLAIN: Cases = {"of NumPy's type": lambda x: np.float32(x)}
+
+
+def whole(least: int, none: bool = False) -> Kind:
+    wrong = NO_NUMBER | NOT_WHOLE | {"-1": lambda x: -1, str(least - 1): lambda x: least - 1}
+    same: Cases = {"of 8 bits": np.int8}
+    if none:
+        same["None"] = wrong.pop("None")
+    odd = ODD_NUMBERS | {"2.0": float}
+    return Kind(f"a whole number from {least}" + ", or None" * none, same, odd, wrong)
+
+
+def real(words: str, *outside: float) -> Kind:
+    """Return the kind of numbers that a door checks: finite, and none of those `outside`."""
+    wrong = {f"{value:g}": (lambda x, value=value: value) for value in outside}  # type: ignore[misc]
+    return Kind(words, PLAIN, ODD_NUMBERS, NO_NUMBER | NOT_FINITE | wrong)
+
+
+def things(words: str, same: Cases, wrong: Cases, odd: Cases | None = None) -> Kind:
+    return Kind(words, same, odd or {}, wrong)
+
+
+NO_WORD: Cases = {
+    "another word": lambda x: "nonsense",
+    "a number": lambda x: 7,
+    "a list": lambda x: [x],
+    "an array": lambda x: np.full((40, 40), 2.5),
+}
+NO_NAME: Cases = {"a name that no file can have": lambda x: "a\0b.png"}
+NO_THING: Cases = {"None": lambda x: None, "a number": lambda x: 7}
+A_CLASS: Cases = {"a class": type, "an array": lambda x: np.zeros(3)}
+NO_FOLDER: Cases = {"without such a file or folder": lambda x: "/nowhere/at/all.png"}
+A_FOLDER: Cases = {"a folder": lambda x: tempfile.gettempdir()}
+
+
+def each(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that changes each entry of a dictionary or list."""
+    return lambda x: (
+        {key: change(value) for key, value in x.items()}
+        if isinstance(x, dict)
+        else [change(value) for value in x]
     )
 
 
-def _loading() -> Callable[..., Any]:
-    model = _network()
-    return lambda arrays: (model.load_state_dict(arrays), model.state_dict())[1]
-
-
-def _stepped() -> optim.SGD:
-    """Return an optimiser that has something to remember."""
-    model = _network()
-    model.grads = {name: np.ones_like(param) for name, param in model.params.items()}
-    optimizer = optim.SGD(model, momentum=0.9)
-    optimizer.step()
-    return optimizer
-
-
-def _leaves(**more: Any) -> dict[str, Any]:
-    return {"count": 1, "size": 16, "seed": 0, "statistics": None, "workers": 1} | {
-        "progress": None,
-        **more,
-    }
-
-
-_LEAVES = {
-    "count": "count", "size": "side", "seed": "from 0", "statistics": "statistics",
-    "workers": "count?", "progress": "function",
-}  # fmt: skip
-
-
-def _batch() -> Callable[..., Any]:
-    return data.PairedPatches([_RGB], 2).batch
-
-
-_SHUFFLED = {"upscale_factor": "count"}
-_ORDERED = {"order": "word"}
-
-CALLS: list[Call] = [
-    # --- shuffle ---
-    *(
-        Call(
-            f"shuffle.{name}",
-            lambda: {"x": _X.copy(), "upscale_factor": 2},
-            {"x": "shuffled"} | _SHUFFLED,
-        )
-        for name in ("pixel_shuffle_loop", "pixel_shuffle_reshape", "pixel_shuffle_concat")
+KINDS = {
+    # --- of the book ---
+    "images": arrays("(N, C, H, W)", EMPTY | {"of half precision": dtype("f2")}, WORDS | RANKS),
+    "channels": arrays(  # what a shuffle moves, it need not understand
+        "(\\*, C, H, W) of any dtype",
+        ANY_DTYPE | EMPTY,
+        {"with too few axes": lambda x: x[0, 0], "indivisible": lambda x: x[..., 1:, 1:, 1:]},
+        {"a list": lambda x: x.tolist()},
     ),
-    Call(
-        "shuffle.pixel_shuffle",
-        lambda: {
-            "x": _X.copy(),
-            "upscale_factor": 2,
-            "method": "loop",
-            "order": "DCR",
-            "layout": "NCHW",
-        },
-        {"x": "shuffled", "method": "word", "layout": "word"} | _SHUFFLED | _ORDERED,
-    ),
-    Call(
-        "shuffle.pixel_unshuffle",
-        lambda: {"x": _X[..., :4].copy(), "downscale_factor": 2, "order": "DCR", "layout": "NCHW"},
-        {"x": "shuffled", "downscale_factor": "count", "layout": "word"} | _ORDERED,
-    ),
-    Call("shuffle.channel_formula", lambda: {"order": "CRD"}, _ORDERED),
-    Call(
-        "shuffle.channel_permutation",
-        lambda: {"channels": 3, "upscale_factor": 2, "order": "DCR"},
-        {"channels": "from 0"} | _SHUFFLED | _ORDERED,
-    ),
-    # --- conv ---
-    *(
-        Call(
-            f"conv.{name}",
-            lambda: {
-                "x": _X.copy(),
-                "weight": _WEIGHT.copy(),
-                "bias": _BIAS.copy(),
-                "stride": 1,
-                "padding": 0,
-            },
-            {
-                "x": "pictures",
-                "weight": "weight",
-                "bias": "bias",
-                "stride": "count",
-                "padding": "padding",
-            },
-        )
-        for name in ("conv2d_loop", "conv2d_forward")
-    ),
-    Call(
-        "conv.im2col",
-        lambda: {"x": _X.copy(), "kernel_size": 3, "stride": 1, "padding": 0},
-        {"x": "pictures", "kernel_size": "count", "stride": "count", "padding": "padding"},
-    ),
-    Call(
-        "conv.col2im",
-        lambda: {
-            "columns": conv.im2col(_X, 3),
-            "shape": (2, 4, 6, 5),
-            "kernel_size": 3,
-            "stride": 1,
-            "padding": 0,
-        },
-        {
-            "columns": "columns",
-            "shape": "shape",
-            "kernel_size": "count",
-            "stride": "count",
-            "padding": "padding",
-        },
-    ),
-    Call(
-        "conv.conv2d_backward",
-        lambda: {
-            "dy": _DY.copy(),
-            "x": _X.copy(),
-            "weight": _WEIGHT.copy(),
-            "stride": 1,
-            "padding": 0,
-        },
-        {
-            "dy": "gradient",
-            "x": "pictures",
-            "weight": "weight",
-            "stride": "count",
-            "padding": "padding",
-        },
-        but={("x", "no images"): "ValueError"},
-    ),
-    Call(
-        "conv.conv2d_bias_gradient",
-        lambda: {"dy": _DY.copy()},
-        {"dy": "pictures"},
-        but={("dy", "no rows"): DONE},
-    ),
-    Call(
-        "conv.conv2d_input_gradient",
-        lambda: {
-            "dy": _DY.copy(),
-            "weight": _WEIGHT.copy(),
-            "shape": (2, 4, 6, 5),
-            "stride": 1,
-            "padding": 0,
-        },
-        {
-            "dy": "gradient",
-            "weight": "weight",
-            "shape": "shape",
-            "stride": "count",
-            "padding": "padding",
-        },
-    ),
-    Call(
-        "conv.conv2d_weight_gradient",
-        lambda: {"dy": _DY.copy(), "x": _X.copy(), "kernel_size": 3, "stride": 1, "padding": 0},
-        {
-            "dy": "gradient",
-            "x": "pictures",
-            "kernel_size": "count",
-            "stride": "count",
-            "padding": "padding",
-        },
-        but={("x", "no images"): "ValueError", ("dy", "another size"): "ValueError"},
-    ),
-    # --- layers ---
-    Call(
-        "layers.Conv2d",
-        lambda: {**_conv_options(), "padding": 0},
-        {**_CONV, "padding": "padding", "rng": "generator", "dtype": "word"},
-    ),
-    Call(
-        "layers.ConvTranspose2d",
-        lambda: {**_conv_options(), "padding": 0, "output_padding": 0},
-        {
-            **_CONV,
-            "padding": "from 0",
-            "output_padding": "from 0",
-            "rng": "generator",
-            "dtype": "word",
-        },
-        but={("output_padding", "np.int8"): DONE},
-    ),
-    Call(
-        "layers.PixelShuffle", lambda: {"upscale_factor": 2, "order": "CRD"}, _SHUFFLED | _ORDERED
-    ),
-    Call(
-        "layers.PixelUnshuffle",
-        lambda: {"downscale_factor": 2, "order": "CRD"},
-        {"downscale_factor": "count"} | _ORDERED,
-    ),
-    Call("layers.Sequential", lambda: {"conv": layers.Conv2d(4, 3, 3)}, {"conv": "layer"}),
-    *_layer(lambda: layers.Conv2d(4, 3, 3), _X, "pictures", "gradient"),
-    *_layer(lambda: layers.ConvTranspose2d(4, 3, 3), _X, "pictures", "gradient"),
-    *_layer(layers.Tanh, _X, "values", "gradient"),
-    *_layer(layers.ReLU, _X, "values", "gradient"),
-    *_layer(layers.Sigmoid, _X, "values", "gradient"),
-    *_layer(lambda: layers.PixelShuffle(2), _X, "shuffled", "shuffled gradient"),
-    *_layer(lambda: layers.PixelUnshuffle(2), _X[..., :4], "shuffled", "shuffled gradient"),
-    *_layer(
-        lambda: layers.Sequential(conv=layers.Conv2d(4, 3, 3), act=layers.Tanh()),
-        _X,
-        "pictures",
-        "gradient",
-    ),
-    Call(
-        "layers.Sequential.to", lambda: {"device": "cpu"}, {"device": "word"}, lambda: _network().to
-    ),
-    Call("layers.Sequential.state_dict", dict, {}, lambda: _network().state_dict),
-    Call("layers.Sequential.replica", dict, {}, lambda: _network().replica),
-    Call(
-        "layers.Sequential.load_state_dict",
-        lambda: {"arrays": _network().state_dict()},
-        {"arrays": "arrays"},
-        _loading,
-    ),
-    # --- models ---
-    Call(
-        "models.ESPCN",
-        lambda: {
-            "scale": 2,
-            "channels": 1,
-            "activation": "tanh",
-            "output": None,
-            "tail": False,
-            "padding": "edge",
-            "init": "xavier",
-            "seed": 0,
-            "dtype": "float32",
-        },
-        {"scale": "count", "activation": "word", "output": "word", "tail": "flag", **_OPTIONS},
-    ),
-    Call(
-        "models.SRCNN",
-        lambda: {"channels": 1, "padding": "edge", "init": "xavier", "seed": 0, "dtype": "float32"},
-        _OPTIONS,
-    ),
-    Call("models.ESPCN.pretrained", lambda: {"scale": 2}, {"scale": "count"}),
-    Call(
-        "models.ESPCN.load",
-        lambda: {"path": _FOLDER / "network.npz"},
-        {"path": "path"},
-        lambda: models.ESPCN.load,
-    ),
-    Call(
-        "models.ESPCN.save",
-        lambda: {"path": _FOLDER / "new.npz"},
-        {"path": "path"},
-        lambda: _network().save,
-    ),
-    Call(
-        "models.ESPCN.predict",
-        lambda: {"x": _LUMA.copy()},
-        {"x": "pictures"},
-        lambda: _network().predict,
-    ),
-    Call(
-        "models.ESPCN.predict_tile",
-        lambda: {"part": _LUMA.copy()},
-        {"part": "pictures"},
-        lambda: _network().predict_tile,
-    ),
-    Call(
-        "models.ESPCN.subpixel_channels",
-        lambda: {"x": _LUMA.copy()},
-        {"x": "pictures"},
-        lambda: _network().subpixel_channels,
-    ),
-    *_layer(lambda: _network(padding="same"), _LUMA, "pictures", "gradient"),
-    # --- losses ---
-    *(
-        Call(
-            f"losses.{name}",
-            lambda more=more: {"prediction": _X.copy(), "target": _X[::-1].copy(), **more},  # type: ignore[misc]
-            {"prediction": "floats", "target": "target"}
-            | ({"epsilon": "from zero"} if more else {}),
-            but={("target", "of booleans"): DONE},
-        )
-        for name, more in (
-            ("mse", {}),
-            ("l1", {}),
-            ("charbonnier", {"epsilon": 0.1}),
-            ("log_mse", {"epsilon": 0.1}),
-        )
-    ),
-    # --- optim ---
-    _optimizer("SGD", {"momentum": 0.5}, {"momentum": "fraction"}),
-    _optimizer(
-        "Adam", {"betas": (0.9, 0.9), "epsilon": 1e-8}, {"betas": "betas", "epsilon": "from zero"}
-    ),
-    _optimizer(
-        "SOAP",
-        {"betas": (0.9, 0.9), "epsilon": 1e-8, "refresh": 3, "covariance_beta": 0.9},
-        {
-            "betas": "betas",
-            "epsilon": "from zero",
-            "refresh": "count",
-            "covariance_beta": "fraction",
-        },
-    ),
-    Call(
-        "optim.SGD.load_state_dict",
-        lambda: {"arrays": _stepped().state_dict(), "steps": 3},
-        {"arrays": "state", "steps": "from 0"},
-        lambda: _stepped().load_state_dict,
-    ),
-    Call(
-        "optim.cosine",
-        lambda: {"steps": 10, "final": 0.1},
-        {"steps": "count", "final": "from zero"},
-    ),
-    Call(
-        "optim.step_decay",
-        lambda: {"milestones": [3, 5], "factor": 0.1},
-        {"milestones": "milestones", "factor": "positive"},
-    ),
-    Call(
-        "optim.Plateau",
-        lambda: {"factor": 0.5, "patience": 2, "threshold": 0.1, "final": 0.1},
-        {"factor": "positive", "patience": "count", "threshold": "fraction", "final": "from zero"},
-    ),
-    # --- initializers, gradcheck ---
-    *(
-        Call(
-            f"initializers.{name}",
-            lambda: {"rng": np.random.default_rng(0), "shape": (4, 2, 3, 3)},
-            {"rng": "generator", "shape": "shape"},
-        )
-        for name in ("xavier", "he", "paper")
-    ),
-    Call(
-        "initializers.icnr",
-        lambda: {
-            "rng": np.random.default_rng(0),
-            "shape": (4, 2, 3, 3),
-            "upscale_factor": 2,
-            "order": "CRD",
-        },
-        {"rng": "generator", "shape": "shape"} | _SHUFFLED | _ORDERED,
-    ),
-    Call(
-        "gradcheck.gradcheck",
-        lambda: {
-            "layer": layers.Tanh(),
-            "x": _X[:1, :1].astype(np.float64),
-            "rng": None,
-            "epsilon": 1e-5,
-            "tolerance": 1e-6,
-        },
-        {
-            "layer": "layer",
-            "x": "doubles",
-            "rng": "generator",
-            "epsilon": "positive",
-            "tolerance": "positive",
-        },
-        but={
-            ("x", "big-endian"): "TypeError",
-            ("rng", "NumPy's old generator"): "",
-            ("epsilon", "np.float32"): "",
-        },
-    ),
-    Call(
-        "gradcheck.numerical_gradient",
-        lambda: {
-            "function": lambda: np.ones((2, 2)),
-            "array": np.ones((2, 2)),
-            "dy": np.ones((2, 2)),
-            "epsilon": 1e-5,
-        },
-        {"function": "function!", "epsilon": "positive"},
-    ),
-    # --- pictures ---
-    *(
-        Call(
-            f"images.{name}",
-            lambda: {"path": _FOLDER / "pictures" / "picture.png"},
-            {"path": "path"},
-        )
-        for name in ("open_image", "read_image")
-    ),
-    Call(
-        "images.write_image",
-        lambda: {"path": _FOLDER / "new.png", "picture": _RGB.copy()},
-        {"path": "path", "picture": "uint8"},
-        but={("path", "a folder"): "ValueError"},  # for it ends in no format's suffix
-    ),
-    *(
-        Call(
-            f"images.{name}",
-            lambda name=name: {name[:3] if name[0] == "r" else "ycbcr": _RGB.copy()},
-            {name[:3] if name[0] == "r" else "ycbcr": "colours"},
-        )  # type: ignore[misc]
-        for name in ("rgb_to_ycbcr", "rgb_to_y", "ycbcr_to_rgb")
-    ),
-    Call(
-        "images.downscale",
-        lambda: {"picture": _RGB.copy(), "scale": 2},
-        {"picture": "uint8", "scale": "count"},
-    ),
-    Call(
-        "images.upscale_bicubic",
-        lambda: {"picture": _RGB.copy(), "scale": 2, "box": (1, 2, 9, 9)},
-        {"picture": "uint8", "scale": "count", "box": "box"},
-    ),
-    *(
-        Call(
-            f"metrics.{name}",
-            lambda: {"a": _RGB.copy(), "b": _RGB[::-1].copy(), "data_range": 255, "border": 2},
-            {"a": "picture", "b": "picture", "data_range": "positive", "border": "from 0"},
-        )
-        for name in ("psnr", "ssim")
-    ),
-    Call(
-        "upscaling.upscale",
-        lambda: {"image": _RGB.copy(), "scale": 2, "model": None, "tile": 8, "progress": None},
-        {"image": "image", "scale": "count?", "tile": "count?", "progress": "function"},
-    ),
-    Call(
-        "upscaling.upscale",
-        lambda: {"image": _RGB.copy(), "model": _network()},
-        {"model": "network"},
-    ),
-    # --- backend ---
-    Call("backend.device_of", lambda: {"x": _X.copy()}, {"x": "any"}),
-    Call("backend.to_host", lambda: {"x": _X.copy()}, {"x": "any"}),
-    Call(
-        "backend.to_device",
-        lambda: {"x": _X.copy(), "device": "cpu"},
-        {"x": "any", "device": "word"},
-    ),
-    Call("backend.check_device", lambda: {"device": "cpu"}, {"device": "word"}),
-    # --- training pictures ---
-    Call(
-        "data.load_pictures",
-        lambda: {"folder": _FOLDER / "pictures", "smallest_side": 1},
-        {"folder": "folder", "smallest_side": "from 0"},
-    ),
-    Call(
-        "data.dead_leaves_pictures",
-        lambda: _leaves(first=0),
-        {**_LEAVES, "count": "from 0", "first": "from 0"},
-    ),
-    Call(
-        "data.PairedPatches",
-        lambda: {"pictures": [_RGB], "scale": 2, "channels": 1},
-        {"pictures": "pictures8", "scale": "count", "channels": "one or three"},
-    ),
-    Call(
-        "data.PairedPatches.batch",
-        lambda: {"rng": np.random.default_rng(0), "batch_size": 2, "patch_size": 4},
-        {"rng": "generator", "batch_size": "count", "patch_size": "count"},
-        _batch,
-    ),
-    Call(
-        "data.PairedPatches.seek",
-        lambda: {"step": 3},
+    "values": arrays("an array of numbers", EMPTY, WORDS),
+    "gradient": arrays("like the output", {}, WORDS | RANKS | UNLIKE),
+    "weight": arrays(
+        "(O, C, k, k)",
         {},
-        lambda: data.PairedPatches([_RGB], 2).seek,
+        WORDS
+        | RANKS
+        | {"not square": lambda x: x[..., :-1], "of other channels": lambda x: x[:, :-1]},
     ),
-    Call(
-        "data.LeafStream",
-        lambda: {"scale": 2, "channels": 1, **_leaves(every=1)},
-        {"scale": "count", "channels": "one or three", "every": "count", **_LEAVES},
+    "bias": arrays(
+        "(O,), or None", {"None": lambda x: None}, {"too short": lambda x: x[:1], "a word": str}
     ),
-    Call(
-        "data.LeafStream.batch",
-        lambda: {"rng": np.random.default_rng(0), "batch_size": 2, "patch_size": 4},
-        {"rng": "generator", "batch_size": "count", "patch_size": "count"},
-        lambda: data.LeafStream(2, count=1, size=16).batch,
+    "floats": arrays(
+        "an array of floating-point numbers", {}, WORDS | UNLIKE | {"of whole numbers": dtype("i8")}
     ),
-    Call(
-        "data.LeafStream.seek",
-        lambda: {"step": 3},
-        {"step": "from 0"},
-        lambda: data.LeafStream(2, count=1, size=16).seek,
+    "target": arrays(
+        "an array like the prediction", {"of bytes": lambda x: x.astype("i1")}, UNLIKE
     ),
-    Call(
-        "data.validation_pairs",
-        lambda: {"pictures": [_RGB], "scale": 2, "channels": 1},
-        {"pictures": "pictures8", "scale": "count", "channels": "one or three"},
-        but={("pictures", "none"): DONE},
+    "doubles": arrays(
+        "an array of float64",
+        {},
+        WORDS | {"of float32": dtype("f4"), "of whole numbers": dtype(int)},
     ),
-    Call(
-        "synthetic.dead_leaves",
-        lambda: {"rng": np.random.default_rng(0), "size": 16, "statistics": None},
-        {"rng": "generator!", "size": "side", "statistics": "statistics"},
+    "count": whole(1),
+    "from 0": whole(0),
+    "count?": whole(1, none=True),
+    "size": whole(16),
+    "number": things(
+        "a number", PLAIN, {key: NO_NUMBER[key] for key in ("None", "a word")}, ODD_NUMBERS
     ),
-    Call(
-        "synthetic.LeafStatistics",
-        lambda: {"polygons": 0.5, "strokes": 0.1, "contrast": 1.5, "smallest_radius": 1.5},
+    "padding": things(
+        '"same", "valid", or a whole number from 0',
+        {"of 8 bits": np.int8},
+        NO_NUMBER | NOT_WHOLE | {"another word": lambda x: "full", "-1": lambda x: -1},
+        {"True": lambda x: True, "a pair": lambda x: (1, 1)},
+    ),
+    "word": things("a word from a list", {}, NO_WORD),
+    "dtype": things(
+        "a floating-point dtype",
+        {"a type": np.dtype, "NumPy's own": lambda x: getattr(np, x)},
         {
-            "polygons": "share0",
-            "strokes": "share0",
-            "contrast": "positive",
-            "smallest_radius": "positive",
+            "another word": lambda x: "nonsense",
+            "of whole numbers": lambda x: int,
+            "a number": lambda x: 7,
         },
+    ),
+    "shape": things(
+        "four whole numbers",
+        {"a list": list},
+        NO_THING
+        | {
+            "three of them": lambda x: x[:3],
+            "a negative one": lambda x: (*x[:3], -x[3]),
+            "1.5 among them": lambda x: (*x[:3], 1.5),
+            "a word": lambda x: "abcd",
+        },
+    ),
+    "generator": things(
+        "a numpy.random.Generator", {}, {"a seed": lambda x: 7, "a word": lambda x: "seed"}
+    ),
+    "layer": things("a layer", {}, NO_THING | A_CLASS),
+    "betas": things(
+        "two numbers",
+        {"a list": list},
+        {"one number": lambda x: 0.9, "three": lambda x: (*x, 0.9), "words": lambda x: ("a", "b")},
+    ),
+    "arrays": things(
+        "an array for each parameter, by name",
+        {"big-endian": each(dtype(">f8")), "lists": each(lambda x: x.tolist())},
+        NO_THING
+        | {
+            "one less": lambda x: dict(list(x.items())[1:]),
+            "one more": lambda x: x | {"conv9.weight": np.zeros(3)},
+            "of another shape": each(lambda x: x[:0]),
+            "complex": each(dtype("c8")),
+            "of objects": each(dtype(object)),
+            "NaN": each(lambda x: x * np.nan),
+        },
+    ),
+    "widths": things(
+        "whole numbers from 1", {"a list": list}, NO_THING | {"1.5": lambda x: [1.5, 2]}
+    ),
+    # --- of the doors ---
+    "colors": arrays(
+        "(..., 3), uint8 or floating",
+        EMPTY,
+        WORDS
+        | {
+            "of 16-bit numbers": dtype("u2"),
+            "with four channels": lambda x: x[..., [0, 1, 2, 2]],
+            "without axes": lambda x: np.uint8(3),
+        },
+        {key: make for key, make in ODD.items() if key != "a list"},
+    ),
+    "uint8": arrays("(H, W) or (H, W, 3), uint8", {}, WORDS | EMPTY | IMAGE_ERRORS),
+    "measured": arrays(
+        "(H, W) or (H, W, up to 4 channels), real and finite",
+        {},
+        WORDS
+        | EMPTY
+        | {
+            "with NaN": lambda x: np.where(x > 250, np.nan, x),
+            "of another shape": lambda x: x[:-1],
+            "with five channels": lambda x: x[..., [0] * 5],
+            "with one axis": lambda x: x.reshape(-1),
+        },
+        {key: ODD[key] for key in ("of objects", "complex")},
+    ),
+    "image": arrays(
+        "a PIL image, a path, or an array (H, W) uint8 or uint16, or (H, W, 3 or 4) uint8",
+        {},
+        {
+            key: make
+            for key, make in (WORDS | EMPTY | RANKS | IMAGE_ERRORS | A_FOLDER | NO_NAME).items()
+            if key not in ("without axes", "a word", "with an axis less")
+        },
+    ),
+    "images8": things(
+        "images (H, W) or (H, W, 3), uint8",
+        {},
+        {"None": lambda x: None, "none": lambda x: [], "of floats": each(dtype("f8"))}
+        | {"with two channels": each(lambda x: x[..., :2]), "too small": each(lambda x: x[:1, :1])},
+    ),
+    "positive": real("a number above 0", 0, -1),
+    "from zero": real("a number from 0", -1),
+    "share": real("a number from 0 to 1", -0.5, 1.5),
+    "fraction": real("a number from 0, below 1", -0.5, 1),
+    "path": things(
+        "a path", {"a Path": Path, "a string": str}, NO_THING | NO_FOLDER | A_FOLDER | NO_NAME
+    ),
+    "folder": things("a folder", {"a string": str}, NO_FOLDER | {"a file": lambda x: __file__}),
+    "device": things('"cpu" or "gpu"', {}, NO_WORD | {"None": lambda x: None}),
+    "network": things(
+        "an ESPCN, or None",
+        {"None": lambda x: None},
+        A_CLASS
+        | {"an SRCNN": lambda x: SRCNN(), "for two channels": lambda x: ESPCN(2, channels=2)},
+    ),
+    "milestones": things(
+        "whole numbers from 0",
+        {"a list": list},
+        NO_THING | {"1.5": lambda x: [1.5], "-1": lambda x: [-1]},
+    ),
+    "box": things(
+        "four whole numbers that lie in the image, or None",
+        {"a list": list},
+        {
+            "three of them": lambda x: x[:3],
+            "none of them": lambda x: (),
+            "outside": lambda x: (0, 0, 1000, 2),
+            "back to front": lambda x: (2, 0, 1, 1),
+            "with nothing in it": lambda x: (1, 1, 1, 2),
+            "1.5 among them": lambda x: (0, 0, 1.5, 2),
+            "a number": lambda x: 7,
+        },
+    ),
+    "function": things(
+        "a function, or None", {}, {"a number": lambda x: 7, "a word": lambda x: "f"}
+    ),
+    "one or three": things(
+        "1 or 3", {}, {"2": lambda x: 2, "0": lambda x: 0} | NO_NUMBER | NOT_WHOLE, ODD_NUMBERS
+    ),
+    "statistics": things(
+        "a LeafStatistics, or None", {}, {"a number": lambda x: 7, "a dictionary": lambda x: {}}
+    ),
+}
+
+# --- functions ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """A good call."""
+
+    name: str  # "conv.im2col": module of the book or wing, and what is in it
+    function: Callable[..., Any]
+    arguments: dict[str, tuple[str, Any]]  # kind and a good one
+    but: dict[tuple[str, str], str]  # other outcomes, by argument and case; "": makes no sense
+
+    @property
+    def good(self) -> dict[str, Any]:
+        return {name: value for name, (_, value) in self.arguments.items()}
+
+    def cases(self) -> Iterator[tuple[str, str, Callable[[Any], Any], str]]:
+        """Yield argument, case, its maker and its outcome: "same", "odd", "wrong"."""
+        for argument, (kind, _) in self.arguments.items():
+            for outcome in ("same", "odd", "wrong"):
+                for words, make in getattr(KINDS[kind], outcome).items():
+                    yield argument, words, make, self.but.get((argument, words), outcome)
+
+
+def row(
+    name: str, function: Callable[..., Any], but: Any = None, /, **arguments: tuple[str, Any]
+) -> Row:
+    return Row(name, function, arguments, but or {})
+
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(2, 4, 6, 6)).astype("f4")
+WEIGHT, BIAS = RNG.normal(size=(3, 4, 3, 3)).astype("f4"), RNG.normal(size=3).astype("f4")
+DY = RNG.normal(size=(2, 3, 4, 4)).astype("f4")  # of X under WEIGHT
+LUMA = RNG.random((1, 1, 9, 10), np.float32)
+RGB = RNG.integers(0, 256, (24, 16, 3), np.uint8)
+FOLDER = tempfile.TemporaryDirectory(prefix="npespcn-")  # gone when Python ends
+HERE = Path(FOLDER.name)
+(HERE / "images").mkdir()
+Image.fromarray(RGB).save(HERE / "images" / "image.png")
+exchange.save(ESPCN(2, padding="edge"), HERE / "network.npz")
+
+
+def seeded(function: Callable[..., Any], **more: Any) -> Callable[..., Any]:
+    """Give each call a generator of its own, in the place of None."""
+
+    def call(rng: Any = None, **given: Any) -> Any:
+        rng = np.random.default_rng(0) if rng is None else rng
+        return function(rng=rng, **given, **more)
+
+    return call
+
+
+def made(kind: Callable[..., Any], x: Any) -> Callable[..., Any]:
+    """Make a layer, and call it: some errors come only then."""
+    return lambda **given: kind(**given).forward(x)
+
+
+def layer_rows(name: str, make: Callable[..., Any], kind: str, x: Any = X) -> list[Row]:
+    """Return good calls of what every layer can do."""
+
+    def backward(dy: Any) -> Any:
+        layer = make()
+        layer.forward(x)
+        return layer.backward(dy), *layer.grads.values()
+
+    dy = np.random.default_rng(1).normal(size=make().forward(x).shape).astype(x.dtype)
+    gradient = "channels" if kind == "channels" else "gradient"
+    return [
+        row(f"{name}.forward", lambda x: make().forward(x), x=(kind, x)),
+        row(f"{name}.predict", lambda x: make().predict(x), x=(kind, x)),
+        row(f"{name}.backward", backward, dy=(gradient, dy)),
+    ]
+
+
+def stepped(kind: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an optimizer, take three steps, return the parameters."""
+
+    def call(model: Any, **given: Any) -> Any:
+        optimizer = kind(model, **given)
+        before = {name: param.copy() for name, param in model.params.items()}
+        for _ in range(3):
+            model.grads = {name: np.cos(param) for name, param in model.params.items()}
+            optimizer.step()
+        after = [param.copy() for param in model.params.values()]
+        for name, param in model.params.items():
+            param[...] = before[name]
+        return after
+
+    return call
+
+
+def weights(model: Any) -> Any:
+    return [*model.params.values()]
+
+
+def load(arrays: Any) -> Any:
+    model = ESPCN(2)
+    model.load_state_dict(arrays)
+    return weights(model)
+
+
+CONV: dict[str, Any] = {"stride": ("count", 1), "padding": ("padding", 0)}
+SIZES: dict[str, Any] = {"in_channels": ("count", 4), "out_channels": ("count", 3)}
+SIZES |= {"kernel_size": ("count", 3), "stride": ("count", 1), "rng": ("generator", None)}
+SIZES |= {"dtype": ("dtype", "float32")}
+ORDER, R = ("word", "DCR"), ("count", 2)
+NETWORK: dict[str, Any] = {"channels": ("count", 1), "padding": ("word", "edge")}
+NETWORK |= {"init": ("word", "he"), "seed": ("from 0", 0), "dtype": ("dtype", "float32")}
+NETWORK |= {"widths": ("widths", (4, 3)), "kernels": ("widths", (3, 1, 3))}
+LEAVES: dict[str, Any] = {"count": ("count", 1), "size": ("size", 16), "seed": ("from 0", 0)}
+LEAVES |= {"statistics": ("statistics", None), "workers": ("count?", 1)}
+LEAVES |= {"progress": ("function", None)}
+BATCH: dict[str, Any] = {"rng": ("generator", None), "batch_size": R, "patch_size": ("count", 4)}
+PAIRS: dict[str, Any] = {"scale": R, "channels": ("one or three", 1)}
+LR, BETAS = ("number", 0.1), ("betas", (0.9, 0.9))
+FILE = ("path", HERE / "images" / "image.png")
+
+# fmt: off
+ROWS = [
+    # --- the book ---
+    *(
+        row(f"shuffle.{way.__name__}", way, x=("channels", X), upscale_factor=R)
+        for way in (pixel_shuffle_loop, pixel_shuffle_reshape, pixel_shuffle_concat)
+    ),
+    row(
+        "shuffle.pixel_shuffle", pixel_shuffle, x=("channels", X), upscale_factor=R,
+        method=("word", "loop"), order=ORDER, layout=("word", "NCHW"),
+    ),
+    row(
+        "shuffle.pixel_unshuffle", pixel_unshuffle, x=("channels", X), downscale_factor=R,
+        order=ORDER, layout=("word", "NCHW"),
+    ),
+    row(
+        "shuffle.channel_permutation", channel_permutation, {("upscale_factor", "0"): ""},
+        channels=("from 0", 3), upscale_factor=R, order=ORDER,
+    ),
+    *(
+        row(
+            f"conv.{way.__name__}", way, x=("images", X), weight=("weight", WEIGHT),
+            bias=("bias", BIAS), **CONV,
+        )
+        for way in (conv2d_loop, conv2d_forward)
+    ),
+    row(
+        "conv.conv2d_backward", conv2d_backward, {("x", "empty"): "wrong"}, dy=("gradient", DY),
+        x=("images", X), weight=("weight", WEIGHT), **CONV,
+    ),
+    row(
+        "conv.im2col", im2col, {("x", "of words"): ""}, x=("images", X), kernel_size=("count", 3),
+        **CONV,
+    ),
+    row(
+        "conv.col2im", col2im,
+        {("columns", "that would broadcast"): "", ("columns", "of words"): ""},
+        columns=("gradient", im2col(X, 3)), shape=("shape", X.shape), kernel_size=("count", 3),
+        **CONV,
+    ),
+    *(
+        row(f"initializers.{draw.__name__}", seeded(draw), shape=("shape", (4, 2, 3, 3)))
+        for draw in (xavier, he)
+    ),
+    row("initializers.paper", seeded(paper, shape=(4, 2, 3, 3)), rng=("generator", None)),
+    row(
+        "initializers.icnr", seeded(icnr), rng=("generator", None), shape=("shape", (4, 2, 3, 3)),
+        upscale_factor=R, order=ORDER,
+    ),
+    row("layers.Conv2d", made(Conv2d, X), **SIZES, padding=("padding", 1)),
+    row(
+        "layers.ConvTranspose2d",
+        made(ConvTranspose2d, X),
+        {("out_channels", "0"): ""},  # no channels come out
+        **SIZES,
+        padding=("from 0", 1),
+        output_padding=("from 0", 0),
+    ),
+    row("layers.PixelShuffle", made(PixelShuffle, X), upscale_factor=R, order=ORDER),
+    row("layers.PixelUnshuffle", made(PixelUnshuffle, X), downscale_factor=R, order=ORDER),
+    *layer_rows("layers.Conv2d", lambda: Conv2d(4, 3, 3), "images"),
+    *layer_rows("layers.ConvTranspose2d", lambda: ConvTranspose2d(4, 3, 3), "images"),
+    *layer_rows("layers.Tanh", Tanh, "values"),
+    *layer_rows("layers.ReLU", ReLU, "values"),
+    *layer_rows("layers.Sigmoid", Sigmoid, "values"),
+    *layer_rows("layers.PixelShuffle", lambda: PixelShuffle(2), "channels"),
+    *layer_rows("layers.PixelUnshuffle", lambda: PixelUnshuffle(2), "channels"),
+    *layer_rows("layers.Sequential", lambda: Sequential(Conv2d(4, 3, 3), Tanh()), "images"),
+    *layer_rows("models.ESPCN", lambda: ESPCN(2, padding="edge"), "images", LUMA),
+    row("layers.Sequential.load_state_dict", load, arrays=("arrays", ESPCN(2).state_dict())),
+    *(
+        row(f"losses.{loss.__name__}", loss, prediction=("floats", X), target=("target", X[::-1]))
+        for loss in (mse, l1, charbonnier, log_mse)
+    ),
+    row("optim.SGD", stepped(SGD), model=("layer", Conv2d(2, 4, 3)), lr=LR, momentum=LR),
+    row(
+        "optim.Adam", stepped(Adam), model=("layer", Conv2d(2, 4, 3)), lr=LR, betas=BETAS,
+        epsilon=LR,
+    ),
+    row(
+        "optim.SOAP", stepped(SOAP), model=("layer", Conv2d(2, 4, 3)), lr=LR, betas=BETAS,
+        epsilon=LR,
+    ),
+    row("optim.cosine", lambda **given: cosine(**given)(3), steps=("number", 9), final=LR),
+    row(
+        "models.ESPCN",
+        made(ESPCN, LUMA),
+        {("seed", "None"): ""},  # NumPy draws one
+        scale=R,
+        activation=("word", "tanh"),
+        output=("word", "tanh"),
+        **NETWORK,
+    ),
+    row("models.SRCNN", made(SRCNN, LUMA), {("seed", "None"): ""}, **NETWORK),
+    row(
+        "training.center_crop", center_crop,
+        {("image", "of words"): "", ("shape", "three of them"): ""},
+        image=("values", X), shape=("shape", (2, 4, 3, 2)),
+    ),
+    row(
+        "gradcheck.gradcheck", gradcheck,
+        {("x", "big-endian"): "odd", ("epsilon", "of NumPy's type"): "odd"},
+        layer=("layer", Tanh()), x=("doubles", X[:1, :1].astype("f8")), rng=("generator", None),
+        epsilon=("number", 1e-5), tolerance=("number", 1e-5),
+    ),
+    # --- the doors ---
+    row("pictures.rgb_to_ycbcr", rgb_to_ycbcr, rgb=("colors", RGB)),
+    row("pictures.rgb_to_y", rgb_to_y, rgb=("colors", RGB)),
+    row("pictures.ycbcr_to_rgb", ycbcr_to_rgb, ycbcr=("colors", RGB)),
+    row("pictures.downscale", downscale, image=("uint8", RGB), scale=R),
+    row(
+        "pictures.upscale_bicubic", upscale_bicubic, image=("uint8", RGB), scale=R,
+        box=("box", (1, 2, 9, 9)),
+    ),
+    row("pictures.read_image", read_image, path=FILE),
+    row("pictures.write_image", write_image, path=("path", HERE / "new.png"), image=("uint8", RGB)),
+    *(
+        row(
+            f"evaluation.{measure.__name__}", measure, a=("measured", RGB),
+            b=("measured", RGB[::-1]), data_range=("positive", 255), border=("from 0", 2),
+        )
+        for measure in (psnr, ssim)
+    ),
+    row(
+        "enlarge.upscale", upscale, image=("image", RGB), scale=("count?", 2),
+        model=("network", ESPCN(2, padding="edge")), tile=("count?", 8),
+        progress=("function", None),
+    ),
+    row("exchange.pretrained", lambda **given: weights(pretrained(**given)), scale=R),
+    row(
+        "exchange.load", lambda **given: weights(exchange.load(**given)),
+        path=("path", HERE / "network.npz"),
+    ),
+    row(
+        "exchange.save", lambda **given: exchange.save(ESPCN(2), **given),
+        path=("path", HERE / "new.npz"),
+    ),
+    row(
+        "fast.accelerate", lambda **given: accelerate(**given).predict(X),
+        network=("layer", Conv2d(4, 3, 3)),
+    ),
+    row(
+        "data.load_pictures", load_pictures, folder=("folder", HERE / "images"),
+        smallest_side=("from 0", 1),
+    ),
+    row(
+        "data.dead_leaves", seeded(dead_leaves), rng=("generator", None), size=("size", 16),
+        statistics=("statistics", None),
+    ),
+    row(
+        "data.dead_leaves_pictures", dead_leaves_pictures,
+        **LEAVES | {"count": ("from 0", 1), "first": ("from 0", 0)},
+    ),
+    row(
+        "data.LeafStatistics", LeafStatistics, polygons=("share", 0.5), strokes=("share", 0.1),
+        contrast=("positive", 1.5), smallest_radius=("positive", 1.5),
+    ),
+    row(
+        "data.PairedPatches",
+        lambda **given: seeded(PairedPatches(**given).batch)(batch_size=1, patch_size=3),
+        pictures=("images8", [RGB]), **PAIRS,
+    ),
+    row("data.PairedPatches.batch", seeded(PairedPatches([RGB], 2).batch), **BATCH),
+    row(
+        "data.LeafStream",
+        lambda **given: seeded(LeafStream(**given).batch)(batch_size=1, patch_size=3), **PAIRS,
+        **LEAVES, every=("count", 1),
+    ),
+    row(
+        "data.LeafStream.batch",
+        lambda **given: seeded(LeafStream(2, count=1, size=16).batch)(**given), **BATCH,
+    ),
+    row(
+        "data.LeafStream.seek", lambda **given: LeafStream(2, count=1, size=16).seek(**given),
+        step=("from 0", 3),
+    ),
+    row(
+        "data.validation_pairs", validation_pairs, {("pictures", "none"): "same"},
+        pictures=("images8", [RGB]), **PAIRS,
+    ),
+    row(
+        "runs.step_decay", lambda **given: step_decay(**given)(4),
+        milestones=("milestones", (3, 5)), factor=("positive", 0.1),
+    ),
+    row(
+        "runs.Plateau", lambda **given: Plateau(**given).factor, factor=("positive", 0.5),
+        patience=R, threshold=("fraction", 0.1), final=("from zero", 0.1),
+    ),
+    row("figures.channel_formula", channel_formula, order=("word", "DCR")),
+    row(
+        "explorer.page", explorer.page, upscale_factor=("word", 2), channels=("word", 3),
+        order=("word", "DCR"),
     ),
 ]
+# fmt: on
+
+NOT_HERE = {
+    "layers.Layer": "a base class",
+    "optim.Optimizer": "a base class",
+    "models.Network": "a base class",
+    "training.train": "the loop over the others",
+    "gradcheck.numerical_gradient": "a part of gradcheck",
+    "data.natural_key": "a key to sort names by",
+    "pictures.quantize": "the one rule for rounding to 8 or 16 bits",
+    "fast.Accelerated": "what accelerate returns",
+    "exchange.about": "tests/exchange",
+    "exchange.read_npz": "of files alone: tests/exchange, tests/hostile",
+    "exchange.write_onnx": "tests/exchange",
+    "exchange.write_safetensors": "tests/exchange",
+    "enlarge.upscale_video": "tests/enlarge",
+    "explorer.write_page": "page, and tests/common for files",
+    **dict.fromkeys(
+        [f"evaluation.{name}" for name in evaluation.__all__ if name not in ("psnr", "ssim")],
+        "tests/evaluation",
+    ),
+    **dict.fromkeys(
+        [f"figures.{name}" for name in figures.__all__ if name != "channel_formula"],
+        "tests/figures",
+    ),
+    **dict.fromkeys(
+        [f"runs.{name}" for name in runs.__all__ if name not in ("step_decay", "Plateau")],
+        "tests/runs",
+    ),
+}
+"""Public names without a row, and why, or where bad arguments are tested."""
 
 
 def tables() -> str:
     """Return both tables as Markdown: kinds with what happens, functions with their kinds."""
-    lines = ["| an argument that is | what else may come |", "| --- | --- |"]
-    used = {kind for call in CALLS for kind in call.kinds.values()}
-    for name, kind in KINDS.items():
-        if name not in used:
-            continue
-        by_outcome: dict[str, list[str]] = {}
-        for case in kind.cases:
-            by_outcome.setdefault(case.outcome, []).append(case.words)
-        cells = [f"**{outcome}**: {', '.join(words)}" for outcome, words in by_outcome.items()]
-        lines.append(f"| {kind.words} | {'; '.join(cells)} |")
+    heads = {
+        "same": "as an ordinary one",
+        "odd": "an error, or (in the book) the result of what it stands for",
+        "wrong": "an error",
+    }
+    lines = [words, "", "| argument | what else may come |", "| --- | --- |"]
+    for kind in KINDS.values():
+        cells = [f"**{head}**: {', '.join(getattr(kind, key))}" for key, head in heads.items()]
+        lines.append(f"| {kind.words} | {'; '.join(c for c in cells if not c.endswith(': '))} |")
     lines += ["", "| function | its arguments |", "| --- | --- |"]
-    for call in CALLS:
-        arguments = [f"`{name}`: {KINDS[kind].words}" for name, kind in call.kinds.items()]
-        arguments += [
-            f"`{name}` {case}: {outcome}" for (name, case), outcome in call.but.items() if outcome
+    for entry in ROWS:
+        arguments = [
+            f"`{name}`: {KINDS[kind].words}" for name, (kind, _) in entry.arguments.items()
         ]
-        if arguments:
-            lines.append(f"| `{call.name}` | {'; '.join(arguments)} |")
+        arguments += [
+            f"`{name}` {words}: {heads[outcome]}"
+            for (name, words), outcome in entry.but.items()
+            if outcome
+        ]
+        lines.append(f"| `{entry.name}` | {'; '.join(arguments)} |")
     return "\n".join(lines) + "\n"
