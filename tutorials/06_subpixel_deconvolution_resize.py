@@ -99,7 +99,7 @@ for r in (2, 3, 4):
 # on others. 3×3 ones give 1, 2 or 4; 4×4 ones give 4 everywhere. (Ours above is k·r wide, and so
 # lays equally many on all.) The other cause: entries are random, and on flat gray each sub-pixel is
 # the sum of its own filter.
-# ICNR starts the r² filters of an image channel equal: a convolution, then nearest-neighbour
+# ICNR starts the r² filters of an image channel equal: a convolution, then nearest-neighbor
 # enlargement. A wrong order of channels breaks it: equal filters go to different image channels.
 
 for k in (3, 4):

@@ -3,7 +3,7 @@ Inside the network
 ==================
 
 **Question.** A trained ESPCN enlarges a picture. What does each of its parts do, and how can nine
-small pictures hold details that none of them could hold alone?
+small pictures hold details that none of them could hold by itself?
 
 **Predict before you run.** Write down your answers.
 
@@ -136,10 +136,10 @@ figures.save(figure, OUT / "08_spectrum.png")
 # What breaks: a part is silenced
 # -------------------------------
 # Without channel 4, one pixel in nine is black: exactly (1, 1) in every block. Without one feature
-# map, all nine places change: a map belongs to no place, and every channel uses it. (This one also
-# carries brightness, and the picture gets darker.) With channel 4 in all nine places the magnitudes
-# stay, and the phases are lost: squares. So the details were in the phases. **Next:** lesson 9
-# measures. Try first: which feature map is missed most?
+# map, all nine places change: a map belongs to no place, and every channel uses it. (This map
+# carries much of the brightness, so the picture fades.) With channel 4 in all nine places the
+# magnitudes stay, and the phases are lost: squares. So the details were in the phases. **Next:**
+# lesson 9 measures. Try first: which feature map is missed most?
 
 silent, weight = channels.copy(), model.params["conv3.weight"]  # (9, 32, 3, 3)
 silent[4] = 0

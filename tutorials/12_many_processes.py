@@ -3,7 +3,7 @@ Many processes
 ==============
 
 **Question.** Processes, or a thousand machines, share the work of a training step. What must they
-tell each other, so that they take the very step that one takes alone? What does that cost?
+tell each other, so that they take the very step that a single process takes? What does that cost?
 
 **Predict before you run.** Write down your answers.
 

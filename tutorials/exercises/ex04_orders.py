@@ -6,7 +6,7 @@ Goal: change a trained last layer so that PyTorch's shuffle shows what TensorFlo
 A network's last convolution makes C*r*r channels, and a shuffle makes C image channels of them.
 TensorFlow's shuffle is `depth_to_space` below (ONNX calls this order DCR), PyTorch's is
 `pixel_shuffle` (CRD). They count the channels in different orders. The convolutions differ too, but
-in their axes alone: TensorFlow's kernel is (row, column, in, out), PyTorch's weight is
+only in their axes: TensorFlow's kernel is (row, column, in, out), PyTorch's weight is
 (out, in, row, column). Both lay it on the picture in the same way, and neither flips it.
 
 The specification: for every picture,

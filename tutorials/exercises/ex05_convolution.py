@@ -10,7 +10,7 @@ H' = H + 2*padding - k + 1 and W' = W + 2*padding - k + 1 it has H'*W' positions
 - `im2col`. Its row c*k*k + i*k + j holds what weight[:, c, i, j] meets, and its column p*W' + q is
   the position (p, q), the kernel's upper left corner:
   columns[n, c*k*k + i*k + j, p*W' + q] = x[n, c, p + i - padding, q + j - padding], or 0 outside;
-- `conv2d`, which gives what `conv2d_loop` gives, with no loop over pixels.
+- `conv2d_forward`, which gives what `conv2d_loop` gives, with no loop over pixels.
 
 An example, for k = 2 and no padding. The picture [[1, 2, 3], [4, 5, 6]] has two positions, and its
 columns are [[1, 2], [2, 3], [4, 5], [5, 6]], an array of shape (1, 4, 2). With the weight
@@ -50,7 +50,9 @@ def im2col(x: np.ndarray, kernel_size: int, padding: int = 0) -> np.ndarray:
     raise NotImplementedError
 
 
-def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, padding: int = 0) -> np.ndarray:
+def conv2d_forward(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, padding: int = 0
+) -> np.ndarray:
     """Convolve, as torch.nn.functional.conv2d does.
 
     x : array of floats, shape (N, C, H, W)

@@ -1,21 +1,21 @@
-"""Exercise 8: ICNR initialisation.
+"""Exercise 8: ICNR initialization.
 
 Difficulty 2 of 5, 20 minutes. Before it: lesson 6.
 Goal: start the layer before a pixel shuffle so that it draws no checkerboard.
 
 If C*r*r filters are drawn one by one, each pixel of an r*r block comes from a filter of its own,
-and flat grey becomes a checkerboard. ICNR (Aitken et al. 2017) draws C filters only, and makes the
-weight from them so that each block is one colour. Write `icnr`:
+and flat gray becomes a checkerboard. ICNR (Aitken et al. 2017) draws C filters only, and makes the
+weight from them so that each block is one color. Write `icnr`:
 
-- it calls `initialize((C, in, k, k))`, once, and nothing else that draws. (The shape matters:
-  many initialisers read the spread of their numbers from it, as `xavier` below does.)
+- it calls `base(rng, (C, in, k, k))`, once, and nothing else that draws. (The shape matters: many
+  initializers read the spread of their numbers from it, as `xavier` below does.)
 - from what this gives, `drawn`, it makes the weight for which both give the same, for every x:
   shuffled_convolution(x, weight, r) and enlarged_convolution(x, drawn, r)
 - the weight has the type of `drawn`, and it can be trained. That is, it can be written to, and to
   change one filter in place changes no other.
 
-An example, for C = 2, r = 2 and k = 1. If `initialize((2, 1, 1, 1))` gives the numbers 1 and 2,
-`icnr(initialize, (8, 1, 1, 1), 2)` has eight filters. The picture [[10]] then becomes two images,
+An example, for C = 2, r = 2 and k = 1. If `base(rng, (2, 1, 1, 1))` gives the numbers 1 and 2,
+`icnr(rng, (8, 1, 1, 1), 2, base)` has eight filters. The picture [[10]] then becomes two images,
 [[10, 10], [10, 10]] and [[20, 20], [20, 20]].
 
 Check it    python -m tutorials.exercises check 8
@@ -27,11 +27,11 @@ from collections.abc import Callable
 import numpy as np
 
 
-def xavier(shape):
-    """One way to initialise. The more a layer feeds and is fed, the smaller its numbers."""
-    out_channels, in_channels, k, _ = shape
-    bound = np.sqrt(6 / (in_channels * k * k + out_channels * k * k))
-    return np.random.default_rng(0).uniform(-bound, bound, shape)
+def xavier(rng, shape):
+    """One way to initialize. The more a layer feeds and is fed, the smaller its numbers."""
+    o, c, h, w = shape
+    bound = np.sqrt(6 / ((c + o) * h * w))
+    return rng.uniform(-bound, bound, shape)
 
 
 def convolution(x, weight):
@@ -54,7 +54,7 @@ def shuffled_convolution(x, weight, r):
 
 
 def enlarged_convolution(x, drawn, r):
-    """What it shall compute at first: a convolution, then each pixel becomes a block of r*r."""
+    """What it should compute at first: a convolution, then each pixel becomes a block of r*r."""
     z = convolution(x, drawn)  # (C, H', W')
     y = np.empty((len(z), z.shape[1] * r, z.shape[2] * r))
     for c, row, col in np.ndindex(y.shape):
@@ -63,16 +63,18 @@ def enlarged_convolution(x, drawn, r):
 
 
 def icnr(
-    initialize: Callable[[tuple[int, ...]], np.ndarray],
+    rng: np.random.Generator,
     shape: tuple[int, int, int, int],
     upscale_factor: int,
+    base: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = xavier,
 ) -> np.ndarray:
-    """Make the weight of a layer before a pixel shuffle, whose blocks start as one colour each.
+    """Make the weight of a layer before a pixel shuffle, whose blocks start as one color each.
 
-    initialize : function, draws: initialize(shape) gives an array of this shape, of any float type
+    rng : the generator of random numbers, to hand on to base
     shape : tuple of ints, (C*r*r, in, k, k), the weight's
     upscale_factor : int, r
+    base : function, draws: base(rng, shape) gives an array of this shape, of any float type
 
-    Returns an array of the type that initialize gives, of this shape
+    Returns an array of the type that base gives, of this shape
     """
     raise NotImplementedError

@@ -7,7 +7,7 @@ Write
 
 - `luma`: how bright each pixel is, by BT.601 in studio range, as MATLAB's rgb2ycbcr gives it:
   Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, rounded to the nearest whole number. Black is
-  16 and white is 235. (A few colours lie exactly halfway between two numbers: they are not tested.)
+  16 and white is 235. (A few colors lie exactly halfway between two numbers: they are not tested.)
 - `psnr`, in decibels: take the luma of both pictures, rounded as above; leave out `scale` pixels on
   each of the four sides; then PSNR = 10 log10(255^2 / MSE), where MSE is the mean of the squared
   differences. Where no pixel differs, MSE is 0 and PSNR is inf, float("inf").

@@ -1,7 +1,7 @@
 """Exercise 10: Adam and the training loop: beat bicubic in 60 seconds.
 
 Difficulty 3 of 5, 45 minutes. Before it: lesson 7.
-Goal: write the optimiser that trains most networks, and the loop around it; then train an ESPCN.
+Goal: write the optimizer that trains most networks, and the loop around it; then train an ESPCN.
 
 Adam keeps two running means for each parameter p: m of its gradient g, and v of g squared. Both
 have p's shape and start at 0. It counts its steps, t = 1, 2, 3, ... With beta1, beta2 = betas, a
@@ -9,14 +9,14 @@ step is, for every parameter:
 
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
-    p = p - lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
+    p = p - lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + epsilon)
 
 The division by 1 - beta**t is the bias correction: m and v start at 0, and are too small at first.
-The network holds the same arrays p as the optimiser, so p is to be changed in place.
+The network holds the same arrays p as the optimizer, so p is to be changed in place.
 
 `train` repeats, once for each step: draw a batch; take x through the network; compute the loss, the
 mean of (y - target)**2 over all numbers of y; its gradient, dy = 2 * (y - target) / y.size; take dy
-back through the network; let the optimiser step.
+back through the network; let the optimizer step.
 
 An example. For params = {"w": array([1.0, -2.0])} and Adam(params, lr=0.1), the first step, with
 {"w": array([0.5, -3.0])}, makes w [0.9, -1.9]. The second, with {"w": array([0.5, 3.0])}, makes it
@@ -36,10 +36,10 @@ import numpy as np
 
 
 class Adam:
-    """The optimiser, as torch.optim.Adam does it.
+    """The optimizer, as torch.optim.Adam does it.
 
     params : the parameters by name, floating-point arrays of any shapes
-    lr, betas, eps : as above
+    lr, betas, epsilon : as above
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Adam:
         params: dict[str, np.ndarray],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
+        epsilon: float = 1e-8,
     ) -> None:
         """Hold on to the parameters, and prepare m, v and t."""
         raise NotImplementedError

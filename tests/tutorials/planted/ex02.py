@@ -74,7 +74,7 @@ PLANTED = (
         "one image channel only",
         {SPLIT: "parts = x.reshape(*leading, 1, r, r, h, w)"},
         "odd inputs",
-        "right for one colour channel, wrong for three",
+        "right for one color channel, wrong for three",
     ),
     Planted(
         "the first image channel only",

@@ -89,10 +89,10 @@ PLANTED = (
         "one number of each block is kept",
     ),
     Planted(
-        "one colour only",
+        "one color only",
         {"*leading, c, height, width = y.shape": "*leading, c, height, width = y.shape\n    c = 1"},
         "pixel_unshuffle: odd inputs",
-        "right for one colour channel, wrong for three",
+        "right for one color channel, wrong for three",
     ),
     Planted(
         "H and W swapped",
@@ -165,10 +165,10 @@ PLANTED = (
         "TensorFlow's order (DCR): PyTorch keeps the image channel slowest",
     ),
     Planted(
-        "backward: one colour only",
+        "backward: one color only",
         {BACK: "return pixel_unshuffle(dy[..., :1, :, :], upscale_factor)"},
         "pixel_shuffle_backward: gradient",
-        "right for one colour channel, wrong for three",
+        "right for one color channel, wrong for three",
     ),
     Planted(
         "backward: float32 lost",

@@ -127,7 +127,7 @@ PLANTED = (
         "float32 lost",
         {RESULT: "return weight[p].astype(np.float32).astype(kernel.dtype), bias[p]"},
         "picture",
-        "right to float32 alone",
+        "right only to float32",
     ),
     Planted(
         "kernel changed",

@@ -42,11 +42,11 @@ PLANTED = (
         "weight[:, :, ::-1, ::-1].reshape(out_channels, -1)  #"},
         "conv2d_backward: values", "dx: the kernel is the wrong way round"),
     Planted("a convolution with the kernel not flipped",
-        {f"col2im({DX}, x.shape, k, padding)": "conv2d(dy, weight.transpose(1, 0, 2, 3), "
+        {f"col2im({DX}, x.shape, k, padding)": "conv2d_forward(dy, weight.transpose(1, 0, 2, 3), "
         "np.zeros(x.shape[1], x.dtype), k - 1 - padding)"},
         "conv2d_backward: values", "dx: the kernel is the wrong way round"),
     Planted("a convolution with too few zeros",
-        {f"col2im({DX}, x.shape, k, padding)": "conv2d(dy, weight.transpose(1, 0, 2, 3), "
+        {f"col2im({DX}, x.shape, k, padding)": "conv2d_forward(dy, weight.transpose(1, 0, 2, 3), "
         "np.zeros(x.shape[1], x.dtype), padding)"},
         "conv2d_backward: shape", "gets k - 1 - padding zeros around it"),
     Planted("weight mixed up", {"weight.reshape(out_channels, -1)  # (O, C*k*k)":

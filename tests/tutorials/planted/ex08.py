@@ -2,7 +2,7 @@
 
 from mistakes import Planted
 
-DRAW = "drawn = initialize((out_channels // area, *kernel))"
+DRAW = "drawn = base(rng, (out_channels // area, *kernel))"
 REPEAT = "np.repeat(drawn, area, axis=0)"
 AREA = "area = upscale_factor**2"
 PLANTED = (
@@ -14,14 +14,14 @@ PLANTED = (
     ),
     Planted(
         "all drawn one by one",
-        {DRAW: "drawn = initialize(shape)", REPEAT: "drawn"},
+        {DRAW: "drawn = base(rng, shape)", REPEAT: "drawn"},
         "values",
         "all C*r*r filters were drawn one by one",
     ),
     Planted(
         "r*r draws",
         {
-            DRAW: "drawn = [initialize((out_channels // area, *kernel)) for _ in range(area)]",
+            DRAW: "drawn = [base(rng, (out_channels // area, *kernel)) for _ in range(area)]",
             REPEAT: "np.stack(drawn, axis=1).reshape(shape)",
         },
         "values",
@@ -29,19 +29,19 @@ PLANTED = (
     ),
     Planted(
         "all drawn, C kept",
-        {DRAW: "drawn = initialize(shape)[: out_channels // area]"},
+        {DRAW: "drawn = base(rng, shape)[: out_channels // area]"},
         "values",
         "the spread is then that of a larger layer",
     ),
     Planted(
         "all drawn, every r*r-th kept",
-        {DRAW: "drawn = initialize(shape)[::area]"},
+        {DRAW: "drawn = base(rng, shape)[::area]"},
         "values",
         "the spread is then that of a larger layer",
     ),
     Planted(
         "mean of r*r",
-        {DRAW: "drawn = initialize(shape).reshape(-1, area, *kernel).mean(axis=1)"},
+        {DRAW: "drawn = base(rng, shape).reshape(-1, area, *kernel).mean(axis=1)"},
         "values",
         "you averaged r*r drawn filters",
     ),
@@ -49,15 +49,15 @@ PLANTED = (
         "a call for each image channel",
         {
             DRAW: "drawn = np.concatenate("
-            "[initialize((1, *kernel)) for _ in range(out_channels // area)])"
+            "[base(rng, (1, *kernel)) for _ in range(out_channels // area)])"
         },
         "odd inputs",
-        "initialize was called for one filter at a time",
+        "base was called for one filter at a time",
     ),
     Planted(
         "one filter for all",
         {
-            DRAW: "drawn = initialize((1, *kernel))",
+            DRAW: "drawn = base(rng, (1, *kernel))",
             REPEAT: "np.repeat(drawn, out_channels, axis=0)",
         },
         "odd inputs",
@@ -104,14 +104,18 @@ PLANTED = (
         "only the first filter of each block is set",
     ),
     Planted(
-        "initialize left out",
+        "base left out",
         {DRAW: "drawn = np.zeros((out_channels // area, *kernel))"},
         "runs",
-        "never called initialize",
+        "never called base",
     ),
     Planted(
-        "float64 always", {REPEAT: REPEAT + ".astype(float)"}, "dtype", "initialize gave float32"
+        "a generator of its own",
+        {DRAW: DRAW.replace("rng", "np.random.default_rng(0)")},
+        "runs",
+        "hand rng on to base",
     ),
+    Planted("float64 always", {REPEAT: REPEAT + ".astype(float)"}, "dtype", "base gave float32"),
     Planted(
         "global numbers seeded",
         {AREA: "np.random.seed(0)\n    " + AREA},
@@ -121,11 +125,11 @@ PLANTED = (
     Planted(
         "drawn twice",
         {
-            AREA: "area = upscale_factor**2\n    dtype = initialize((1, *kernel)).dtype",
+            AREA: "area = upscale_factor**2\n    dtype = base(rng, (1, *kernel)).dtype",
             REPEAT: REPEAT + ".astype(dtype)",
         },
         "one draw",
-        "initialize must be called once",
+        "base must be called once",
     ),
     Planted(
         "a read-only view",

@@ -55,7 +55,7 @@ PLANTED = (
         "luma as floats", {ROUND: "np.floor(y + 0.5)"}, "luma: dtype", "turns uint8 into float64"
     ),
     Planted(
-        "the colours changed",
+        "the colors changed",
         {f"    return {ROUND}": f"    rgb[...] = 0\n    return {ROUND}"},
         "luma: arguments",
         "you changed rgb",

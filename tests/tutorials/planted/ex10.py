@@ -7,7 +7,7 @@ M = "self.m[name] = beta1 * self.m[name] + (1 - beta1) * g\n"
 V = "self.v[name] = beta2 * self.v[name] + (1 - beta2) * g * g"
 MEAN = "m = self.m[name] / (1 - beta1**self.t)"
 SQUARE = "v = self.v[name] / (1 - beta2**self.t)"
-CHANGE = "p -= self.lr * m / (np.sqrt(v) + self.eps)"
+CHANGE = "p -= self.lr * m / (np.sqrt(v) + self.epsilon)"
 DY = "2 * difference / y.size"
 PLANTED = (
     Planted(
@@ -22,7 +22,7 @@ PLANTED = (
         "the paper's short form",
         {SQUARE: "v = self.v[name]", "self.lr * m /": "self.lr * m * (1 - beta2**self.t)**0.5 /"},
         "Adam: values",
-        "eps is added before v's bias correction",
+        "epsilon is added before v's bias correction",
     ),
     Planted(
         "corrected m kept",
@@ -31,12 +31,12 @@ PLANTED = (
         "the corrected m and v are kept",
     ),
     Planted(
-        "eps inside the root",
-        {"np.sqrt(v) + self.eps": "np.sqrt(v + self.eps)"},
+        "epsilon inside the root",
+        {"np.sqrt(v) + self.epsilon": "np.sqrt(v + self.epsilon)"},
         "Adam: values",
-        "eps is inside the root",
+        "epsilon is inside the root",
     ),
-    Planted("no eps", {" + self.eps)": ")"}, "Adam: values", "eps is missing"),
+    Planted("no epsilon", {" + self.epsilon)": ")"}, "Adam: values", "epsilon is missing"),
     Planted(
         "betas swapped",
         {"beta1, beta2 = self": "beta2, beta1 = self"},
@@ -89,7 +89,7 @@ PLANTED = (
         "state of the class",
         {"self.m = {": "Adam.m = {", "self.v = {": "Adam.v = {"},
         "Adam: odd inputs",
-        "two optimisers at once disturb each other",
+        "two optimizers at once disturb each other",
     ),
     Planted(
         "float64 always",

@@ -59,10 +59,10 @@ PLANTED = (
         "TensorFlow's order (DCR)",
     ),
     Planted(
-        "colours overlap",
+        "colors overlap",
         {CHANNEL: CHANNEL.replace("c * r * r", "c * r")},
         "shuffle_loop",
-        "the colours overlap",
+        "the colors overlap",
     ),
     Planted(
         "c forgotten",
@@ -130,7 +130,7 @@ PLANTED = (
         "one side alone",
         {"small.keys() ^ large.keys()": "small.keys() - large.keys()"},
         "make_pairs",
-        "a picture that is in one list alone must raise a ValueError",
+        "a picture that is in only one list must raise a ValueError",
     ),
     Planted(
         "listing sorted in place",

@@ -14,7 +14,7 @@ def im2col(x, kernel_size, padding=0):
     return np.where(inside, pixels, x.dtype.type(0)).reshape(n, c * k * k, -1)
 
 
-def conv2d(x, weight, bias, padding=0):
+def conv2d_forward(x, weight, bias, padding=0):
     n, _, h, w = x.shape
     out_channels, _, k, _ = weight.shape
     larger = np.zeros((out_channels, n, h + 2 * padding + k - 1, w + 2 * padding + k - 1), x.dtype)

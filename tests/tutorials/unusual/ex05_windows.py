@@ -15,7 +15,7 @@ def im2col(x, kernel_size, padding=0):
     return columns.reshape(n, -1, h * w) if n * c * k else columns
 
 
-def conv2d(x, weight, bias, padding=0):
+def conv2d_forward(x, weight, bias, padding=0):
     seen = windows(x, weight.shape[-1], padding)
     y = np.tensordot(seen, weight, axes=((1, 4, 5), (1, 2, 3)))  # (N, H', W', O)
     return (y + bias).transpose(0, 3, 1, 2)

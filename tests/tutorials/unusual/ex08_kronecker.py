@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def icnr(initialize, shape, upscale_factor):
+def icnr(rng, shape, upscale_factor, base):
     area = upscale_factor * upscale_factor
-    drawn = initialize((shape[0] // area, *shape[1:]))
+    drawn = base(rng, (shape[0] // area, *shape[1:]))
     return np.kron(drawn, np.ones((area, 1, 1, 1), drawn.dtype))

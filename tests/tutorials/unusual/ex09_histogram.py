@@ -1,4 +1,4 @@
-"""A right answer to exercise 9 by tables: colours weighed in float32, differences counted."""
+"""A right answer to exercise 9 by tables: colors weighed in float32, differences counted."""
 
 import numpy as np
 

@@ -6,9 +6,9 @@ import numpy as np
 
 
 class Adam:
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), epsilon=1e-8):
         self.names, self.arrays = list(params), list(params.values())
-        self.rate, self.betas, self.eps = lr, np.array(betas)[:, None], eps
+        self.rate, self.betas, self.epsilon = lr, np.array(betas)[:, None], epsilon
         self.ends = np.cumsum([p.size for p in self.arrays])[:-1]
         self.moments = np.zeros((2, sum(p.size for p in self.arrays)))
         self.power = np.ones((2, 1))
@@ -18,7 +18,7 @@ class Adam:
         self.moments += (1 - self.betas) * (np.stack([g, g**2]) - self.moments)
         self.power *= self.betas
         m, v = self.moments / (1 - self.power)
-        parts = np.split(self.rate * m / (v**0.5 + self.eps), self.ends)
+        parts = np.split(self.rate * m / (v**0.5 + self.epsilon), self.ends)
         for p, part in zip(self.arrays, parts, strict=True):
             np.subtract(p, part.reshape(p.shape), out=p, casting="same_kind")
 

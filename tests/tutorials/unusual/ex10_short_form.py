@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Adam:
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), epsilon=1e-8):
         self.__dict__.update(locals())
         self.state = {}
 
@@ -18,7 +18,7 @@ class Adam:
             self.state[name] = m, v, t
             root = math.sqrt(1 - c**t)
             size = self.lr * root / (1 - b**t)
-            self.params[name][...] -= size * (m / (np.sqrt(v) + self.eps * root))
+            self.params[name][...] -= size * (m / (np.sqrt(v) + self.epsilon * root))
 
 
 def train(network, optimizer, next_batch, steps):

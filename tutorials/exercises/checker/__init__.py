@@ -11,7 +11,7 @@
 ``climb.py``         a file climbs an exercise's rungs
 ``grids.py``         small arrays as text; ``words.py``: reports as text
 ``slopes.py``        gradients by small differences
-``adam.py``          exercise 10's optimiser; ``loop.py``: its loop; ``pairs.py``: exercise 11's
+``adam.py``          exercise 10's optimizer; ``loop.py``: its loop; ``pairs.py``: exercise 11's
 ``answers.py``       PyTorch's answers, asked live or as recorded in ``answers/``
 ``worker.py``        the process that runs a student's file, with limits
 ``runner.py``        the process beside it, which watches the clock and reads the report

@@ -48,15 +48,15 @@ PLAIN = [
     Steps(_W, _SMALL[:1], _GIVEN),
     Steps(_W, _SMALL, _GIVEN),
     Steps(_AB, _gradients(3, a=(2,), b=(2,)), _GIVEN, "right for one parameter, wrong for two"),
-    Steps(_W, _SMALL, {}, "right where lr, betas and eps are given, wrong where they are not: see "
-        "the defaults in the starter"),
+    Steps(_W, _SMALL, {}, "right where lr, betas and epsilon are given, wrong where they are not: "
+        "see the defaults in the starter"),
 ]  # fmt: skip
 ODD = [
     Steps(_W, _LATE, _GIVEN, "wrong where a gradient is zero: such a parameter stays as it is"),
     Steps(_W, _SMALL, _GIVEN | {"lr": 0.02}, "right for lr=0.1, wrong for lr=0.02"),
     Steps(_W, _SMALL, _GIVEN | {"betas": (0.5, 0.75)}, "right for betas=(0.9, 0.999), wrong for "
         "betas=(0.5, 0.75)"),
-    Steps(_W, _SMALL, _GIVEN | {"eps": 0.1}, "right for eps=1e-8, wrong for eps=0.1"),
+    Steps(_W, _SMALL, _GIVEN | {"epsilon": 0.1}, "right for epsilon=1e-8, wrong for epsilon=0.1"),
     Steps(_LAYER, _gradients(6, weight=(2, 1, 2, 3), bias=(2,)), _GIVEN, "right for parameters "
         "with one axis, wrong for a weight with four"),
     Steps(_AB, _gradients(3, b=(2,), a=(2,)), _GIVEN, "wrong where grads has its names in another "
@@ -65,7 +65,7 @@ ODD = [
 
 
 def make(student: Student, params: Arrays, options: Mapping[str, Any]) -> Any:
-    """Make a student's optimiser."""
+    """Make a student's optimizer."""
     made = student.get("Adam")
 
     def adam() -> Any:
@@ -84,7 +84,7 @@ def _step(student: Student, optimizer: Any, grads: Arrays) -> None:
 
 
 def follow(student: Student, steps: Steps, dtype: str = "float64") -> Path | Broken:
-    """Take a student's optimiser through all steps; return where the parameters were, or why not.
+    """Take a student's optimizer through all steps; return where the parameters were, or why not.
 
     They are read from the dictionary, so an array that was replaced is still right here.
     """
@@ -193,7 +193,7 @@ def _right(came: Path | Broken, path: Path, steps: Steps) -> bool:
 
 
 def check_two_at_once(student: Student, *cases: tuple[Steps, Path]) -> None:
-    """Let two optimisers take turns."""
+    """Let two optimizers take turns."""
     all_params = [copied(steps.start) for steps, _ in cases]
     optimizers = [
         make(student, params, steps.options)
@@ -204,7 +204,7 @@ def check_two_at_once(student: Student, *cases: tuple[Steps, Path]) -> None:
             _step(student, optimizer, copied(steps.grads[i]))
             if not agree([params], [path[i]], steps):
                 raise Broken(
-                    "two optimisers at once disturb each other: set m, v and t in __init__, as "
+                    "two optimizers at once disturb each other: set m, v and t in __init__, as "
                     "self.m and so on, not in the class or the file",
                     "first = Adam({'w': ...}); second = Adam({'w': ...}); first.step(...); "
                     "second.step(...)",

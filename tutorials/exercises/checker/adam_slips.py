@@ -15,7 +15,7 @@ Arrays: TypeAlias = dict[str, Any]
 Path: TypeAlias = list[Arrays]
 """The parameters after each step."""
 
-DEFAULTS: dict[str, Any] = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
+DEFAULTS: dict[str, Any] = {"lr": 1e-3, "betas": (0.9, 0.999), "epsilon": 1e-8}
 TOLERANCE = 1e-5  # of lr
 
 
@@ -51,7 +51,7 @@ def _moments(m: Any, v: Any, g: Any, o: Any) -> tuple[Any, Any]:
 
 
 def _change(m: Any, v: Any, o: Any) -> Any:
-    return o.lr * _m(m, o) / (np.sqrt(_v(v, o)) + o.eps)
+    return o.lr * _m(m, o) / (np.sqrt(_v(v, o)) + o.epsilon)
 
 
 def _m(m: Any, o: Any) -> Any:
@@ -97,7 +97,7 @@ def _slipped(slip: Slip, steps: Steps) -> Path:
 
 
 def as_slipped(slip: Slip, steps: Steps, came: Path | Broken) -> bool:
-    """Whether this slip leads to where a student's optimiser went."""
+    """Whether this slip leads to where a student's optimizer went."""
     try:
         path = _slipped(slip, steps)
     except ValueError:  # shapes that do not fit
@@ -112,15 +112,15 @@ SLIPS = (
     ),
     Slip(
         "the bias corrections are missing: divide m by 1 - beta1**t, and v by 1 - beta2**t",
-        lambda m, v, o: o.lr * m / (np.sqrt(v) + o.eps),
+        lambda m, v, o: o.lr * m / (np.sqrt(v) + o.epsilon),
     ),
     Slip(
         "m has no bias correction: divide it by 1 - beta1**t",
-        lambda m, v, o: o.lr * m / (np.sqrt(_v(v, o)) + o.eps),
+        lambda m, v, o: o.lr * m / (np.sqrt(_v(v, o)) + o.epsilon),
     ),
     Slip(
         "v has no bias correction: divide it by 1 - beta2**t",
-        lambda m, v, o: o.lr * _m(m, o) / (np.sqrt(v) + o.eps),
+        lambda m, v, o: o.lr * _m(m, o) / (np.sqrt(v) + o.epsilon),
     ),
     Slip(
         "m and v are both corrected by beta1: v needs 1 - beta2**t",
@@ -140,39 +140,41 @@ SLIPS = (
     ),
     Slip(
         "the bias corrections have beta * t: they need beta to the power of t, beta**t",
-        lambda m, v, o: o.lr * m / (1 - o.beta1 * o.t) / (np.sqrt(v / (1 - o.beta2 * o.t)) + o.eps),
+        lambda m, v, o: (
+            o.lr * m / (1 - o.beta1 * o.t) / (np.sqrt(v / (1 - o.beta2 * o.t)) + o.epsilon)
+        ),
     ),
     Slip(
         "v's bias correction is outside the root: divide v by it first, and then take the root",
-        lambda m, v, o: o.lr * _m(m, o) / (_v(np.sqrt(v), o) + o.eps),
+        lambda m, v, o: o.lr * _m(m, o) / (_v(np.sqrt(v), o) + o.epsilon),
     ),
     Slip(
         "the corrected m and v are kept for the next step: keep the uncorrected ones",
-        lambda m, v, o: o.lr * m / (np.sqrt(v) + o.eps),
+        lambda m, v, o: o.lr * m / (np.sqrt(v) + o.epsilon),
         lambda *a: [f(x, a[-1]) for f, x in zip((_m, _v), _moments(*a), strict=True)],
     ),
     Slip(
-        "eps is inside the root: it is added after it, sqrt(...) + eps",
-        lambda m, v, o: o.lr * _m(m, o) / np.sqrt(_v(v, o) + o.eps),
+        "epsilon is inside the root: it is added after it, sqrt(...) + epsilon",
+        lambda m, v, o: o.lr * _m(m, o) / np.sqrt(_v(v, o) + o.epsilon),
     ),
     Slip(
-        "eps is added before v's bias correction: correct v, take the root, and then add eps",
-        lambda m, v, o: o.lr * _m(m, o) / ((np.sqrt(v) + o.eps) * np.sqrt(_v(1, o))),
+        "epsilon is added before v's bias correction: correct v, take the root, then add epsilon",
+        lambda m, v, o: o.lr * _m(m, o) / ((np.sqrt(v) + o.epsilon) * np.sqrt(_v(1, o))),
     ),
     Slip(
-        "eps is missing: it keeps the divisor from being zero where all gradients have been",
-        lambda m, v, o: _change(m, v, _but(o, eps=0)),
+        "epsilon is missing: it keeps the divisor from being zero where all gradients have been",
+        lambda m, v, o: _change(m, v, _but(o, epsilon=0)),
     ),
     Slip(
-        "eps is added to the whole fraction: it belongs to the divisor, (sqrt(...) + eps)",
-        lambda m, v, o: o.lr * (_m(m, o) / np.sqrt(_v(v, o)) + o.eps),
+        "epsilon is added to the whole fraction: it belongs to the divisor, (sqrt(...) + epsilon)",
+        lambda m, v, o: o.lr * (_m(m, o) / np.sqrt(_v(v, o)) + o.epsilon),
     ),
     Slip(
-        "the square root is missing: divide by sqrt(v / (1 - beta2**t)) + eps",
-        lambda m, v, o: o.lr * _m(m, o) / (_v(v, o) + o.eps),
+        "the square root is missing: divide by sqrt(v / (1 - beta2**t)) + epsilon",
+        lambda m, v, o: o.lr * _m(m, o) / (_v(v, o) + o.epsilon),
     ),
     Slip(
-        "v is not used: divide by sqrt(v / (1 - beta2**t)) + eps",
+        "v is not used: divide by sqrt(v / (1 - beta2**t)) + epsilon",
         lambda m, v, o: o.lr * _m(m, o),
     ),
     Slip(

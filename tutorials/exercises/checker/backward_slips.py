@@ -150,7 +150,7 @@ def picture_gradient(
 
 
 def by_picture(dy: Any, x: Any, weight: Any, padding: int = 0) -> Any:
-    """Return dweight of each picture alone: (N, O, C, k, k)."""
+    """Return dweight of each picture by itself: (N, O, C, k, k)."""
     columns = columns_of(x, weight.shape[2], padding)
     product = dy.reshape(len(x), len(weight), -1) @ columns.transpose(0, 2, 1)
     return product.reshape(len(x), *weight.shape)

@@ -25,8 +25,8 @@ QUESTIONS: list[tuple[tuple[int, ...], int, str]] = [  # shape, r, what is odd a
     ((4, 2, 2), 2, ""),
     ((4, 1, 2), 2, "right for square pictures, wrong where H is not W"),
     ((4, 2, 1), 2, "right for square pictures, wrong where H is not W"),
-    ((12, 1, 1), 2, "right for one colour channel, wrong for three"),
-    ((12, 2, 2), 2, "right for one colour channel, wrong for three"),
+    ((12, 1, 1), 2, "right for one color channel, wrong for three"),
+    ((12, 2, 2), 2, "right for one color channel, wrong for three"),
     ((2, 4, 2, 2), 2, "right for one picture, wrong for a batch of two"),
     ((9, 2, 2), 3, "right for r = 2, wrong for r = 3"),
     ((2, 27, 2, 3), 3, SEVERAL),
@@ -88,7 +88,7 @@ MISTAKES = (
         lambda x, upscale_factor: shuffled(x, upscale_factor, "cji"),
     ),
     Mistake(
-        "nothing was moved: one reshape alone gives the right shape and leaves numbers where they "
+        "nothing was moved: a single reshape gives the right shape and leaves numbers where they "
         "were",
         lambda x, upscale_factor: x.reshape(
             *x.shape[:-3],

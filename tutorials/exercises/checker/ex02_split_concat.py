@@ -16,7 +16,7 @@ NAMING = ("runs", "shape", "values", "odd inputs")  # the rungs that may break b
 
 TITLE = "pixel shuffle by split and concatenate"
 HINTS = (
-    "Look at one LR pixel alone: its r*r channels are a block of r rows and r columns. What has x "
+    "Look at a single LR pixel: its r*r channels are a block of r rows and r columns. What has x "
     "to look like so that each block lies in the last two axes?",
     "A list of an array's pieces along its first axis is list(array); np.split keeps that axis, at "
     "length 1. np.concatenate joins along axis=0 unless you say otherwise. Count axes from the "
@@ -26,15 +26,15 @@ HINTS = (
 )
 
 SQUARE = "right for square pictures, wrong where H is not W"
-COLOURS = "right for one colour channel, wrong for three"
+COLORS = "right for one color channel, wrong for three"
 QUESTIONS: list[tuple[tuple[int, ...], int, str]] = [  # shape, r, what is odd about it
     ((4, 1, 1), 2, ""),
     ((4, 2, 2), 2, ""),
     ((4, 1, 2), 2, SQUARE),
     ((4, 2, 1), 2, SQUARE),
     ((4, 2, 3), 2, SQUARE),
-    ((12, 1, 1), 2, COLOURS),
-    ((12, 2, 2), 2, COLOURS),
+    ((12, 1, 1), 2, COLORS),
+    ((12, 2, 2), 2, COLORS),
     ((2, 4, 1, 1), 2, "right for one picture, wrong for a batch of two"),
     ((2, 4, 2, 2), 2, "right for one picture, wrong for a batch of two"),
     ((9, 2, 2), 3, "right for r = 2, wrong for r = 3"),
@@ -183,12 +183,12 @@ MISTAKES = (
         lambda x, upscale_factor: shuffled(x, upscale_factor, "jic"),
     ),
     Mistake(
-        "the blocks are not gathered: a reshape alone leaves the numbers of an LR pixel far apart. "
+        "the blocks are not gathered: a reshape by itself leaves the numbers of an LR pixel apart. "
         "Give i and j axes of their own, then move H and W to the front",
         _unmoved,
     ),
     Mistake(
-        "nothing was moved: one reshape alone gives the right shape and leaves numbers where they "
+        "nothing was moved: a single reshape gives the right shape and leaves numbers where they "
         "were",
         lambda x, upscale_factor: x.reshape(
             *x.shape[:-3],
@@ -240,7 +240,7 @@ MISTAKES = (
         _cut_by_w,
     ),
     Mistake(
-        "right for one colour channel, wrong for three: only the first is there, and each has r*r "
+        "right for one color channel, wrong for three: only the first is there, and each has r*r "
         "channels of its own",
         _first_channel,
     ),

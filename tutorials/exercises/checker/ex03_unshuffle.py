@@ -26,7 +26,7 @@ HINTS = (
 )
 
 BATCH = "right for one picture, wrong for a batch of two"
-COLOURS = "right for one colour channel, wrong for three"
+COLORS = "right for one color channel, wrong for three"
 SQUARE = "right for square pictures, wrong where H is not W"
 THREE = "right for r = 2, wrong for r = 3"
 UNSHUFFLED: list[tuple[tuple[int, ...], int, str]] = [  # shape of y, r, what is odd about it
@@ -34,14 +34,14 @@ UNSHUFFLED: list[tuple[tuple[int, ...], int, str]] = [  # shape of y, r, what is
     ((1, 4, 4), 2, ""),
     ((1, 2, 4), 2, SQUARE),
     ((1, 4, 2), 2, SQUARE),
-    ((3, 2, 2), 2, COLOURS),
-    ((3, 4, 4), 2, COLOURS),
+    ((3, 2, 2), 2, COLORS),
+    ((3, 4, 4), 2, COLORS),
     ((2, 1, 4, 4), 2, BATCH),
     ((1, 6, 6), 3, THREE),
     ((2, 3, 6, 9), 3, SEVERAL),
     ((2, 1, 3, 9, 6), 3, SEVERAL),
 ]
-BACKWARD: list[tuple[tuple[int, ...], int, str]] = [  # more than one colour is for the last rung
+BACKWARD: list[tuple[tuple[int, ...], int, str]] = [  # more than one color is for the last rung
     ((1, 2, 2), 2, ""),
     ((1, 4, 4), 2, ""),
     ((1, 2, 4), 2, SQUARE),
@@ -49,7 +49,7 @@ BACKWARD: list[tuple[tuple[int, ...], int, str]] = [  # more than one colour is 
     ((2, 1, 4, 4), 2, BATCH),
     ((1, 6, 6), 3, THREE),
     ((2, 1, 6, 9), 3, SEVERAL),
-    ((2, 3, 6, 9), 3, COLOURS),  # the gradient rung's
+    ((2, 3, 6, 9), 3, COLORS),  # the gradient rung's
 ]
 QUESTIONS = [("unshuffle", *question) for question in UNSHUFFLED]
 QUESTIONS += [("backward", *question) for question in BACKWARD]
@@ -191,7 +191,7 @@ def _wrong_ways(what: str) -> list[Mistake]:
             lambda y, r: unshuffled(y, r, "jic"),
         ),
         (
-            "nothing was moved: one reshape alone gives the right shape and leaves numbers where "
+            "nothing was moved: a single reshape gives the right shape and leaves numbers where "
             "they were",
             _reshaped,
         ),
@@ -239,7 +239,7 @@ def _wrong_ways(what: str) -> list[Mistake]:
 
 
 def _wrong_gradients() -> list[Mistake]:
-    """Return what may go wrong with the backward pass alone."""
+    """Return mistakes that are only about the backward pass."""
     copied = "each number of x is copied to one place, so dx has the numbers of dy as they are"
     ways: Sequence[tuple[str, Way]] = [
         (f"dx is r*r times too large: {copied}", lambda dy, r: unshuffled(dy, r) * (r * r)),

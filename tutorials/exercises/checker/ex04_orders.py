@@ -181,7 +181,7 @@ def _picture(task: Task, student: Student) -> None:
     example = grids.call(task.name, case.arguments)
     if same(came, expected, 1e-5):
         raise Broken(
-            "the moved layer is right to float32 alone: keep the type of kernel and bias all the "
+            "the moved layer is right only to float32: keep the type of kernel and bias all the "
             "way, a float64 loses half its digits otherwise",
             example,
             f"the pictures differ by up to {np.abs(came - expected).max():.1g}",

@@ -33,7 +33,7 @@ ONE = "right for larger kernels, wrong for k = 1"
 THREE = "right for k = 2 and for k = 3 with padding, wrong for k = 3 without"
 TWO = "right for padding = 1, wrong for padding = 2"
 
-# The function; the shape of x; O, of conv2d; k; padding, None to leave it out; what is odd about it
+# The function; the shape of x; O, of the convolution; k; padding, None to leave it out; what is odd
 Question = tuple[str, tuple[int, ...], int, int, int | None, str]
 QUESTIONS: list[Question] = [
     ("im2col", (1, 1, 2, 2), 0, 2, None, ""),
@@ -52,23 +52,23 @@ QUESTIONS: list[Question] = [
     ("im2col", (1, 1, 2, 2), 0, 3, 2, TWO),
     ("im2col", (2, 3, 4, 5), 0, 3, 1, SEVERAL),
     ("im2col", (3, 2, 5, 3), 0, 5, 2, SEVERAL),
-    ("conv2d", (1, 1, 2, 2), 1, 2, None, ""),
-    ("conv2d", (1, 1, 3, 3), 2, 2, 0, ""),
-    ("conv2d", (1, 1, 3, 3), 1, 3, 1, ""),
-    ("conv2d", (1, 1, 2, 2), 1, 2, 1, ""),
-    ("conv2d", (1, 1, 2, 3), 1, 2, 0, SQUARE),
-    ("conv2d", (1, 1, 3, 2), 1, 2, 0, SQUARE),
-    ("conv2d", (1, 1, 3, 4), 2, 2, 0, SQUARE),
-    ("conv2d", (1, 2, 2, 2), 1, 2, 0, CHANNELS),
-    ("conv2d", (1, 3, 3, 3), 2, 2, 0, CHANNELS),
-    ("conv2d", (2, 1, 2, 2), 1, 2, 0, BATCH),
-    ("conv2d", (2, 1, 3, 3), 2, 2, 0, BATCH),
-    ("conv2d", (1, 1, 2, 2), 2, 1, 0, ONE),
-    ("conv2d", (1, 1, 4, 4), 1, 3, 0, THREE),
-    ("conv2d", (1, 1, 1, 1), 1, 3, 2, TWO),
-    ("conv2d", (1, 1, 2, 2), 2, 3, 2, TWO),
-    ("conv2d", (2, 3, 4, 5), 4, 3, 1, SEVERAL),
-    ("conv2d", (3, 4, 5, 3), 2, 5, 2, SEVERAL),
+    ("conv2d_forward", (1, 1, 2, 2), 1, 2, None, ""),
+    ("conv2d_forward", (1, 1, 3, 3), 2, 2, 0, ""),
+    ("conv2d_forward", (1, 1, 3, 3), 1, 3, 1, ""),
+    ("conv2d_forward", (1, 1, 2, 2), 1, 2, 1, ""),
+    ("conv2d_forward", (1, 1, 2, 3), 1, 2, 0, SQUARE),
+    ("conv2d_forward", (1, 1, 3, 2), 1, 2, 0, SQUARE),
+    ("conv2d_forward", (1, 1, 3, 4), 2, 2, 0, SQUARE),
+    ("conv2d_forward", (1, 2, 2, 2), 1, 2, 0, CHANNELS),
+    ("conv2d_forward", (1, 3, 3, 3), 2, 2, 0, CHANNELS),
+    ("conv2d_forward", (2, 1, 2, 2), 1, 2, 0, BATCH),
+    ("conv2d_forward", (2, 1, 3, 3), 2, 2, 0, BATCH),
+    ("conv2d_forward", (1, 1, 2, 2), 2, 1, 0, ONE),
+    ("conv2d_forward", (1, 1, 4, 4), 1, 3, 0, THREE),
+    ("conv2d_forward", (1, 1, 1, 1), 1, 3, 2, TWO),
+    ("conv2d_forward", (1, 1, 2, 2), 2, 3, 2, TWO),
+    ("conv2d_forward", (2, 3, 4, 5), 4, 3, 1, SEVERAL),
+    ("conv2d_forward", (3, 4, 5, 3), 2, 5, 2, SEVERAL),
 ]
 
 
@@ -83,7 +83,7 @@ def ask(torch: Any, question: Question) -> tuple[Any, ...]:
 
 
 def rungs() -> list[Rung]:
-    """Return the ladder: im2col, conv2d, and how long conv2d takes."""
+    """Return the ladder: im2col, conv2d_forward, and how long conv2d_forward takes."""
     given = answers("ex05_convolution", QUESTIONS, ask)
     cases = [
         (question[0], Case(_arguments(question), answer, question[-1]))
@@ -92,7 +92,7 @@ def rungs() -> list[Rung]:
     tasks = []
     for name, result, mistakes in (
         ("im2col", "columns", IM2COL_MISTAKES),
-        ("conv2d", "y", CONV_MISTAKES),
+        ("conv2d_forward", "y", CONV_MISTAKES),
     ):
         mine = [case for function, case in cases if function == name]
         tasks.append(
@@ -104,7 +104,7 @@ def rungs() -> list[Rung]:
                 results=(result,),
             )
         )
-    return [*ladder(*tasks), Rung("conv2d: speed", 1, _quick)]
+    return [*ladder(*tasks), Rung("conv2d_forward: speed", 1, _quick)]
 
 
 def _arguments(question: Question) -> dict[str, Any]:
@@ -134,13 +134,13 @@ def _quick(student: Student) -> None:
     for _ in range(3):
         for _ in range(4):
             loops = min(loops, 28 * _seconds(lambda: _loops(given["x"], given["weight"])))
-        best = min(best, _seconds(lambda: student.call("conv2d", given)))
+        best = min(best, _seconds(lambda: student.call("conv2d_forward", given)))
         if best < loops / 2:
             return
     raise Broken(
         f"right, and as slow as the seven loops ({best:.1f} seconds): let one matrix product, of "
         "weight and columns, do the work",
-        grids.call("conv2d", given),
+        grids.call("conv2d_forward", given),
     )
 
 

@@ -1,4 +1,4 @@
-"""Exercise 8: ICNR initialisation. What defines it is the judge, on pictures."""
+"""Exercise 8: ICNR initialization, judged by its definition, on pictures."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tutorials.exercises.checker.ladder import POINTS
 from tutorials.exercises.checker.student import Broken, Student
 from tutorials.exercises.checker.task import SEVERAL, Rung, same
 
-TITLE = "ICNR initialisation"
+TITLE = "ICNR initialization"
 HINTS = (
     "All pixels of a block are to be equal. Which filters make the pixels of one block? What must "
     "be true of them, then?",
     "Read the shuffle in shuffled_convolution: image channel c is made by the filters c*r*r to "
-    "c*r*r + r*r - 1. They are neighbours, so the drawn filter 0 comes r*r times, then filter 1.",
-    "drawn = initialize((C, in, k, k)) with C = shape[0] // r**2. Then repeat it r*r times along "
+    "c*r*r + r*r - 1. They are neighbors, so the drawn filter 0 comes r*r times, then filter 1.",
+    "drawn = base(rng, (C, in, k, k)) with C = shape[0] // r**2. Then repeat it r*r times along "
     "axis 0. np.tile puts copies in another order: 0, 1, 0, 1 in place of 0, 0, 1, 1.",
 )
 TOLERANCE = 1e-5  # relative to the largest number of a picture
@@ -30,7 +30,7 @@ TOLERANCE = 1e-5  # relative to the largest number of a picture
 class Initializer:
     """Draws 1, 2, 3, ... and counts on in the next call, times 2n - 1 if asked for n filters.
 
-    So its numbers tell what it was asked for, as those of initialisers do that look at the shape.
+    So its numbers tell which shape it was asked for, as those of `xavier` do.
     """
 
     def __init__(self, dtype: str = "float64") -> None:
@@ -60,7 +60,7 @@ class Layer:
 
     @property
     def right(self) -> tuple[int, ...]:
-        """What initialize is to be asked for."""
+        """The shape that base is to be asked for."""
         return (self.shape[0] // self.r**2, *self.shape[1:])
 
     @property
@@ -76,8 +76,8 @@ class Layer:
         drawn = Initializer()(self.right).ravel()
         numbers = " ".join(f"{number:g}" for number in drawn[:4])
         more = " ..." if drawn.size > 4 else ""
-        drawing = f"initialize({self.right}) draws {numbers}{more}"
-        return f"icnr(initialize, {self.shape}, {self.r}), where {drawing}"
+        drawing = f"base(rng, {self.right}) draws {numbers}{more}"
+        return f"icnr(rng, {self.shape}, {self.r}, base), where {drawing}"
 
     def made(self) -> str:
         """Say which picture is made."""
@@ -133,16 +133,23 @@ def enlarged(x: Any, drawn: Any, r: int) -> Any:
 
 
 def _ask(student: Student, layer: Layer, dtype: str = "float64") -> tuple[Any, Initializer]:
-    """Return the student's weight, and what was asked of initialize."""
-    initializer = Initializer(dtype)
+    """Return the student's weight, and what was asked of base."""
+    initializer, generator, others = Initializer(dtype), np.random.default_rng(0), []
 
-    def initialize(shape: Any) -> Any:
+    def base(rng: Any, shape: Any) -> Any:
+        if rng is not generator:
+            others.append(rng)
         return initializer(shape)
 
-    initialize.__qualname__ = "initialize"  # as it is named where it is called wrongly
-    weight = student.call(
-        "icnr", {"initialize": initialize, "shape": layer.shape, "upscale_factor": layer.r}
-    )
+    base.__qualname__ = "base"  # as it is named where it is called wrongly
+    given = {"rng": generator, "shape": layer.shape, "upscale_factor": layer.r, "base": base}
+    weight = student.call("icnr", given)
+    if others:
+        raise Broken(
+            "base must draw from the generator that icnr is given: hand rng on to base, as in "
+            "base(rng, shape)",
+            layer.call(),
+        )
     if not isinstance(weight, np.ndarray):
         if weight is None:
             kind = "None: is a return missing?"
@@ -158,7 +165,7 @@ def _runs(student: Student) -> None:
     _, initialize = _ask(student, PLAIN[0])
     if not initialize.asked:
         raise Broken(
-            "icnr never called initialize: the weight's numbers must come from it", PLAIN[0].call()
+            "icnr never called base: the weight's numbers must come from it", PLAIN[0].call()
         )
 
 
@@ -192,7 +199,7 @@ def _dtypes(student: Student) -> None:
         weight, _ = _ask(student, PLAIN[0], dtype)
         if weight.dtype != dtype:
             raise Broken(
-                f"initialize gave {dtype}, and icnr returned {weight.dtype}: the weight must keep "
+                f"base gave {dtype}, and icnr returned {weight.dtype}: the weight must keep "
                 "the type",
                 PLAIN[0].call(),
             )
@@ -219,7 +226,7 @@ def _pictures(student: Student, layers: Sequence[Layer]) -> None:
     layer, weight, initialize = wrong[0]
     expected = enlarged(layer.x, Initializer()(layer.right), layer.r)
     came = picture(layer.x, weight, layer.r)
-    if same(came, expected, TOLERANCE):  # by chance: initialize was asked for something else
+    if same(came, expected, TOLERANCE):  # by chance: base was asked for something else
         raise Broken(_asked(initialize, layer), layer.call())
     raise Broken(
         _mistake(wrong) or _asked(initialize, layer) or _oddity([each[0] for each in wrong]),
@@ -252,16 +259,14 @@ def _mistake(wrong: Sequence[tuple[Layer, Any, Initializer]]) -> str:
 
 
 def _asked(initialize: Initializer, layer: Layer) -> str:
-    """Say where initialize was asked for something else."""
+    """Say where base was asked for something else."""
     if initialize.asked == [layer.right]:
         return ""
     if not initialize.asked:
-        return "icnr did not call initialize here: the weight's numbers must come from it"
+        return "icnr did not call base here: the weight's numbers must come from it"
     first, count = initialize.asked[0], len(initialize.asked)
     came = f"for {first}" if count == 1 else f"{count} times, first for {first}"
-    return (
-        f"initialize must be called once, for (C, in, k, k) = {layer.right}; you called it {came}"
-    )
+    return f"base must be called once, for (C, in, k, k) = {layer.right}; you called it {came}"
 
 
 def _oddity(wrong: Sequence[Layer]) -> str:
@@ -287,8 +292,8 @@ def _one_draw(student: Student) -> None:
         np.random.set_state(saved)  # noqa: NPY002
     if touched:
         raise Broken(
-            "you used NumPy's global random numbers (np.random.seed?): initialize has its own, and "
-            "other code relies on the global ones"
+            "you used NumPy's global random numbers (np.random.seed?): draw from rng. Other "
+            "code relies on the global ones"
         )
 
 
@@ -393,21 +398,21 @@ APART = (
 )
 PART = (
     "you drew all C*r*r filters and kept C: the spread is then that of a larger layer. Ask "
-    "initialize for (C, in, k, k)"
+    "base for (C, in, k, k)"
 )
 EACH = (
-    "initialize was called for one filter at a time: it reads its spread from the shape, so ask "
+    "base was called for one filter at a time: it reads its spread from the shape, so ask "
     "once, for (C, in, k, k)"
 )
 SCALED = (
-    "the filters are multiplied by {}: each pixel of a block is made by one filter alone, so they "
-    "stay as drawn"
+    "the filters are multiplied by {}: each pixel of a block is made by a single filter, so leave "
+    "them as they were drawn"
 )
 AXIS = "you repeated along axis {}, {}, and reshaped: the filters lie along axis 0, repeat there"
 MISTAKES: tuple[tuple[str, Mistaken], ...] = (
     (
         "your filters stand in TensorFlow's order (DCR), as np.tile puts them: 0, 1, 0, 1. "
-        "PyTorch's shuffle takes r*r neighbours for an image channel: 0, 0, 1, 1",
+        "PyTorch's shuffle takes r*r neighbors for an image channel: 0, 0, 1, 1",
         lambda initialize, shape, r: np.tile(_drawn(initialize, shape, r), (r * r, 1, 1, 1)),
     ),
     (APART, lambda initialize, shape, r: initialize(shape)),
@@ -454,7 +459,7 @@ MISTAKES: tuple[tuple[str, Mistaken], ...] = (
     (SCALED.format("r"), _scaled(lambda r: r)),
     (SCALED.format("r*r"), _scaled(lambda r: r**2)),
     (
-        "the weight is all zeros: what initialize drew never reaches it",
+        "the weight is all zeros: the numbers from base never reach it",
         lambda initialize, shape, r: np.zeros(shape),
     ),
     (

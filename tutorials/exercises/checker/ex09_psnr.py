@@ -27,7 +27,7 @@ HINTS = (
     "Test luma on black, white and pure red first: 16, 235, 81. In psnr, print 0 - 1 in uint8: "
     "what must happen to the luma before you subtract?",
     "rgb @ np.array([65.481, 128.553, 24.966]) weighs the three channels. Round, then convert to "
-    "uint8: the conversion alone cuts off. A border on all sides is [scale:-scale, scale:-scale].",
+    "uint8: the conversion only cuts off. A border on all sides is [scale:-scale, scale:-scale].",
     "luma: np.rint(16 + rgb @ weights / 255).astype(np.uint8). psnr: both lumas, cut, as "
     "float; mse = np.mean((a - b) ** 2); inf if mse == 0, else 10 * np.log10(255**2 / mse).",
 )
@@ -125,8 +125,8 @@ def rungs() -> list[Rung]:
     recorded = recording()
     brightness = Task(
         "luma",
-        cases=[_luma_case(rgb) for rgb in _plain_colours()],
-        odd=[_luma_case(rgb, words) for rgb, words in _odd_colours(recorded)],
+        cases=[_luma_case(rgb) for rgb in _plain_colors()],
+        odd=[_luma_case(rgb, words) for rgb, words in _odd_colors(recorded)],
         mistakes=LUMA_MISTAKES,
         dtypes=("uint8",),
         tolerance=0,
@@ -148,7 +148,7 @@ def rungs() -> list[Rung]:
     ]
 
 
-def _colours(*rows: list[tuple[int, int, int]]) -> Any:
+def _colors(*rows: list[tuple[int, int, int]]) -> Any:
     return np.array(rows, np.uint8)
 
 
@@ -157,20 +157,20 @@ def bytes_(h: int, w: int, start: float = 0.0) -> Any:
     return away_from_halves((wave(h, w, 3, start=start) * 63 + 128).astype(np.uint8))
 
 
-def _plain_colours() -> list[Any]:
+def _plain_colors() -> list[Any]:
     return [
-        _colours([(255, 0, 0)]),
-        _colours([(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (9, 80, 200)]),
+        _colors([(255, 0, 0)]),
+        _colors([(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (9, 80, 200)]),
         bytes_(5, 5),
     ]
 
 
-def _odd_colours(recorded: Mapping[str, Any]) -> list[tuple[Any, str]]:
+def _odd_colors(recorded: Mapping[str, Any]) -> list[tuple[Any, str]]:
     ramp = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
     return [
-        (_colours([(0, 0, 0)]), "right for colours, wrong for black: it is 16"),
-        (_colours([(255, 255, 255)]), "right for colours, wrong for white: it is 235"),
-        (ramp.reshape(16, 16, 3), "right for colours, wrong for grey"),
+        (_colors([(0, 0, 0)]), "right for colors, wrong for black: it is 16"),
+        (_colors([(255, 255, 255)]), "right for colors, wrong for white: it is 235"),
+        (ramp.reshape(16, 16, 3), "right for colors, wrong for gray"),
         (bytes_(2, 7, 5), "right for square pictures, wrong where H is not W"),
         *((recorded[f"picture{i}"], "") for i in range(len(SIZES))),
     ]
@@ -349,8 +349,8 @@ PLANES: tuple[tuple[str, Plane], ...] = (
         "and 24.966",
         weighted(73, 73, 73),
     ),
-    ("that is the green channel alone", weighted(0, 1, 0, 1, 0)),
-    ("that is the red channel alone", weighted(1, 0, 0, 1, 0)),
+    ("that is only the green channel", weighted(0, 1, 0, 1, 0)),
+    ("that is only the red channel", weighted(1, 0, 0, 1, 0)),
     ("the division by 255 is missing", weighted(65.481, 128.553, 24.966, 1)),
 )
 CUT = (

@@ -23,8 +23,8 @@ HINTS = (
     "p = p - change makes a new array, and the network keeps the old one; p -= change changes the "
     "array itself. Keep m and v without their corrections: divide when you use them.",
     "step: t += 1; for name, p in params.items(): new m[name] and v[name] from g = grads[name]; "
-    "p -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps). train: five lines in a "
-    "loop; dy = 2 * (y - target) / y.size.",
+    "p -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon). train: five lines "
+    "in a loop; dy = 2 * (y - target) / y.size.",
 )
 
 QUESTIONS = [*PLAIN, *ODD]
@@ -33,7 +33,10 @@ QUESTIONS = [*PLAIN, *ODD]
 def ask(torch: Any, question: Steps) -> tuple[Any, ...]:
     """Ask torch.optim.Adam; return for each parameter its values after every step."""
     params = {k: torch.nn.Parameter(torch.from_numpy(p.copy())) for k, p in question.start.items()}
-    optimizer = torch.optim.Adam(params.values(), **question.options)
+    options = dict(question.options)
+    if "epsilon" in options:
+        options["eps"] = options.pop("epsilon")
+    optimizer = torch.optim.Adam(params.values(), **options)
     path: dict[str, list[Any]] = {name: [] for name in params}
     for grads in question.grads:
         for name, p in params.items():

@@ -25,9 +25,9 @@ HINTS = {
         "Axis 1 of the blocks is H, so it is split into H lines; then axis 1 of tall is W.",
     ),
     "shuffle_loop": (
-        "Try what the author did not: an image of three colours.",
+        "Try what the author did not: an image of three colors.",
         "How must a channel number grow with c? How does it here? Which channels are never read?",
-        "Each colour owns r*r channels, side by side: those of colour c begin at c*r*r, c from 0.",
+        "Each color owns r*r channels, side by side: those of color c begin at c*r*r, c from 0.",
     ),
     "conv2d_input_gradient": (
         "Try a kernel that changes when it is turned round, and a dy with a single 1.",
@@ -46,7 +46,7 @@ HINTS = {
     ),
 }
 
-ONE_COLOUR = "right for one colour channel, wrong for three"
+ONE_COLOR = "right for one color channel, wrong for three"
 NOT_SQUARE = "right for square pictures, wrong where H is not W"
 QUESTIONS: list[tuple[str, tuple[int, ...], Any, str]] = [  # function, shape, r or weight's, oddity
     ("phase_shift", (1, 2, 2, 4), 2, ""),
@@ -58,8 +58,8 @@ QUESTIONS: list[tuple[str, tuple[int, ...], Any, str]] = [  # function, shape, r
     ("phase_shift", (1, 2, 2, 9), 3, "right for r = 2, wrong for r = 3"),
     ("phase_shift", (2, 3, 4, 9), 3, SEVERAL),
     ("shuffle_loop", (4, 1, 2), 2, ""),
-    ("shuffle_loop", (12, 1, 1), 2, ONE_COLOUR),
-    ("shuffle_loop", (12, 1, 2), 2, ONE_COLOUR),
+    ("shuffle_loop", (12, 1, 1), 2, ONE_COLOR),
+    ("shuffle_loop", (12, 1, 2), 2, ONE_COLOR),
     ("shuffle_loop", (4, 2, 1), 2, NOT_SQUARE),
     ("shuffle_loop", (9, 2, 2), 3, "right for r = 2, wrong for r = 3"),
     ("shuffle_loop", (27, 2, 3), 3, SEVERAL),
@@ -219,45 +219,45 @@ def _loop(channel: Callable[[int, int, int, int, int], int], first: int = 0) -> 
 
 SHUFFLE_LOOP = (
     Mistake(
-        f"{ONE_COLOUR}: some channels of x are used more than once, and some never",
-        _loop(lambda c, i, j, r, colours: c * r * i + c * j, first=1),
+        f"{ONE_COLOR}: some channels of x are used more than once, and some never",
+        _loop(lambda c, i, j, r, colors: c * r * i + c * j, first=1),
     ),
     Mistake(
         "your output is TensorFlow's order (DCR) now: in PyTorch's the image channel counts "
-        "slowest, so a colour's r*r channels stand together",
-        _loop(lambda c, i, j, r, colours: colours * r * i + colours * j + c),
+        "slowest, so a color's r*r channels stand together",
+        _loop(lambda c, i, j, r, colors: colors * r * i + colors * j + c),
     ),
     Mistake(
         "your output is equation 4's order now, with x the row: in PyTorch's the image channel "
         "counts slowest, and i counts rows",
-        _loop(lambda c, i, j, r, colours: colours * r * j + colours * i + c),
+        _loop(lambda c, i, j, r, colors: colors * r * j + colors * i + c),
     ),
     Mistake(
-        "c and C are mixed up still: the channel is not a multiple of c plus c, for the colours "
+        "c and C are mixed up still: the channel is not a multiple of c plus c, for the colors "
         "still share channels",
-        _loop(lambda c, i, j, r, colours: c * r * i + c * j + c - 1, first=1),
+        _loop(lambda c, i, j, r, colors: c * r * i + c * j + c - 1, first=1),
     ),
     Mistake(
-        "every colour comes from the channels of the first: the channel must depend on c",
-        _loop(lambda c, i, j, r, colours: r * i + j),
+        "every color comes from the channels of the first: the channel must depend on c",
+        _loop(lambda c, i, j, r, colors: r * i + j),
     ),
     Mistake(
-        "the colours overlap: from one colour to the next there are r*r channels",
-        _loop(lambda c, i, j, r, colours: c * r + r * i + j),
+        "the colors overlap: from one color to the next there are r*r channels",
+        _loop(lambda c, i, j, r, colors: c * r + r * i + j),
     ),
     Mistake(
-        "the colours overlap: from one colour to the next there are r*r channels",
-        _loop(lambda c, i, j, r, colours: c + r * i + j),
+        "the colors overlap: from one color to the next there are r*r channels",
+        _loop(lambda c, i, j, r, colors: c + r * i + j),
     ),
     Mistake(
-        "the colours come in the wrong order: does c count from 1 in one place and from 0 in "
+        "the colors come in the wrong order: does c count from 1 in one place and from 0 in "
         "another?",
-        _loop(lambda c, i, j, r, colours: c % colours * r * r + r * i + j, first=1),
+        _loop(lambda c, i, j, r, colors: c % colors * r * r + r * i + j, first=1),
     ),
     Mistake(
-        "the colours come in the wrong order: does c count from 1 in one place and from 0 in "
+        "the colors come in the wrong order: does c count from 1 in one place and from 0 in "
         "another?",
-        _loop(lambda c, i, j, r, colours: (c - 1) % colours * r * r + r * i + j),
+        _loop(lambda c, i, j, r, colors: (c - 1) % colors * r * r + r * i + j),
     ),
     Mistake(
         "rows and columns of each block are swapped: i counts the rows, and j the columns",
@@ -327,11 +327,11 @@ CONV = (
         lambda dy, weight: _input_gradient(dy, weight[:, ::-1, ::-1, ::-1]),
     ),
     Mistake(
-        "your dx is upside down and mirrored: turn the kernel, not dy or dx alone",
+        "your dx is upside down and mirrored: turn the kernel, and neither dy nor dx by itself",
         lambda dy, weight: _input_gradient(dy[:, :, ::-1, ::-1], weight[:, :, ::-1, ::-1]),
     ),
     Mistake(
-        "your dx is upside down and mirrored: turn the kernel, not dy or dx alone",
+        "your dx is upside down and mirrored: turn the kernel, and neither dy nor dx by itself",
         lambda dy, weight: _input_gradient(dy[:, :, ::-1, ::-1], weight),
     ),
 )
@@ -342,7 +342,7 @@ CONV = (
 
 def _pictures() -> list[Case]:
     reference = np.array([[0, 50], [100, 200]], np.uint8)
-    colours = (np.arange(2 * 3 * 3) * 37 % 251).astype(np.uint8).reshape(2, 3, 3)
+    colors = (np.arange(2 * 3 * 3) * 37 % 251).astype(np.uint8).reshape(2, 3, 3)
     pairs = [
         (reference + np.uint8(5), reference, ""),
         (np.array([[20]]), np.array([[4]]), "right where no pixel is off by more than 15, wrong "
@@ -350,8 +350,8 @@ def _pictures() -> list[Case]:
         (np.array([[50, 60]]), np.array([[80, 60]]), "right for a picture that is too bright, "
             "wrong for one that is too dark"),
         (np.array([[0, 255]]), np.array([[255, 10]]), "wrong where black stands for white"),
-        (colours[..., 0], colours[..., 1], "wrong for a picture of all kinds of differences"),
-        (colours, colours[::-1], "right for (H, W), wrong for (H, W, 3)"),
+        (colors[..., 0], colors[..., 1], "wrong for a picture of all kinds of differences"),
+        (colors, colors[::-1], "right for (H, W), wrong for (H, W, 3)"),
         (reference, reference, "wrong for equal pictures: their PSNR is infinite"),
     ]  # fmt: skip
     cases = []

@@ -191,7 +191,7 @@ DYS: Sequence[tuple[str, Callable[[Any, Any], Any]]] = (
         "dy is the gradient of the sum: that of the mean is divided by y.size",
         lambda d, size: 2 * d,
     ),
-    ("dy is y - target alone: it is 2 * (y - target) / y.size", lambda d, size: d),
+    ("dy is only y - target: it is 2 * (y - target) / y.size", lambda d, size: d),
     ("dy is half as large as it should be: the square brings a 2", lambda d, size: d / size),
     (
         "dy is divided by the number of pictures: divide by that of all numbers, y.size",
@@ -272,7 +272,7 @@ def check_odd(student: Student) -> None:
     check_values(
         student,
         _batches((2, 3, 2, 4), (2, 3, 2, 4)),
-        "right for one colour channel, wrong for three and H not W",
+        "right for one color channel, wrong for three and H not W",
     )
     check_values(
         student, _batches((3, 1, 1, 4), (1, 1, 2, 2)), "wrong where batches differ in size"

@@ -32,7 +32,7 @@ class Listing:
         return f"{name}_LRBI_x{self.scale}.png"
 
 
-ALONE = "a picture that is in one list alone must raise a ValueError"
+ALONE = "a picture that is in only one list must raise a ValueError"
 LISTINGS = (
     Listing(("baby", "bird"), ("baby", "bird"), "wrong for the author's own test"),
     Listing(("baby", "bird"), ("bird", "baby"), "wrong where the lists have different orders"),

@@ -13,7 +13,7 @@ from tutorials.exercises.checker.student import Student
 Values: TypeAlias = tuple[Any, ...]
 """What a function returns, always as a tuple: ``(y,)``, or ``(dx, dweight, dbias)``."""
 
-SEVERAL = "right for each oddity alone, wrong for several together"
+SEVERAL = "right for each oddity by itself, wrong for several together"
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Case:
 
     arguments: Mapping[str, Any]  # name: value, in order
     answer: Values
-    oddity: str = ""  # what to say where this alone goes wrong: "right for ..., wrong for ..."
+    oddity: str = ""  # what to say where only this goes wrong: "right for ..., wrong for ..."
 
     @property
     def size(self) -> int:

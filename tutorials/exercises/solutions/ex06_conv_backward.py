@@ -3,8 +3,9 @@
 Difficulty 4 of 5, 60 minutes. Before it: lessons 4 and 5, exercise 5.
 Goal: take a gradient back through a convolution, to the picture, the kernel and the bias.
 
-The forward convolution is given below: `im2col` and `conv2d`, the answer to exercise 5. It adds up
-products. With row = p + i - padding and col = q + j - padding (outside of the picture are zeros),
+The forward convolution is given below: `im2col` and `conv2d_forward`, the answer to exercise 5. It
+adds up products. With row = p + i - padding and col = q + j - padding (there are zeros outside of
+the picture),
 
   y[n, o, p, q] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, row, col]
 
@@ -44,7 +45,7 @@ def im2col(x, kernel_size, padding=0):
     return columns.reshape(n, c * k * k, out_h * out_w)  # (N, C*k*k, H'*W')
 
 
-def conv2d(x, weight, bias, padding=0):
+def conv2d_forward(x, weight, bias, padding=0):
     """Given: (N, C, H, W) -> (N, O, H', W')."""
     n, _, h, w = x.shape
     out_channels, k = len(weight), weight.shape[2]

@@ -115,7 +115,7 @@ def make_pairs(lr_names: list[str], hr_names: list[str]) -> list[tuple[str, str]
     name occurs twice in a list, and all small pictures have one scale.
 
     Returns a list of pairs (LR name, HR name), one for each picture, in any order. Raises a
-    ValueError if a picture is in one of the lists alone.
+    ValueError if a picture is in only one of the lists.
 
     The author's test:
 
