@@ -218,7 +218,7 @@ class Sequential(Layer):
         for name, param in params.items():
             value = values[name] = np.asarray(arrays[name])
             check_shape(name, value, param.shape)
-            finite = value.dtype.kind in "fiu" and np.isfinite(value.astype(param.dtype)).all()
-            require(finite, f"{name} must hold finite {param.dtype} numbers, got {value.dtype}")
+            fits = value.dtype.kind in "fiu" and (abs(value) <= np.finfo(param.dtype).max).all()
+            require(fits, f"{name} must hold real, finite numbers that fit into {param.dtype}")
         for name, param in params.items():
             param[...] = array_module(param).asarray(values[name])
