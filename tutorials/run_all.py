@@ -1,7 +1,7 @@
 """Run every lesson by itself, one after the other, and say how long each took.
 
 ``make tutorials`` runs this. A lesson that fails is shown with what it printed, and makes the exit
-status 1. One that takes longer than it should is named, and nothing more: machines differ.
+status 1. A lesson that takes too long is named, but does not fail: machines differ.
 """
 
 import os
