@@ -22,10 +22,9 @@ from PIL import Image
 
 from npespcn.commands import main as cli
 from npespcn.commands import upscale as command
-from npespcn.data.dead_leaves import dead_leaves_pictures
-from npespcn.data.patches import LeafStream, validation_pairs
+from npespcn.data import LeafStream, dead_leaves_pictures, validation_pairs
 from npespcn.models import ESPCN
-from npespcn.runs.fit import fit
+from npespcn.runs import fit
 
 LOOK_EVERY = 0.05  # seconds
 LARGEST = 160  # pixels, of the pictures to enlarge

@@ -22,7 +22,7 @@ from PIL import Image
 
 from faults.disks import read_only, resize, small_disk
 from faults.moments import Command, killed_somewhere
-from npespcn.models import ESPCN, read_npz
+from npespcn.exchange.npz import load, read_npz
 
 FILES = [".lock", "best.npz", "history.csv", "last.npz", "learning_curve.png"]
 PLACES = {"start": 1.0, "step": 0.02, "validation": 0.01, "save": 0.02, "drawing": 0.3}  # seconds
@@ -78,10 +78,10 @@ def saved_step(out: Path) -> int:
         assert steps == sorted(set(steps))
         assert all(np.isfinite([float(row["loss"]), float(row["lr"])]).all() for row in rows)
     if "best.npz" in names:
-        ESPCN.load(out / "best.npz")
+        load(out / "best.npz")
     if "last.npz" not in names:
         return 0
-    ESPCN.load(out / "last.npz")
+    load(out / "last.npz")
     arrays = read_npz(out / "last.npz")
     return int(json.loads(str(arrays["progress"]))["step"])
 

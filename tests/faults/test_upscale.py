@@ -17,6 +17,7 @@ from PIL import Image
 
 from faults.disks import resize, small_disk
 from faults.moments import Command, killed_somewhere
+from npespcn.exchange import save
 from npespcn.models import ESPCN
 
 PLACES = {"start": 0.7, "looking": 0.01, "enlarging": 0.1, "writing": 0.05, "drawing": 0.3}  # s
@@ -40,7 +41,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         first, *rest = [Image.fromarray(frame) for frame in pixels[: 3 if i % 5 == 4 else 1]]
         frames = {"save_all": True, "append_images": rest} if rest else {}
         first.save(folder / "pictures" / ("more" if i % 3 == 2 else "") / f"{i}.png", **frames)
-    ESPCN(2, padding="edge", seed=1).save(folder / "w.npz")
+    save(ESPCN(2, padding="edge", seed=1), folder / "w.npz")
     return folder
 
 

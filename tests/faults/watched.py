@@ -29,13 +29,18 @@ PLACES = (
     "end",
 )
 WHERE = {  # what is done at each place
-    "step": ["training._Run.one_step"],
-    "validation": ["training.validate"],
-    "save": ["checkpoints.RunFolder.save", "checkpoints.RunFolder.save_best"],
-    "drawing": ["figures.save"],
-    "looking": ["commands.upscale.is_whole"],
-    "enlarging": ["commands.upscale.upscale"],
-    "writing": ["commands.upscale.write_photo"],
+    "step": [
+        "runs.ranks:Share.batch",
+        "fast.network:Accelerated.forward",
+        "fast.network:Accelerated.backward",
+        "runs.schedules:Scheduled.step",
+    ],
+    "validation": ["runs.fit:validate"],
+    "save": ["runs.folder:RunFolder.save", "runs.folder:RunFolder.save_best"],
+    "drawing": ["figures:save", "figures.sheet:save"],
+    "looking": ["commands.upscale:is_whole"],
+    "enlarging": ["commands.upscale:upscale"],
+    "writing": ["commands.upscale:write_frames"],
 }
 
 
@@ -43,8 +48,8 @@ def main() -> int:
     """Run the command; return its exit status."""
     place = watch()
     from npespcn.commands import main as cli
-    from npespcn.runs import fit as training
 
+    training: Any = importlib.import_module("npespcn.runs.fit")
     training.SAVE_EVERY_STEPS = 4  # so that saving is a good part of the work
     fault, _, at = os.environ.get("FAULT", "").partition(":")
     if fault == "nan":
@@ -70,11 +75,11 @@ def watch() -> mmap.mmap:
 
 def _announce(place: mmap.mmap, name: str, function: str) -> None:
     """Have a function say that it runs, and that it has ended."""
-    *path, attribute = function.split(".")
-    depth = 2 if path[0] == "commands" else 1
-    owner: Any = importlib.import_module(".".join(["npespcn", *path[:depth]]))
-    for part in path[depth:]:
-        owner = getattr(owner, part)
+    module, _, path = function.partition(":")
+    owner: Any = importlib.import_module(f"npespcn.{module}")
+    *parents, attribute = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
     original = getattr(owner, attribute)
 
     @functools.wraps(original)
