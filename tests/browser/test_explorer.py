@@ -514,10 +514,10 @@ def test_play_pause_step_back_and_speed(visit: Visit) -> None:
 def test_a_cell_of_the_loop_leads_to_its_step(visit: Visit) -> None:
     page = visit("mode=steps&r=2&c=3&order=dcr&method=loop")
     cell_at(page, "steps", (2, 1, 4)).click()
-    assert step(page) == 1 + (1 * W * 2 + 4) * 3 + 2
+    assert step(page) == 1 + (2 * H * 2 + 1) * W * 2 + 4
     source_at(page, "steps", (7, 1, 0)).click()
     plane, row, col = place_of(2, 3, "DCR", (7, 1, 0))
-    assert step(page) == 1 + (row * W * 2 + col) * 3 + plane
+    assert step(page) == 1 + (plane * H * 2 + row) * W * 2 + col
     here = page.locator('[data-view="steps"] .here')
     assert here.all_text_contents() == ["7d", "7d"]
 
