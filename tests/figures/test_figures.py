@@ -36,6 +36,7 @@ from npespcn.models import ESPCN, SRCNN
 from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle
 
 EVERY = [(r, c, order) for r in (2, 3, 4) for c in (1, 3) for order in ORDERS]
+SOME = [*EVERY[:6], (3, 1, "CRD"), (3, 3, "paper"), (4, 1, "paper"), (4, 3, "DCR")]
 
 
 def size_of(r: int, c: int, order: str) -> tuple[int, int]:
@@ -102,7 +103,7 @@ def test_the_channels_before_the_shuffle() -> None:
         subpixel_channels(SRCNN(3), x)
 
 
-@pytest.mark.parametrize(("r", "c", "order"), EVERY)
+@pytest.mark.parametrize(("r", "c", "order"), SOME)
 def test_the_drawn_image_is_the_shuffled_channels(r: int, c: int, order: str) -> None:
     figure = explained(r, c, order)
     n = c * r * r
@@ -129,7 +130,7 @@ def test_the_drawn_image_is_the_shuffled_channels(r: int, c: int, order: str) ->
             assert box.get_y() - 1 < y < box.get_y()
 
 
-@pytest.mark.parametrize(("r", "c", "order"), EVERY)
+@pytest.mark.parametrize(("r", "c", "order"), SOME)
 def test_the_example_is_true(r: int, c: int, order: str) -> None:
     figure = explained(r, c, order)
     h, w = size_of(r, c, order)
@@ -166,12 +167,13 @@ def test_the_example_is_true(r: int, c: int, order: str) -> None:
 def test_the_examples_of_the_orders_differ() -> None:
     """With one image channel, CRD and DCR are the same."""
     for r, c in [(2, 1), (3, 1), (4, 1), (2, 3), (3, 3), (4, 3)]:
-        examples = [explained(r, c, order).texts[2].get_text() for order in ORDERS]
+        figures = [explain_figure(r, c, order, (1, 2)) for order in ORDERS]
+        examples = [figure.texts[2].get_text() for figure in figures]
         places = {example.split(":")[1].split("Its")[0] for example in examples}
         assert len(places) == (2 if c == 1 else 3)
 
 
-@pytest.mark.parametrize(("r", "c", "order"), EVERY)
+@pytest.mark.parametrize(("r", "c", "order"), SOME)
 def test_text_is_legible_at_1000_pixels(r: int, c: int, order: str) -> None:
     figure = explained(r, c, order)
     width, height = figure.canvas.get_width_height()
