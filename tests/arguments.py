@@ -738,11 +738,8 @@ NOT_HERE = {
 
 def tables() -> str:
     """Return both tables as Markdown: kinds with what happens, functions with their kinds."""
-    heads = {
-        "same": "as an ordinary one",
-        "odd": "an error, or (in the book) the result of what it stands for",
-        "wrong": "an error",
-    }
+    words = "*Odd*: an error at the doors; in the book that, or the result of what it stands for."
+    heads = {"same": "as an ordinary one", "odd": "odd", "wrong": "an error"}
     lines = [words, "", "| argument | what else may come |", "| --- | --- |"]
     for kind in KINDS.values():
         cells = [f"**{head}**: {', '.join(getattr(kind, key))}" for key, head in heads.items()]

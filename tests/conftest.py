@@ -26,7 +26,7 @@ def xp(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(params=["strict_cupy", pytest.param("cupy", marks=pytest.mark.gpu)])
 def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """CuPy where a device answers, or the stand-in in its place: ``to("gpu")`` leads there."""
+    """CuPy where a device answers, or the stand-in in its place: ``to_device(x)`` leads there."""
     if request.param == "cupy":
         return require_gpu()
     stand_in = importlib.import_module("strict_cupy")
