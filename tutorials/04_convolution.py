@@ -88,8 +88,8 @@ print(OUT / "04_columns.png")
 # Channels, and the price
 # -----------------------
 # With C channels in, O out and N pictures there are seven loops, and still one matrix product:
-# columns of C·k·k numbers, a kernel of O rows. That is all of the library's ``conv2d_forward``; it
-# is printed below. (``1.0 * x`` makes floats of integers, which could overflow.)
+# columns of C·k·k numbers, a kernel of O rows. That is all of the library's ``conv2d_forward``,
+# printed below. (Its two helpers check the shapes, and count the positions of the kernel.)
 #
 # A pixel needs O·C·k·k multiplications, as many as the layer has weights: 22,624 in all for ESPCN
 # at ×3. Loops are slow because Python handles each multiplication by itself. The product pays in

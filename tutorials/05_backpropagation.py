@@ -97,7 +97,7 @@ class WrongShuffle(PixelShuffle):
     """CRD on the way forward, DCR on the way back."""
 
     def backward(self, dy):
-        return pixel_unshuffle(dy, self.factor, order="DCR")
+        return pixel_unshuffle(dy, self.upscale_factor, order="DCR")
 
 
 class Ones:
