@@ -174,7 +174,7 @@ def test_wrong_values_are_wrong_usage(capsys, train, tmp_path, flags):
 @pytest.mark.parametrize(
     "words",
     [
-        *([], ["paint"], ["train", "photos"], ["train", "--colour"], ["train", "--data"]),
+        *([], ["paint"], ["train", "photos"], ["train", "--color"], ["train", "--data"]),
         *(["explain", "--scale", "5"], ["explain", "--channels", "2"], ["explain", "--order", "x"]),
         *(["explain", "-o", "picture.jpg"], ["explain", "-o", "picture"]),
     ],
@@ -616,7 +616,7 @@ def test_explain_shows_the_channels_of_a_network(tmp_path, monkeypatch, options)
     assert features.shape == (c * r * r, 30 - lost, 40 - lost)
     assert image.shape == (c, (30 - lost) * r, (40 - lost) * r)
     if not (model.options["tail"] or model.options["output"]):
-        for k in range(r * r):  # of the first colour
+        for k in range(r * r):  # of the first color
             np.testing.assert_allclose(image[0, k // r :: r, k % r :: r], features[k], atol=1e-5)
 
 

@@ -196,7 +196,7 @@ def test_wrong_usage(here: Path, capsys: pytest.CaptureFixture[str], words: str)
 # --- what people have ----------------------------------------------------------------------------
 
 
-def test_16_bits_grey_stay(here: Path, run: Run) -> None:
+def test_16_bits_gray_stay(here: Path, run: Run) -> None:
     x = np.random.default_rng(0).integers(0, 65536, (30, 40), np.uint16)
     Image.fromarray(x).save("scan.tif")
     assert run("scan.tif") == 0
@@ -206,7 +206,7 @@ def test_16_bits_grey_stay(here: Path, run: Run) -> None:
         assert len(np.unique(np.asarray(larger))) > 1500
 
 
-def test_16_bits_of_colour_are_warned_about_once(here: Path, run: Run, drawn: list[Any]) -> None:
+def test_16_bits_of_color_are_warned_about_once(here: Path, run: Run, drawn: list[Any]) -> None:
     Path("scan.ppm").write_bytes(b"P6 2 1 65535\n" + bytes(range(12)))
     said = ["npespcn: scan.ppm: has 16 bits a channel, of which 8 are read"]
     assert run("scan.ppm", "--compare") == 0
@@ -904,9 +904,9 @@ def test_compare_sets_bicubic_beside_the_network(
     assert run("a.tif", "--compare") == 0
     arrays, (left, upper, right, lower), _ = drawn[0]
     assert list(arrays) == ["bicubic", "network"]
-    colour = (40, 60, 3) if mode in ("RGB", "RGBA", "P", "CMYK") else (40, 60)
+    color = (40, 60, 3) if mode in ("RGB", "RGBA", "P", "CMYK") else (40, 60)
     for array in arrays.values():
-        assert (array.shape, array.dtype) == (colour, np.uint8)
+        assert (array.shape, array.dtype) == (color, np.uint8)
     assert 0 <= left < right <= 60
     assert 0 <= upper < lower <= 40
     if mode in ("L", "RGB"):

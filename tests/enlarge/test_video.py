@@ -1,17 +1,22 @@
 """Videos, made here: small clips of moving waves, with sine tones for sound."""
 
+# ruff: noqa: B023  # functions that are made in a loop are called in the same turn
+
 import gc
-import itertools
 import os
 import sys
+import tempfile
 import weakref
 from fractions import Fraction
+from itertools import pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from npespcn.enlarge import video
 from npespcn.enlarge.video import is_video, upscale_video
+from npespcn.fast import Accelerated
 from npespcn.models import ESPCN
 
 av = pytest.importorskip("av")
@@ -43,9 +48,9 @@ def network(scale=2, padding="edge", channels=1):
     if channels == 1:
         model.params["conv1.weight"][0, 0, 2, 2] = 0.1
         model.params["conv2.weight"][0, 0, 1, 1] = 1
-        for i, j in itertools.product(range(scale), repeat=2):
+        for i, j in product(range(scale), repeat=2):
             y, x = ((k + 0.5) / scale - 0.5 for k in (i, j))
-            for dy, dx in itertools.product((-1, 0, 1), repeat=2):
+            for dy, dx in product((-1, 0, 1), repeat=2):
                 weight = max(0, 1 - abs(y - dy)) * max(0, 1 - abs(x - dx))
                 model.params["conv3.weight"][scale * i + j, 0, dy + 1, dx + 1] = 10 * weight
     return model
@@ -182,38 +187,39 @@ def assert_luma(source, out, model, full=False):
 # --- pictures ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm"])
-def test_every_frame_goes_through_the_network_and_none_is_lost_or_moved(tmp_path, suffix):
-    source = make_clip(tmp_path / "in.mp4", times=range(12))
-    out, model = tmp_path / f"out{suffix}", network()
-    upscale_video(source, out, model)
-    expected = [enlarged(model, planes_of(frame)[0]) for frame in frames_of(source)[0]]
-    frames, _ = frames_of(out)
-    assert len(frames) == 12
-    for i, frame in enumerate(frames):
-        y = planes_of(frame)[0]
-        quality = [psnr(y, other) for other in expected]
-        assert quality[i] > 38
-        assert np.argmax(quality) == i
-    encoder = "vp9" if suffix == ".webm" else "h264"
-    with av.open(str(out)) as container:
-        assert container.streams.video[0].codec_context.name == encoder
-        assert container.streams.video[0].average_rate == RATE
+def test_every_frame_goes_through_the_network_and_none_is_lost_or_moved(tmp_path):
+    for suffix in [".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm"]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(folder / "in.mp4", times=range(12))
+        out, model = folder / f"out{suffix}", network()
+        upscale_video(source, out, model)
+        expected = [enlarged(model, planes_of(frame)[0]) for frame in frames_of(source)[0]]
+        frames, _ = frames_of(out)
+        assert len(frames) == 12, suffix
+        for i, frame in enumerate(frames):
+            y = planes_of(frame)[0]
+            quality = [psnr(y, other) for other in expected]
+            assert quality[i] > 38, suffix
+            assert np.argmax(quality) == i, suffix
+        encoder = "vp9" if suffix == ".webm" else "h264"
+        with av.open(str(out)) as container:
+            assert container.streams.video[0].codec_context.name == encoder, suffix
+            assert container.streams.video[0].average_rate == RATE, suffix
 
 
-@pytest.mark.parametrize("padding", ["same", "valid", "edge"])
-@pytest.mark.parametrize("scale", [1, 2, 3])
 @pytest.mark.usefixtures("lossless")
-def test_networks_of_any_scale_and_padding(tmp_path, scale, padding):
-    source = make_clip(tmp_path / "in.mkv", times=range(2))
-    model = network(scale, padding)
-    upscale_video(source, tmp_path / "out.mkv", model)
-    assert_luma(source, tmp_path / "out.mkv", model)
+def test_networks_of_any_scale_and_padding(tmp_path):
+    for scale, padding in product([1, 2, 3], ["same", "valid", "edge"]):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(folder / "in.mkv", times=range(2))
+        model = network(scale, padding)
+        upscale_video(source, folder / "out.mkv", model)
+        assert_luma(source, folder / "out.mkv", model)
 
 
-@pytest.mark.parametrize(
-    ("pix_fmt", "becomes"),
-    [
+@pytest.mark.usefixtures("lossless")
+def test_formats_are_kept(tmp_path):
+    for pix_fmt, becomes in [
         ("yuv420p", "yuv420p"),
         ("yuv422p", "yuv422p"),
         ("yuv444p", "yuv444p"),
@@ -221,21 +227,19 @@ def test_networks_of_any_scale_and_padding(tmp_path, scale, padding):
         ("yuvj422p", "yuvj422p"),
         ("yuvj444p", "yuvj444p"),
         ("gray", "yuv420p"),
-    ],
-)
-@pytest.mark.usefixtures("lossless")
-def test_formats_are_kept(tmp_path, pix_fmt, becomes):
-    full = "j" in pix_fmt
+    ]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        full = "j" in pix_fmt
 
-    def change(container, stream):
-        stream.codec_context.color_range = 2 if full else 1
+        def change(container, stream):
+            stream.codec_context.color_range = 2 if full else 1
 
-    source = make_clip(tmp_path / "in.mp4", pix_fmt=pix_fmt, times=range(3), change=change)
-    model = network()
-    upscale_video(source, tmp_path / "out.mp4", model)
-    assert_luma(source, tmp_path / "out.mp4", model, full)
-    frame = frames_of(tmp_path / "out.mp4")[0][0]
-    assert frame.format.name == becomes
+        source = make_clip(folder / "in.mp4", pix_fmt=pix_fmt, times=range(3), change=change)
+        model = network()
+        upscale_video(source, folder / "out.mp4", model)
+        assert_luma(source, folder / "out.mp4", model, full)
+        frame = frames_of(folder / "out.mp4")[0][0]
+        assert frame.format.name == becomes, (pix_fmt, becomes)
 
 
 @pytest.mark.usefixtures("lossless")
@@ -255,23 +259,26 @@ def test_full_range_is_brought_to_studio_range_for_the_network_and_back(tmp_path
     assert np.mean(brighter.astype(float) - plain) == pytest.approx(10 * 255 / 219, abs=0.1)
 
 
-@pytest.mark.parametrize(("pix_fmt", "full"), [("yuv420p", False), ("gray", True)])
 @pytest.mark.usefixtures("lossless")
-def test_a_range_that_is_not_stated_is_full_for_grey_alone(tmp_path, pix_fmt, full):
-    source = make_clip(tmp_path / "in.avi", codec="ffv1", pix_fmt=pix_fmt, times=range(2))
-    assert frames_of(source)[0][0].color_range == 0
-    model = network()
-    upscale_video(source, tmp_path / "out.mkv", model)
-    assert_luma(source, tmp_path / "out.mkv", model, full)
-    frame = frames_of(tmp_path / "out.mkv")[0][0]
-    assert frame.color_range == (2 if full else 0)
-    if pix_fmt == "gray":
-        assert {int(colour) for plane in planes_of(frame)[1:] for colour in plane.flat} == {128}
+def test_a_range_that_is_not_stated_is_full_for_gray_alone(tmp_path):
+    for pix_fmt, full in [("yuv420p", False), ("gray", True)]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(folder / "in.avi", codec="ffv1", pix_fmt=pix_fmt, times=range(2))
+        assert frames_of(source)[0][0].color_range == 0, (pix_fmt, full)
+        model = network()
+        upscale_video(source, folder / "out.mkv", model)
+        assert_luma(source, folder / "out.mkv", model, full)
+        frame = frames_of(folder / "out.mkv")[0][0]
+        assert frame.color_range == (2 if full else 0), (pix_fmt, full)
+        if pix_fmt == "gray":
+            assert {int(color) for plane in planes_of(frame)[1:] for color in plane.flat} == {
+                128
+            }, (pix_fmt, full)
 
 
-@pytest.mark.parametrize(
-    ("pix_fmt", "size", "scale", "suffix", "becomes"),
-    [
+@pytest.mark.usefixtures("lossless")
+def test_odd_sizes_are_exactly_scale_times_the_input(tmp_path):
+    for pix_fmt, size, scale, suffix, becomes in [
         ("yuv420p", (45, 31), 3, ".mkv", "yuv444p"),
         ("yuv420p", (45, 32), 3, ".mkv", "yuv444p"),
         ("yuv420p", (44, 31), 3, ".mkv", "yuv444p"),
@@ -279,171 +286,184 @@ def test_a_range_that_is_not_stated_is_full_for_grey_alone(tmp_path, pix_fmt, fu
         ("yuv420p", (45, 31), 3, ".webm", "yuv420p"),
         ("yuv422p", (44, 31), 3, ".mkv", "yuv422p"),
         ("yuv422p", (45, 31), 3, ".mkv", "yuv444p"),
-    ],
-)
-@pytest.mark.usefixtures("lossless")
-def test_odd_sizes_are_exactly_scale_times_the_input(
-    tmp_path, pix_fmt, size, scale, suffix, becomes
-):
-    source = make_clip(tmp_path / "in.mkv", codec="ffv1", pix_fmt=pix_fmt, size=size, times=[0, 1])
-    model, out = network(scale), tmp_path / f"out{suffix}"
-    upscale_video(source, out, model)
-    assert_luma(source, out, model)
-    frame = frames_of(out)[0][0]
-    assert (frame.width, frame.height) == (size[0] * scale, size[1] * scale)
-    assert frame.format.name == becomes
+    ]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(
+            folder / "in.mkv", codec="ffv1", pix_fmt=pix_fmt, size=size, times=[0, 1]
+        )
+        model, out = network(scale), folder / f"out{suffix}"
+        upscale_video(source, out, model)
+        assert_luma(source, out, model)
+        frame = frames_of(out)[0][0]
+        assert (frame.width, frame.height) == (size[0] * scale, size[1] * scale), (
+            pix_fmt,
+            size,
+            scale,
+            suffix,
+            becomes,
+        )
+        assert frame.format.name == becomes, (pix_fmt, size, scale, suffix, becomes)
 
 
-def slope(height, width, i, plane, subs=(2, 2), centred=False):
-    """Return a picture whose one colour rises by 4 a pixel of Y to the right, the other downwards.
+def slope(height, width, i, plane, subs=(2, 2), centered=False):
+    """Return a picture whose one color rises by 4 a pixel of Y to the right, the other downwards.
 
     Bicubic interpolation continues a slope, and here without anything to round.
     """
     rows, columns = subs
     y = np.arange(height)[:, None] * rows + (rows - 1) / 2
-    x = np.arange(width)[None] * columns + (columns - 1) / 2 * centred
+    x = np.arange(width)[None] * columns + (columns - 1) / 2 * centered
     return np.broadcast_to(20 + 4 * (x if plane == 1 else y), (height, width))
 
 
-def colour_positions(planes, scale):
-    """Return where the colour samples of an enlarged frame lie, in pixels of the source: y, x."""
+def color_positions(planes, scale):
+    """Return where the color samples of an enlarged frame lie, in pixels of the source: y, x."""
     (h, w), (rows, columns) = planes[1].shape, planes[0].shape
     rows, columns = -(-rows // h), -(-columns // w)  # of pixels that share a sample
     y = (np.arange(h)[:, None] * rows + rows / 2) / scale - 0.5
     return y, (np.arange(w) * columns + 0.5) / scale - 0.5
 
 
-@pytest.mark.parametrize("scale", [2, 3])
-@pytest.mark.parametrize(
-    ("codec", "pix_fmt", "size", "subs"),
-    [
-        ("ffv1", "yuv420p", (48, 32), (2, 2)),
-        ("ffv1", "yuv420p", (47, 31), (2, 2)),
-        ("ffv1", "yuv422p", (48, 32), (1, 2)),
-        ("ffv1", "yuv444p", (48, 32), (1, 1)),
-        ("mjpeg", "yuvj420p", (48, 32), (2, 2)),
-    ],
-)
 @pytest.mark.usefixtures("lossless")
-def test_colours_stay_where_they_lie_relative_to_the_brightness(
-    tmp_path, scale, codec, pix_fmt, size, subs
-):
-    """Samples of colour lie on every other pixel, from the left, and halfway down.
+def test_colors_stay_where_they_lie_relative_to_the_brightness(tmp_path):
+    """Samples of color lie on every other pixel, from the left, and halfway down.
 
-    A slope of the colours must go on along the same pixels; to enlarge the planes by themselves
+    A slope of the colors must go on along the same pixels; to enlarge the planes by themselves
     would shift it by (scale - 1) / 2 pixels. In JPEG they lie halfway in both directions.
     """
-    source = make_clip(
-        tmp_path / "in.mkv",
-        codec=codec,
-        pix_fmt=pix_fmt,
-        size=size,
-        times=range(2),
-        options={"qmin": "1", "qmax": "1"} if codec == "mjpeg" else None,
-        picture=lambda *args: slope(*args, subs, codec == "mjpeg") if args[3] else wave(*args),
-    )
-    upscale_video(source, tmp_path / "out.mkv", network(scale))
-    planes = planes_of(frames_of(tmp_path / "out.mkv")[0][0])
-    y, x = colour_positions(planes, scale)
-    inner = np.s_[3 * scale : -3 * scale, 3 * scale : -3 * scale]
-    for plane, position in zip(planes[1:], (x, y), strict=True):
-        error = (plane - np.floor(20.5 + 4 * position))[inner]
-        if codec == "mjpeg":
-            assert abs(error.mean()) < 0.3  # a shift by a quarter of a pixel would make it 1
-        else:
-            assert not error.any()
+    for (codec, pix_fmt, size, subs), scale in product(
+        [
+            ("ffv1", "yuv420p", (48, 32), (2, 2)),
+            ("ffv1", "yuv420p", (47, 31), (2, 2)),
+            ("ffv1", "yuv422p", (48, 32), (1, 2)),
+            ("ffv1", "yuv444p", (48, 32), (1, 1)),
+            ("mjpeg", "yuvj420p", (48, 32), (2, 2)),
+        ],
+        [2, 3],
+    ):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(
+            folder / "in.mkv",
+            codec=codec,
+            pix_fmt=pix_fmt,
+            size=size,
+            times=range(2),
+            options={"qmin": "1", "qmax": "1"} if codec == "mjpeg" else None,
+            picture=lambda *args: slope(*args, subs, codec == "mjpeg") if args[3] else wave(*args),
+        )
+        upscale_video(source, folder / "out.mkv", network(scale))
+        planes = planes_of(frames_of(folder / "out.mkv")[0][0])
+        y, x = color_positions(planes, scale)
+        inner = np.s_[3 * scale : -3 * scale, 3 * scale : -3 * scale]
+        for plane, position in zip(planes[1:], (x, y), strict=True):
+            error = (plane - np.floor(20.5 + 4 * position))[inner]
+            if codec == "mjpeg":
+                assert abs(error.mean()) < 0.3, (
+                    codec,
+                    pix_fmt,
+                    size,
+                    subs,
+                    scale,
+                )  # a shift by a quarter of a pixel would make it 1
+            else:
+                assert not error.any(), (codec, pix_fmt, size, subs, scale)
 
 
 # all eight ways to lay a picture: column ax + cy, row bx + dy
 ORIENTATIONS = [
     (a, b, c, d)
-    for a, b, c, d in itertools.product((-1, 0, 1), repeat=4)
+    for a, b, c, d in product((-1, 0, 1), repeat=4)
     if abs(a * d - b * c) == 1 and abs(a) + abs(b) == 1 == abs(c) + abs(d)
 ]
 
 
-@pytest.mark.parametrize("matrix", ORIENTATIONS)
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p"])
 @pytest.mark.usefixtures("lossless")
-def test_a_video_lying_on_its_side_is_written_upright(tmp_path, matrix, pix_fmt):
-    a, b, c, d = matrix
-    subs = (2, 2) if pix_fmt == "yuv420p" else (1, 2)
-    source = make_clip(
-        tmp_path / "in.mp4",
-        pix_fmt=pix_fmt,
-        times=range(2),
-        picture=lambda *args: slope(*args, subs) if args[3] else wave(*args),
-        change=lambda container, stream: setattr(stream, "sample_aspect_ratio", Fraction(4, 3)),
-    )
-    data = bytearray(source.read_bytes())
-    at = data.index(b"tkhd") + 44
-    values = np.array([a, b, 0, c, d, 0, 0, 0, 0x4000], ">i4")
-    values[:-1] <<= 16
-    values[-1] <<= 16
-    data[at : at + 36] = values.tobytes()
-    source.write_bytes(data)
+def test_a_video_lying_on_its_side_is_written_upright(tmp_path):
+    for pix_fmt, matrix in product(["yuv420p", "yuv422p"], ORIENTATIONS):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        a, b, c, d = matrix
+        subs = (2, 2) if pix_fmt == "yuv420p" else (1, 2)
+        source = make_clip(
+            folder / "in.mp4",
+            pix_fmt=pix_fmt,
+            times=range(2),
+            picture=lambda *args: slope(*args, subs) if args[3] else wave(*args),
+            change=lambda container, stream: setattr(stream, "sample_aspect_ratio", Fraction(4, 3)),
+        )
+        data = bytearray(source.read_bytes())
+        at = data.index(b"tkhd") + 44
+        values = np.array([a, b, 0, c, d, 0, 0, 0, 0x4000], ">i4")
+        values[:-1] <<= 16
+        values[-1] <<= 16
+        data[at : at + 36] = values.tobytes()
+        source.write_bytes(data)
 
-    model, out = network(), tmp_path / "out.mp4"
-    upscale_video(source, out, model)
-    stored, upright = (planes_of(frames_of(path)[0][1]) for path in (source, out))
-    ys, xs = np.mgrid[:HEIGHT, :WIDTH]
-    columns, rows = a * xs + c * ys, b * xs + d * ys
-    rows, columns = rows - rows.min(), columns - columns.min()
-    y = np.zeros((rows.max() + 1, columns.max() + 1), np.uint8)
-    y[rows, columns] = stored[0]
-    assert np.abs(upright[0].astype(int) - enlarged(model, y)).max() <= 1
+        model, out = network(), folder / "out.mp4"
+        upscale_video(source, out, model)
+        stored, upright = (planes_of(frames_of(path)[0][1]) for path in (source, out))
+        ys, xs = np.mgrid[:HEIGHT, :WIDTH]
+        columns, rows = a * xs + c * ys, b * xs + d * ys
+        rows, columns = rows - rows.min(), columns - columns.min()
+        y = np.zeros((rows.max() + 1, columns.max() + 1), np.uint8)
+        y[rows, columns] = stored[0]
+        assert np.abs(upright[0].astype(int) - enlarged(model, y)).max() <= 1, (pix_fmt, matrix)
 
-    at_y, at_x = colour_positions(upright, 2)
-    for plane, values in zip(upright[1:], (xs, ys), strict=True):
-        colour = np.zeros(y.shape)
-        colour[rows, columns] = 20 + 4 * values  # at each pixel
-        down, right = colour[1, 0] - colour[0, 0], colour[0, 1] - colour[0, 0]
-        error = plane - np.floor(colour[0, 0] + down * at_y + right * at_x + 0.5)
-        assert not error[6:-6, 6:-6].any()
-    assert not frames_of(out)[0][0].side_data.get("DISPLAYMATRIX")
-    with av.open(str(out)) as container:
-        ratio = container.streams.video[0].sample_aspect_ratio
-        assert ratio == (Fraction(4, 3) if a else Fraction(3, 4))
+        at_y, at_x = color_positions(upright, 2)
+        for plane, values in zip(upright[1:], (xs, ys), strict=True):
+            color = np.zeros(y.shape)
+            color[rows, columns] = 20 + 4 * values  # at each pixel
+            down, right = color[1, 0] - color[0, 0], color[0, 1] - color[0, 0]
+            error = plane - np.floor(color[0, 0] + down * at_y + right * at_x + 0.5)
+            assert not error[6:-6, 6:-6].any(), (pix_fmt, matrix)
+        assert not frames_of(out)[0][0].side_data.get("DISPLAYMATRIX"), (pix_fmt, matrix)
+        with av.open(str(out)) as container:
+            ratio = container.streams.video[0].sample_aspect_ratio
+            assert ratio == (Fraction(4, 3) if a else Fraction(3, 4)), (pix_fmt, matrix)
 
 
-@pytest.mark.parametrize(
-    ("pix_fmt", "becomes", "lost"),
-    [
+@pytest.mark.usefixtures("lossless")
+def test_other_formats_become_the_closest_with_a_warning_if_something_is_lost(tmp_path, recwarn):
+    for pix_fmt, becomes, lost in [
         ("yuv420p10le", "yuv420p", "8 bits: bits above 8 lost"),
         ("yuv422p10le", "yuv422p", "8 bits: bits above 8 lost"),
         ("gray10le", "yuv420p", "8 bits: bits above 8 lost"),
         ("yuva420p", "yuv420p", "8 bits: transparency lost"),
-        ("bgra", "yuv444p", "8 bits: colours rounded, transparency lost"),
+        ("bgra", "yuv444p", "8 bits: colors rounded, transparency lost"),
         ("yuv411p", "yuv422p", None),
         ("yuv410p", "yuv420p", None),
         ("yuv440p", "yuv444p", None),
-    ],
-)
-@pytest.mark.usefixtures("lossless")
-def test_other_formats_become_the_closest_with_a_warning_if_something_is_lost(
-    tmp_path, recwarn, pix_fmt, becomes, lost
-):
-    source = tmp_path / "in.mkv"
-    with av.open(str(source), "w") as container:
-        stream = container.add_stream("ffv1", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = 32, 16, pix_fmt
-        frame = make_frame("yuv444p", 32, 16).reformat(format=pix_fmt, dst_color_range="MPEG")
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    full = "gray" in pix_fmt  # and so it stays
-    before = frames_of(source)[0][0].reformat(
-        format="gray" if full else "yuv444p",
-        dst_colorspace="ITU601",
-        dst_color_range="JPEG" if full else "MPEG",
-    )
-    model = network()
-    upscale_video(source, tmp_path / "out.mkv", model)
-    after = frames_of(tmp_path / "out.mkv")[0][0]
-    assert after.format.name.replace("yuvj", "yuv") == becomes
-    assert psnr(planes_of(after)[0], enlarged(model, planes_of(before)[0], full)) > 40
-    messages = [str(warning.message) for warning in recwarn]
-    assert len(messages) == (lost is not None)
-    assert all(lost in message and pix_fmt in message for message in messages)
+    ]:
+        recwarn.clear()
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = folder / "in.mkv"
+        with av.open(str(source), "w") as container:
+            stream = container.add_stream("ffv1", rate=RATE)
+            stream.width, stream.height, stream.pix_fmt = 32, 16, pix_fmt
+            frame = make_frame("yuv444p", 32, 16).reformat(format=pix_fmt, dst_color_range="MPEG")
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        full = "gray" in pix_fmt  # and so it stays
+        before = frames_of(source)[0][0].reformat(
+            format="gray" if full else "yuv444p",
+            dst_colorspace="ITU601",
+            dst_color_range="JPEG" if full else "MPEG",
+        )
+        model = network()
+        upscale_video(source, folder / "out.mkv", model)
+        after = frames_of(folder / "out.mkv")[0][0]
+        assert after.format.name.replace("yuvj", "yuv") == becomes, (pix_fmt, becomes, lost)
+        assert psnr(planes_of(after)[0], enlarged(model, planes_of(before)[0], full)) > 40, (
+            pix_fmt,
+            becomes,
+            lost,
+        )
+        messages = [str(warning.message) for warning in recwarn]
+        assert len(messages) == (lost is not None), (pix_fmt, becomes, lost)
+        assert all(lost in message and pix_fmt in message for message in messages), (
+            pix_fmt,
+            becomes,
+            lost,
+        )
 
 
 def test_interlaced_video_is_warned_about(tmp_path):
@@ -453,27 +473,32 @@ def test_interlaced_video_is_warned_about(tmp_path):
         upscale_video(source, tmp_path / "out.mp4", network())
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".avi", ".webm"])
-def test_colour_description_and_pixel_shape_are_kept(tmp_path, recwarn, suffix):
-    def change(container, stream):
-        context = stream.codec_context
-        context.color_range, context.colorspace = 1, 1
-        context.color_primaries, context.color_trc = 5, 6  # BT.470BG, SMPTE 170M
-        stream.sample_aspect_ratio = Fraction(16, 11)
+def test_color_description_and_pixel_shape_are_kept(tmp_path, recwarn):
+    for suffix in [".mp4", ".mkv", ".mov", ".avi", ".webm"]:
+        recwarn.clear()
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
 
-    source = make_clip(tmp_path / "in.mkv", times=range(2), change=change)
-    upscale_video(source, tmp_path / f"out{suffix}", network())
-    with av.open(str(tmp_path / f"out{suffix}")) as container:
-        stream = container.streams.video[0]
-        frame = next(container.decode(stream))
-        context = stream.codec_context
-        assert (frame.color_range, frame.colorspace) == (1, 1)
-        assert (context.color_primaries, context.color_trc) == (5, 6)
-        if suffix == ".webm":  # PyAV has no way
-            assert "not square (16/11): .webm cannot say so" in str(recwarn.pop().message)
-        else:
-            assert stream.sample_aspect_ratio == Fraction(16, 11)
-    assert not recwarn
+        def change(container, stream):
+            context = stream.codec_context
+            context.color_range, context.colorspace = 1, 1
+            context.color_primaries, context.color_trc = 5, 6  # BT.470BG, SMPTE 170M
+            stream.sample_aspect_ratio = Fraction(16, 11)
+
+        source = make_clip(folder / "in.mkv", times=range(2), change=change)
+        upscale_video(source, folder / f"out{suffix}", network())
+        with av.open(str(folder / f"out{suffix}")) as container:
+            stream = container.streams.video[0]
+            frame = next(container.decode(stream))
+            context = stream.codec_context
+            assert (frame.color_range, frame.colorspace) == (1, 1), suffix
+            assert (context.color_primaries, context.color_trc) == (5, 6), suffix
+            if suffix == ".webm":  # PyAV has no way
+                assert "not square (16/11): .webm cannot say so" in str(recwarn.pop().message), (
+                    suffix
+                )
+            else:
+                assert stream.sample_aspect_ratio == Fraction(16, 11), suffix
+        assert not recwarn, suffix
 
 
 # --- times ---------------------------------------------------------------------------------------
@@ -518,16 +543,19 @@ def test_a_frame_is_not_lost_because_its_time_is_that_of_the_one_before(tmp_path
     ]
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
-def test_matroska_keeps_times_to_the_millisecond(tmp_path, suffix):
-    source = make_clip(tmp_path / "in.mp4", times=UNEVEN, time_base=Fraction(1, 90), start=5)
-    out = tmp_path / f"out{suffix}"
-    upscale_video(source, out, network())
-    before, after = frames_of(source)[1], frames_of(out)[1]
-    assert len(after) == len(before)
-    assert max(abs(a - b) for a, b in zip(after, before, strict=True)) <= Fraction(1, 2000)
-    upscale_video(out, tmp_path / "again.mkv", network(1))
-    assert frames_of(tmp_path / "again.mkv")[1] == after
+def test_matroska_keeps_times_to_the_millisecond(tmp_path):
+    for suffix in [".mkv", ".webm"]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(folder / "in.mp4", times=UNEVEN, time_base=Fraction(1, 90), start=5)
+        out = folder / f"out{suffix}"
+        upscale_video(source, out, network())
+        before, after = frames_of(source)[1], frames_of(out)[1]
+        assert len(after) == len(before), suffix
+        assert max(abs(a - b) for a, b in zip(after, before, strict=True)) <= Fraction(1, 2000), (
+            suffix
+        )
+        upscale_video(out, folder / "again.mkv", network(1))
+        assert frames_of(folder / "again.mkv")[1] == after, suffix
 
 
 def test_avi_holds_times_on_a_grid(tmp_path):
@@ -535,7 +563,7 @@ def test_avi_holds_times_on_a_grid(tmp_path):
     upscale_video(even, tmp_path / "even.avi", network())
     _, times = frames_of(tmp_path / "even.avi")
     assert len(times) == 10
-    assert {b - a for a, b in itertools.pairwise(times)} == {Fraction(1, 30)}
+    assert {b - a for a, b in pairwise(times)} == {Fraction(1, 30)}
     with av.open(str(tmp_path / "even.avi")) as container:
         assert container.streams.video[0].frames == 10  # no empty ones between
 
@@ -557,28 +585,33 @@ def test_times_that_avi_cannot_hold_are_an_error(tmp_path):
     fails(late, tmp_path, r"out\.avi: the sound begins later", out="out.avi")
 
 
-@pytest.mark.parametrize(("codec", "first"), [("libx264", 0), ("mpeg4", 1)])
-def test_an_avi_file_with_b_frames_can_be_read(tmp_path, codec, first):
+def test_an_avi_file_with_b_frames_can_be_read(tmp_path):
     """AVI says when a packet is decoded, not when its frame is shown: mpeg4's are a frame late."""
-    options = {"bf": "2"}
-    if codec == "libx264":
-        options |= {"x264-params": "b-adapt=0", "crf": "10"}
-    source = make_clip(tmp_path / "in.avi", codec=codec, options=options, times=range(12))
-    assert "B" in {av.video.frame.PictureType(f.pict_type).name for f in frames_of(source)[0]}
-    model = network()
-    upscale_video(source, tmp_path / "out.mp4", model)
-    frames, times = frames_of(tmp_path / "out.mp4")
-    assert times == [Fraction(first + i, RATE) for i in range(12)]
-    before = [enlarged(model, planes_of(frame)[0]) for frame in frames_of(source)[0]]
-    assert all(psnr(planes_of(a)[0], b) > 35 for a, b in zip(frames, before, strict=True))
+    for codec, first in [("libx264", 0), ("mpeg4", 1)]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        options = {"bf": "2"}
+        if codec == "libx264":
+            options |= {"x264-params": "b-adapt=0", "crf": "10"}
+        source = make_clip(folder / "in.avi", codec=codec, options=options, times=range(12))
+        assert "B" in {
+            av.video.frame.PictureType(f.pict_type).name for f in frames_of(source)[0]
+        }, (codec, first)
+        model = network()
+        upscale_video(source, folder / "out.mp4", model)
+        frames, times = frames_of(folder / "out.mp4")
+        assert times == [Fraction(first + i, RATE) for i in range(12)], (codec, first)
+        before = [enlarged(model, planes_of(frame)[0]) for frame in frames_of(source)[0]]
+        assert all(psnr(planes_of(a)[0], b) > 35 for a, b in zip(frames, before, strict=True)), (
+            codec,
+            first,
+        )
 
 
 # --- sound and subtitles -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("source_suffix", "suffix", "codec", "sound_codec"),
-    [
+def test_every_sound_track_is_copied_to_the_byte(tmp_path):
+    for source_suffix, suffix, codec, sound_codec in [
         (".mp4", ".mp4", "libx264", "aac"),
         (".mp4", ".mkv", "libx264", "aac"),
         (".mkv", ".mov", "libx264", "aac"),
@@ -586,32 +619,37 @@ def test_an_avi_file_with_b_frames_can_be_read(tmp_path, codec, first):
         (".webm", ".webm", "libvpx-vp9", "libopus"),
         (".webm", ".mp4", "libvpx-vp9", "libopus"),
         (".avi", ".mkv", "mpeg4", "pcm_s16le"),
-    ],
-)
-def test_every_sound_track_is_copied_to_the_byte(
-    tmp_path, source_suffix, suffix, codec, sound_codec
-):
-    source = make_clip(
-        tmp_path / f"in{source_suffix}",
-        codec=codec,
-        sounds=["eng", "fra"],
-        sound_codec=sound_codec,
-        change=lambda c, s: setattr(s, "max_b_frames", 0) if codec == "mpeg2video" else None,
-    )
-    out = tmp_path / f"out{suffix}"
-    upscale_video(source, out, network())
-    before, after = packets_of(source, "audio"), packets_of(out, "audio")
-    assert len(after) == 2
-    assert after[0] != after[1]
-    for a, b in zip(before, after, strict=True):
-        assert [data for _, data in a] == [data for _, data in b]
-        shifts = [abs(t - u) for (t, _), (u, _) in zip(a, b, strict=True)]
-        assert max(shifts) <= Fraction(1, 1000)
-    shifts = [abs(t - u) for t, u in zip(frames_of(source)[1], frames_of(out)[1], strict=True)]
-    assert max(shifts) <= Fraction(1, 2000)
-    if source_suffix in (".mp4", ".mkv", ".webm"):
-        with av.open(str(out)) as container:
-            assert [s.metadata["language"] for s in container.streams.audio] == ["eng", "fra"]
+    ]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(
+            folder / f"in{source_suffix}",
+            codec=codec,
+            sounds=["eng", "fra"],
+            sound_codec=sound_codec,
+            change=lambda c, s: setattr(s, "max_b_frames", 0) if codec == "mpeg2video" else None,
+        )
+        out = folder / f"out{suffix}"
+        upscale_video(source, out, network())
+        before, after = packets_of(source, "audio"), packets_of(out, "audio")
+        assert len(after) == 2, (source_suffix, suffix, codec, sound_codec)
+        assert after[0] != after[1], (source_suffix, suffix, codec, sound_codec)
+        for a, b in zip(before, after, strict=True):
+            assert [data for _, data in a] == [data for _, data in b], (
+                source_suffix,
+                suffix,
+                codec,
+                sound_codec,
+            )
+            shifts = [abs(t - u) for (t, _), (u, _) in zip(a, b, strict=True)]
+            assert max(shifts) <= Fraction(1, 1000), (source_suffix, suffix, codec, sound_codec)
+        shifts = [abs(t - u) for t, u in zip(frames_of(source)[1], frames_of(out)[1], strict=True)]
+        assert max(shifts) <= Fraction(1, 2000), (source_suffix, suffix, codec, sound_codec)
+        if source_suffix in (".mp4", ".mkv", ".webm"):
+            with av.open(str(out)) as container:
+                assert [s.metadata["language"] for s in container.streams.audio] == [
+                    "eng",
+                    "fra",
+                ], (source_suffix, suffix, codec, sound_codec)
 
 
 def test_sound_that_the_container_cannot_hold_is_an_error(tmp_path):
@@ -702,7 +740,7 @@ def test_a_cover_picture_is_no_video(tmp_path):
         upscale_video(source, tmp_path / "out.mp4", network())
 
 
-def test_of_several_picture_tracks_the_first_is_kept_with_a_warning(tmp_path):
+def test_of_several_video_tracks_the_first_is_kept_with_a_warning(tmp_path):
     one, two = make_clip(tmp_path / "1.mkv", times=range(3)), make_clip(tmp_path / "2.mkv")
     with (
         av.open(str(one)) as a,
@@ -717,7 +755,7 @@ def test_of_several_picture_tracks_the_first_is_kept_with_a_warning(tmp_path):
                 if packet.size:
                     packet.stream = stream
                     container.mux(packet)
-    with pytest.warns(UserWarning, match="only the first of 2 picture tracks"):
+    with pytest.warns(UserWarning, match="only the first of 2 video tracks"):
         upscale_video(tmp_path / "in.mkv", tmp_path / "out.mkv", network())
     assert len(frames_of(tmp_path / "out.mkv")[0]) == 3
 
@@ -725,19 +763,21 @@ def test_of_several_picture_tracks_the_first_is_kept_with_a_warning(tmp_path):
 # --- memory, progress, whole or not at all -------------------------------------------------------
 
 
-def quick_network(made):
-    """Return a network that repeats pixels, and puts what it makes into `made` while it lives."""
-    model = network(1)
+@pytest.fixture
+def made(monkeypatch):
+    """Let networks repeat pixels, at once; return references to what they have made."""
+    refs = []
 
-    def predict(x):
-        made.append(weakref.ref(y := x.copy()))
+    def predict_tile(model, part, missing):
+        y = np.pad(part, ((0, 0), (0, 0), *missing), mode="edge")[..., 4:-4, 4:-4].copy()
+        refs.append(weakref.ref(y))
         return y
 
-    model.predict = predict
-    return model
+    monkeypatch.setattr(Accelerated, "predict_tile", predict_tile)
+    return refs
 
 
-def test_frames_are_written_as_they_come(tmp_path):
+def test_frames_are_written_as_they_come(tmp_path, made):
     """Sound that ends early must not make the writer hold back everything after it."""
 
     def noise(h, w, i, n):
@@ -752,7 +792,7 @@ def test_frames_are_written_as_they_come(tmp_path):
         sound_seconds=0.2,
         options={"crf": "30", "preset": "ultrafast"},
     )
-    made, written = [], []
+    written = []
 
     def progress(done, total):
         if done % 50 == 0:
@@ -760,12 +800,13 @@ def test_frames_are_written_as_they_come(tmp_path):
             assert sum(ref() is not None for ref in made) <= 1
         written.append(next(tmp_path.glob(".*.mp4")).stat().st_size)
 
-    upscale_video(source, tmp_path / "out.mp4", quick_network(made), progress=progress)
+    upscale_video(source, tmp_path / "out.mp4", network(1), progress=progress)
     assert len(made) == 500
     assert written[-1] > (tmp_path / "out.mp4").stat().st_size / 4
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads Linux's /proc")
+@pytest.mark.usefixtures("made")
 def test_the_memory_does_not_grow_with_the_length(tmp_path):
     source = make_clip(
         tmp_path / "in.mp4",
@@ -780,39 +821,41 @@ def test_the_memory_does_not_grow_with_the_length(tmp_path):
         with open("/proc/self/statm") as file:
             memory.append(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
 
-    upscale_video(source, tmp_path / "out.mp4", quick_network([]), progress=progress)
+    upscale_video(source, tmp_path / "out.mp4", network(1), progress=progress)
     frame = 640 * 480 * 3 / 2
     assert memory[299] - memory[149] < 30 * frame  # of 150
 
 
-@pytest.mark.parametrize(("suffix", "total"), [(".mp4", 10), (".mkv", 10), (".ts", None)])
-def test_progress_is_told_after_every_frame(tmp_path, suffix, total):
-    source, calls = make_clip(tmp_path / f"in{suffix}"), []
-    upscale_video(
-        source, tmp_path / "out.mp4", network(), progress=lambda *call: calls.append(call)
-    )
-    assert [done for done, _ in calls] == list(range(1, 11))
-    if total:
-        assert {total for _, total in calls} == {total}
+def test_progress_is_told_after_every_frame(tmp_path):
+    for suffix, total in [(".mp4", 10), (".mkv", 10), (".ts", None)]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source, calls = make_clip(folder / f"in{suffix}"), []
+        upscale_video(
+            source, folder / "out.mp4", network(), progress=lambda *call: calls.append(call)
+        )
+        assert [done for done, _ in calls] == list(range(1, 11)), (suffix, total)
+        if total:
+            assert {total for _, total in calls} == {total}, (suffix, total)
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_after_an_error_midway_nothing_is_left_and_the_old_file_stays(tmp_path, error):
-    source = make_clip(tmp_path / "in.mp4", sounds=["eng"])
-    contents = source.read_bytes()
+def test_after_an_error_midway_nothing_is_left_and_the_old_file_stays(tmp_path):
+    for error in [RuntimeError, KeyboardInterrupt]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(folder / "in.mp4", sounds=["eng"])
+        contents = source.read_bytes()
 
-    def stop(done, total):
-        if done == 4:
-            raise error
+        def stop(done, total):
+            if done == 4:
+                raise error
 
-    for old in (None, b"old"):
-        if old:
-            (tmp_path / "out.mp4").write_bytes(old)
-        with pytest.raises(error):
-            upscale_video(source, tmp_path / "out.mp4", network(), progress=stop)
-        assert sorted(os.listdir(tmp_path)) == ["in.mp4"] + ["out.mp4"] * (old is not None)
-    assert (tmp_path / "out.mp4").read_bytes() == b"old"
-    assert source.read_bytes() == contents
+        for old in (None, b"old"):
+            if old:
+                (folder / "out.mp4").write_bytes(old)
+            with pytest.raises(error):
+                upscale_video(source, folder / "out.mp4", network(), progress=stop)
+            assert sorted(os.listdir(folder)) == ["in.mp4"] + ["out.mp4"] * (old is not None), error
+        assert (folder / "out.mp4").read_bytes() == b"old", error
+        assert source.read_bytes() == contents, error
 
 
 def test_the_file_appears_only_at_the_end_and_the_source_is_not_touched(tmp_path):
@@ -946,12 +989,12 @@ def test_names_that_cannot_be_written(tmp_path):
     fails(source, tmp_path, "is a folder", IsADirectoryError, out="folder.mp4")
 
 
-def test_a_colour_network_is_refused(tmp_path):
+def test_a_color_network_is_refused(tmp_path):
     source = make_clip(tmp_path / "in.mp4")
     fails(source, tmp_path, r"channels=1\), got channels=3", model=network(channels=3))
 
 
-def test_pictures_that_change_in_size_are_an_error(tmp_path):
+def test_frames_that_change_in_size_are_an_error(tmp_path):
     parts = [
         make_clip(tmp_path / f"{size[0]}.mkv", codec="mjpeg", pix_fmt="yuvj420p", size=size)
         for size in ((48, 32), (64, 48))
@@ -965,7 +1008,7 @@ def test_pictures_that_change_in_size_are_an_error(tmp_path):
                     packet.stream = stream
                     packet.pts = packet.dts = packet.pts + shift
                     c.mux(packet)
-    fails(source, tmp_path, r"read /.*in\.mkv: its pictures change in size at 0\.4 seconds, from ")
+    fails(source, tmp_path, r"read /.*in\.mkv: its frames change in size at 0\.4 seconds, from ")
 
 
 def test_names_like_addresses_and_patterns_are_names(tmp_path, monkeypatch):

@@ -163,7 +163,7 @@ def _described() -> Files:
 
 def _by_hand() -> Files:
     """Return what Pillow reads and does not write."""
-    rgb, grey = noise().tobytes(), noise(mode="L").tobytes()
+    rgb, gray = noise().tobytes(), noise(mode="L").tobytes()
     w, h = WIDTH, HEIGHT
     pcx = saved(noise(mode="L"), "PCX")
     bmp = saved(noise(mode="RGBA"), "DIB")
@@ -184,10 +184,10 @@ def _by_hand() -> Files:
         "cursor.cur": struct.pack("<3H4B2H2I", 0, 2, 1, w, h, 0, 0, 0, 0, len(cur), 22) + cur,
         "many.dcx": struct.pack("<3I", 0x3ADE68B1, 12, 0) + pcx,
         "texture.ftu": b"FTEX" + struct.pack("<7i", 1, w, h, 1, 1, 1, 32) + _le(len(rgb)) + rgb,
-        "texture.ftc": b"FTEX" + struct.pack("<7i", 1, 8, 8, 1, 1, 0, 32) + _le(32) + grey[:32],
-        "brush.gbr": struct.pack(">5I", 22, 1, w, h, 1) + b"a\0" + grey,
-        "tools.imt": b"width %d\nheight %d\npixel n8\n\f" % (w, h) + grey,
-        "area.png": struct.pack("!64i", *area) + grey,
+        "texture.ftc": b"FTEX" + struct.pack("<7i", 1, 8, 8, 1, 1, 0, 32) + _le(32) + gray[:32],
+        "brush.gbr": struct.pack(">5I", 22, 1, w, h, 1) + b"a\0" + gray,
+        "tools.imt": b"width %d\nheight %d\npixel n8\n\f" % (w, h) + gray,
+        "area.png": struct.pack("!64i", *area) + gray,
         "icon.icns": b"icns" + struct.pack(">I4sI", len(icon) + 16, b"icp4", len(icon) + 8) + icon,
         "photo.pcd": bytes(disc),
         "pixar.pxr": bytes(pixar) + rgb,
@@ -195,11 +195,11 @@ def _by_hand() -> Files:
         "packed.psd": b"8BPS"
         + struct.pack(">H6xHIIHH3IH", 1, 1, h, w, 8, 1, 0, 0, 0, 1)
         + struct.pack(f">{h}H", *[w + 1] * h)
-        + b"".join(bytes([w - 1]) + grey[i * w : i * w + w] for i in range(h)),
+        + b"".join(bytes([w - 1]) + gray[i * w : i * w + w] for i in range(h)),
         "sun.ras": struct.pack(">8I", 0x59A66A95, w, h, 24, 0, 1, 0, 0)
         + b"".join(rgb[i * 3 * w : (i + 1) * 3 * w] + b"\0" for i in range(h)),
         "packed.ras": struct.pack(">8I", 0x59A66A95, w, h, 8, 0, 2, 0, 0) + b"\x80\x57\x07",
-        "thumbnail.png": b"P7 332\n#words\n%d %d 255\n" % (w, h) + grey,
+        "thumbnail.png": b"P7 332\n#words\n%d %d 255\n" % (w, h) + gray,
         "pixels.xpm": b"/* XPM */\nstatic char * a[] = {\n"
         + b'"%d %d 2 1",\n"a c #ff0000",\n"b c None",\n' % (w, h)
         + b'"abababababa",\n' * h
@@ -228,8 +228,8 @@ def packed_fits(width: int, height: int) -> bytes:
 
 def _bmp_runs(width: int, height: int) -> bytes:
     runs = b"".join(bytes([width, i, 0, 0]) for i in range(height)) + b"\0\1"
-    colours = bytes(range(256)) * 4
-    return bmp(width, height, 8, runs, colours, compression=1)
+    colors = bytes(range(256)) * 4
+    return bmp(width, height, 8, runs, colors, compression=1)
 
 
 def bmp(
@@ -237,17 +237,17 @@ def bmp(
     height: int,
     bits: int,
     pixels: bytes = b"",
-    colours: bytes = b"",
+    colors: bytes = b"",
     compression: int = 0,
 ) -> bytes:
     """Return a BMP file of these parts, whatever they are."""
-    start = 54 + len(colours)
+    start = 54 + len(colors)
     header = struct.pack("<IIiiHHIIiiII", start, 40, width, height, 1, bits, compression, *[0] * 5)
-    return b"BM" + struct.pack("<II", start + len(pixels), 0) + header + colours + pixels
+    return b"BM" + struct.pack("<II", start + len(pixels), 0) + header + colors + pixels
 
 
 def _fli(frames: int) -> bytes:
-    """Return an animation of whole frames, each of one grey."""
+    """Return an animation of whole frames, each of one gray."""
     w, h = WIDTH, HEIGHT
     parts = []
     for i in range(frames):
@@ -287,10 +287,10 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(
-    width: int, height: int, bits: int, colour: int, pixels: bytes, *more: bytes, interlace: int = 0
+    width: int, height: int, bits: int, color: int, pixels: bytes, *more: bytes, interlace: int = 0
 ) -> bytes:
     """Return a PNG whose chunks `more` stand before the pixels (filter bytes and all)."""
-    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlace)
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlace)
     body = [chunk(b"IHDR", head), *more, chunk(b"IDAT", zlib.compress(pixels, 9))]
     return b"\x89PNG\r\n\x1a\n" + b"".join(body) + chunk(b"IEND", b"")
 
@@ -312,7 +312,7 @@ def tiff(tags: dict[int, tuple[int, list[int]]], pixels: bytes = b"", following:
     return b"II*\0" + _le(start) + pixels + directory + more
 
 
-def grey_tiff(width: int, height: int, pixels: bytes, bits: int = 8, **more: Any) -> bytes:
+def gray_tiff(width: int, height: int, pixels: bytes, bits: int = 8, **more: Any) -> bytes:
     """Return a TIFF of one plane; in `more` are further tags as t258=(3, [8])."""
     tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [bits]), 259: (3, [1])}
     tags |= {262: (3, [1]), 277: (3, [1]), 278: (4, [height])}
@@ -320,7 +320,7 @@ def grey_tiff(width: int, height: int, pixels: bytes, bits: int = 8, **more: Any
 
 
 def gif(width: int, height: int, *blocks: bytes) -> bytes:
-    """Return a GIF of a palette of two colours and the blocks."""
+    """Return a GIF of a palette of two colors and the blocks."""
     head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0)
     return head + b"\0\0\0\xff\xff\xff" + b"".join(blocks) + b";"
 
@@ -341,7 +341,7 @@ def odd() -> Files:
     rows6 = b"".join(b"\0" + bytes(range(y, y + 6 * w)) for y in range(h))
     bits = b"".join(b"\0" + bytes([170, 85]) for _ in range(h))
     two = chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255]))
-    grey = noise(mode="L").tobytes()
+    gray = noise(mode="L").tobytes()
     files = {
         "tall.png": saved(noise(1, 10_000), "PNG"),
         "wide.png": saved(noise(10_000, 1), "PNG"),
@@ -351,21 +351,21 @@ def odd() -> Files:
         "palette missing.png": png(w, h, 8, 3, rows),
         "palette empty.png": png(w, h, 8, 3, rows, chunk(b"PLTE", b"")),
         "palette of 7 bytes.png": png(w, h, 8, 3, rows, chunk(b"PLTE", bytes(7))),
-        "palette of 1000 colours.png": png(w, h, 8, 3, rows, chunk(b"PLTE", bytes(3000))),
+        "palette of 1000 colors.png": png(w, h, 8, 3, rows, chunk(b"PLTE", bytes(3000))),
         "palette too short, clear.png": png(w, h, 8, 3, rows, two, chunk(b"tRNS", b"\0\x80")),
         "tRNS too long.png": png(w, h, 8, 3, rows, two, chunk(b"tRNS", bytes(400))),
         "tRNS empty.png": png(w, h, 8, 3, rows, two, chunk(b"tRNS", b"")),
-        "tRNS of grey, empty.png": png(w, h, 8, 0, rows, chunk(b"tRNS", b"")),
-        "tRNS of grey, 1 byte.png": png(w, h, 8, 0, rows, chunk(b"tRNS", b"\1")),
-        "tRNS of grey, 16 bits.png": png(w, h, 8, 0, rows, chunk(b"tRNS", b"\xff\xff")),
-        "tRNS of grey alpha.png": png(w, h, 8, 4, rows2, chunk(b"tRNS", b"\0\1")),
+        "tRNS of gray, empty.png": png(w, h, 8, 0, rows, chunk(b"tRNS", b"")),
+        "tRNS of gray, 1 byte.png": png(w, h, 8, 0, rows, chunk(b"tRNS", b"\1")),
+        "tRNS of gray, 16 bits.png": png(w, h, 8, 0, rows, chunk(b"tRNS", b"\xff\xff")),
+        "tRNS of gray alpha.png": png(w, h, 8, 4, rows2, chunk(b"tRNS", b"\0\1")),
         "tRNS of a bit.png": png(w, h, 1, 0, bits, chunk(b"tRNS", b"\0\1")),
         "tRNS of a bit, 7.png": png(w, h, 1, 0, bits, chunk(b"tRNS", b"\0\7")),
         "tRNS of 16 bits.png": png(w, h, 16, 0, rows2, chunk(b"tRNS", b"\0\1")),
-        "colour of 16 bits.png": png(w, h, 16, 2, rows6),
+        "color of 16 bits.png": png(w, h, 16, 2, rows6),
         "palette of 16 bits.png": png(w, h, 16, 3, rows2, two),
-        "colour of 3 bits.png": png(w, h, 3, 2, rows),
-        "colour type 5.png": png(w, h, 8, 5, rows),
+        "color of 3 bits.png": png(w, h, 3, 2, rows),
+        "color type 5.png": png(w, h, 8, 5, rows),
         "no size.png": png(0, 0, 8, 0, b""),
         "no height.png": png(w, 0, 8, 0, b""),
         "interlace 7.png": png(w, h, 8, 0, rows, interlace=7),
@@ -397,50 +397,50 @@ def odd() -> Files:
         "frame without a delay.png": saved(
             noise(), "PNG", save_all=True, append_images=[noise(seed=1)]
         ).replace(chunk(b"acTL", struct.pack(">II", 2, 0)), b""),
-        "1 bit of MinIsWhite.tif": grey_tiff(w, h, bytes(2 * h), 1, t262=(3, [0])),
-        "12 bits.tif": grey_tiff(w, h, bytes(17 * h), 12),
-        "32 bits.tif": grey_tiff(w, h, np.arange(w * h, dtype="<i4").tobytes(), 32, t339=(3, [2])),
-        "32 bits, unsigned.tif": grey_tiff(w, h, bytes(4 * w * h), 32),
+        "1 bit of MinIsWhite.tif": gray_tiff(w, h, bytes(2 * h), 1, t262=(3, [0])),
+        "12 bits.tif": gray_tiff(w, h, bytes(17 * h), 12),
+        "32 bits.tif": gray_tiff(w, h, np.arange(w * h, dtype="<i4").tobytes(), 32, t339=(3, [2])),
+        "32 bits, unsigned.tif": gray_tiff(w, h, bytes(4 * w * h), 32),
         "negative.tif": saved(Image.fromarray(np.full((h, w), -5, np.int32)), "TIFF"),
         "too bright.tif": saved(Image.fromarray(np.full((h, w), 65536, np.int32)), "TIFF"),
-        "16 bits, signed.tif": grey_tiff(w, h, bytes(2 * w * h), 16, t339=(3, [2])),
+        "16 bits, signed.tif": gray_tiff(w, h, bytes(2 * w * h), 16, t339=(3, [2])),
         "floats.tif": saved(noise(mode="F"), "TIFF"),
-        "floats that are none.tif": grey_tiff(
+        "floats that are none.tif": gray_tiff(
             w, h, np.full(w * h, np.nan, "<f4").tobytes(), 32, t339=(3, [3])
         ),
-        "doubles.tif": grey_tiff(w, h, bytes(8 * w * h), 64, t339=(3, [3])),
-        "complex.tif": grey_tiff(w, h, bytes(8 * w * h), 64, t339=(3, [6])),
-        "no bits.tif": grey_tiff(w, h, grey, 0),
-        "9 planes.tif": grey_tiff(w, h, grey * 9, t277=(3, [9]), t258=(3, [8] * 9)),
-        "no width.tif": grey_tiff(0, h, grey),
-        "orientation 700.tif": grey_tiff(w, h, grey, t274=(3, [700])),
-        "orientation 6, twice.tif": grey_tiff(w, h, grey, t274=(3, [6, 6])),
+        "doubles.tif": gray_tiff(w, h, bytes(8 * w * h), 64, t339=(3, [3])),
+        "complex.tif": gray_tiff(w, h, bytes(8 * w * h), 64, t339=(3, [6])),
+        "no bits.tif": gray_tiff(w, h, gray, 0),
+        "9 planes.tif": gray_tiff(w, h, gray * 9, t277=(3, [9]), t258=(3, [8] * 9)),
+        "no width.tif": gray_tiff(0, h, gray),
+        "orientation 700.tif": gray_tiff(w, h, gray, t274=(3, [700])),
+        "orientation 6, twice.tif": gray_tiff(w, h, gray, t274=(3, [6, 6])),
         "a page after itself.tif": tiff(
-            {256: (4, [w]), 257: (4, [h]), 258: (3, [8]), 262: (3, [1])}, grey, 8 + len(grey)
+            {256: (4, [w]), 257: (4, [h]), 258: (3, [8]), 262: (3, [1])}, gray, 8 + len(gray)
         ),
-        "strips too far.tif": grey_tiff(w, h, grey, t273=(4, [2**32 - 1])),
-        "strips of 4 GB.tif": grey_tiff(w, h, grey, t279=(4, [2**32 - 1])),
-        "one row in each of 0 strips.tif": grey_tiff(w, h, grey, t278=(4, [0])),
-        "tiles of 2 GB.tif": grey_tiff(
-            w, h, grey, t322=(4, [2**16]), t323=(4, [2**15]), t324=(4, [8]), t325=(4, [88])
+        "strips too far.tif": gray_tiff(w, h, gray, t273=(4, [2**32 - 1])),
+        "strips of 4 GB.tif": gray_tiff(w, h, gray, t279=(4, [2**32 - 1])),
+        "one row in each of 0 strips.tif": gray_tiff(w, h, gray, t278=(4, [0])),
+        "tiles of 2 GB.tif": gray_tiff(
+            w, h, gray, t322=(4, [2**16]), t323=(4, [2**15]), t324=(4, [8]), t325=(4, [88])
         ),
-        "palette too short.tif": grey_tiff(w, h, grey, t262=(3, [3]), t320=(3, [0, 9, 9] * 2)),
-        "strange subsampling.tif": grey_tiff(
-            *(w, h, grey * 3),
+        "palette too short.tif": gray_tiff(w, h, gray, t262=(3, [3]), t320=(3, [0, 9, 9] * 2)),
+        "strange subsampling.tif": gray_tiff(
+            *(w, h, gray * 3),
             **{"t262": (3, [6]), "t277": (3, [3]), "t258": (3, [8] * 3), "t530": (3, [0, 7])},
         ),
-        "clear and premultiplied.tif": grey_tiff(
-            w, h, grey * 2, t277=(3, [2]), t258=(3, [8, 8]), t338=(3, [1])
+        "clear and premultiplied.tif": gray_tiff(
+            w, h, gray * 2, t277=(3, [2]), t258=(3, [8, 8]), t338=(3, [1])
         ),
-        "two alphas.tif": grey_tiff(
-            w, h, grey * 5, t262=(3, [2]), t277=(3, [5]), t258=(3, [8] * 5), t338=(3, [1, 2])
+        "two alphas.tif": gray_tiff(
+            w, h, gray * 5, t262=(3, [2]), t277=(3, [5]), t258=(3, [8] * 5), t338=(3, [1, 2])
         ),
         "palette index too high.gif": gif(2, 1, gif_frame(0, 0, 2, 1, b"\x02\x5c\x05")),
         "no frame.gif": gif(w, h),
         "frame outside.gif": gif(2, 2, gif_frame(60_000, 60_000, 2, 2)),
         "frame too wide.gif": gif(2, 2, gif_frame(0, 0, 2000, 2)),
         "LZW of 12 bits.gif": gif(2, 2, gif_frame(0, 0, 2, 2)).replace(b"\x02\x02", b"\x0c\x02"),
-        "clear colour 200.gif": gif(2, 1, b"!\xf9\4\1\0\0\xc8\0", gif_frame(0, 0, 2, 1)),
+        "clear color 200.gif": gif(2, 1, b"!\xf9\4\1\0\0\xc8\0", gif_frame(0, 0, 2, 1)),
         "never ending extension.gif": gif(2, 1, b"!\xfe" + b"\xffa" * 300),
         "RLE that jumps.bmp": bmp(w, h, 8, b"\0\2\xff\xff\5\5\0\1", bytes(1024), 1),
         "upside down.bmp": bmp(w, -h, 24, bytes(36 * h)),
@@ -460,7 +460,7 @@ def odd() -> Files:
         "size of nan.im": saved(noise(), "IM").replace(b"11*8", b"nan*8"),
         "key too long.xpm": b'/* XPM */\n"2 1 1 9",\n"a c #fff",\n"aa",\n',
         "packed.fits": packed_fits(w, h),
-        "press.iim": _press(w, h, grey),
+        "press.iim": _press(w, h, gray),
         "in a circle.iim": _iptc(3, 60, b"\3\1") + _iptc(3, 65, b"\xff") + _iptc(8, 10, b""),
         "loop.eps": eps(b"{} loop"),
         "plain.eps": eps(b"showpage"),
@@ -483,7 +483,7 @@ def eps(program: bytes) -> bytes:
 
 
 def _misdescribed() -> Files:
-    """Return pictures whose EXIF or colour profile is broken."""
+    """Return pictures whose EXIF or color profile is broken."""
     exif = Image.Exif()
     exif[0x0112] = 6
     good = exif.tobytes()
@@ -573,7 +573,7 @@ def claims() -> Files:
         files |= {
             f"{size}.png": png(w, h, 8, 2, b""),
             f"{size}.bmp": bmp(w, h, 24),
-            f"{size}.tif": grey_tiff(w, h, bytes(100)),
+            f"{size}.tif": gray_tiff(w, h, bytes(100)),
             f"{size}.ppm": b"P6 %d %d 255\n" % (w, h),
             f"{size}.pbm": b"P4 %d %d\n" % (w, h),
             f"{size}.pgm": b"P2 %d %d 255\n1 2 3" % (w, h),
@@ -627,7 +627,7 @@ def bombs() -> Files:
     packed = deflated_zeros((3 * side + 1) * side)
     frame = saved(Image.new("P", (1000, 1000)), "GIF")
     start = frame.index(b",")
-    page = grey_tiff(6000, 6000, bytes([255]) * 1000, 1, t259=(3, [4]))
+    page = gray_tiff(6000, 6000, bytes([255]) * 1000, 1, t259=(3, [4]))
     webp = bytearray(saved(Image.new("RGB", (1, 1)), "WEBP", lossless=True))
     side_bits = 12_000 - 1
     webp[21:25] = struct.pack("<I", side_bits | side_bits << 14)  # 14 bits for each side
@@ -641,8 +641,8 @@ def bombs() -> Files:
         + png,
         "bomb of scans.jpg": jpeg[:-2] + scan * 200 + jpeg[-2:],
         "bomb that grows.gif": gif(2, 2, gif_frame(0, 0, 2, 2), gif_frame(0, 0, side, side)),
-        "bomb.tif": grey_tiff(side, side, deflated_zeros(side * side), t259=(3, [8])),
-        "bomb of bits.tif": grey_tiff(side, side, bytes([255]) * 2000, 1, t259=(3, [4])),
+        "bomb.tif": gray_tiff(side, side, deflated_zeros(side * side), t259=(3, [8])),
+        "bomb of bits.tif": gray_tiff(side, side, bytes([255]) * 2000, 1, t259=(3, [4])),
         "bomb of frames.gif": frame[:start] + frame[start:-1] * 3000 + b";",
         "bomb of pages.tif": pages(page, 100),
         "bomb.webp": bytes(webp),
