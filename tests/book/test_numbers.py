@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers import normal, relative_error
+from helpers import relative_error
 from record_torch_layers import every_layer
 
 from npespcn.arrays import array_module
-from npespcn.conv import conv2d_backward, conv2d_forward, conv2d_loop, im2col
+from npespcn.conv import conv2d_forward
 from npespcn.layers import Conv2d, ConvTranspose2d, ReLU, Sigmoid, Tanh
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ESPCN, SRCNN
@@ -67,20 +67,6 @@ def test_dtype_in_is_dtype_out_and_an_empty_batch_passes():
             assert not any(grad.any() for grad in layer.grads.values())
 
 
-def test_whole_numbers_do_not_wrap():
-    """Sums are exact, in 64 bits."""
-    for dtype in ("uint8", "int8", "uint16", "int16"):
-        top = int(np.iinfo(dtype).max)
-        x, weight, dy = (np.full(s, top, dtype) for s in ((1, 4, 4, 3), (2, 4, 3, 3), (1, 2, 2, 1)))
-        dx, dweight, dbias = conv2d_backward(dy, x, weight)
-        for y in (conv2d_loop(x, weight), conv2d_forward(x, weight)):
-            same(y, np.full((1, 2, 2, 1), 36 * top**2), strict=True)
-        same(dx[0, 0, 1], [4 * top**2] * 3)
-        same(dweight, np.full(weight.shape, 2 * top**2), strict=True)
-        same(dbias, [2 * top] * 2)
-        assert im2col(x, 3).dtype == dtype, "which only copies"
-
-
 def test_activations_take_bytes_and_arrays_without_axes():
     for layer in (Tanh(), Sigmoid(), ReLU()):
         for x in (np.array(0.5), np.array(0.5, np.float32)):
@@ -94,17 +80,6 @@ def test_activations_take_bytes_and_arrays_without_axes():
             np.testing.assert_allclose(y, function(np.arange(4.0)), rtol=1e-15)
 
 
-def test_networks_take_bytes_and_halves():
-    x = rng().integers(0, 256, (1, 1, 12, 9))
-    for model in (ESPCN(2), ESPCN(2, padding="edge"), SRCNN()):
-        expected = model.predict(x.astype(np.float32))
-        for dtype in (np.uint8, np.int16, np.uint16, np.float16):
-            y = model.predict(x.astype(dtype))
-            assert relative_error(y, expected) < 1e-5
-            assert y.dtype == np.float32
-        assert model.predict(x[:0]).shape == (0, *y.shape[1:])
-
-
 def test_losses_keep_the_dtype_and_no_target_wraps():
     prediction = np.linspace(0, 2, 12).reshape(3, 4)
     for loss in (mse, l1, charbonnier, log_mse):
@@ -116,27 +91,6 @@ def test_losses_keep_the_dtype_and_no_target_wraps():
                 tolerance = 8 * np.finfo(dtype).eps
                 assert relative_error(value, exact[0]) < tolerance
                 assert relative_error(gradient, exact[1]) < tolerance
-
-
-@pytest.mark.filterwarnings("ignore:overflow")
-def test_no_gradient_of_a_loss_overflows():
-    for loss in (mse, l1, charbonnier):
-        for size in (1e-30, 1e30):
-            prediction, target = (size * normal(2, 5, seed=s) for s in (0, 1))
-            exact = loss(prediction, target)[1]
-            gradient = loss(prediction.astype("f4"), target.astype("f4"))[1]
-            np.testing.assert_allclose(gradient, exact.astype("f4"), rtol=1e-5)
-
-
-def test_convolution_is_as_exact_for_tiny_and_huge_numbers():
-    x, weight, dy = normal(2, 3, 7, 6), normal(4, 3, 3, 3, seed=1), normal(2, 4, 5, 4, seed=2)
-    arrays = [a.astype(np.float32) for a in (dy, x, weight)]
-    y, (_, dweight, _) = conv2d_forward(*arrays[1:]), conv2d_backward(*arrays)
-    exact = [a.astype(np.longdouble) for a in arrays]
-    assert relative_error(y, conv2d_forward(*exact[1:])) < 1e-6
-    for factor in np.array([2.0**-60, 2.0**60], np.float32):  # which changes no digit
-        same(conv2d_forward(arrays[1] * factor, arrays[2]), y * factor)
-        same(conv2d_backward(arrays[0] * factor, *arrays[1:])[1], dweight * factor)
 
 
 def test_a_bias_gradient_is_as_exact_as_a_sum():
