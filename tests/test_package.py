@@ -17,8 +17,13 @@ from npespcn import __version__
 
 pytest.importorskip("build")
 ROOT = Path(__file__).parents[1]
-NOT_SOURCES = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs")
+MADE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
 Built = tuple[Path, Path]
+
+
+def not_sources(folder: str, names: list[str]) -> set[str]:
+    runs = {"runs"} if Path(folder) == ROOT else set()  # what training and the demo write
+    return MADE(folder, names) | runs
 
 
 def run(*words: object, **options: object) -> str:
@@ -37,7 +42,7 @@ def run(*words: object, **options: object) -> str:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The source archive, and the wheel made from what is in it; the tools come from here."""
     folder = tmp_path_factory.mktemp("built")
-    shutil.copytree(ROOT, folder / "sources", ignore=NOT_SOURCES)
+    shutil.copytree(ROOT, folder / "sources", ignore=not_sources)
     usual = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     command = (sys.executable, "-m", "build", "--no-isolation", folder / "sources")
     words = run(*command, env=usual)
