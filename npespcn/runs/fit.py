@@ -17,6 +17,7 @@ from npespcn.common import Array
 from npespcn.common.checks import whole_number
 from npespcn.common.signals import catch_stop
 from npespcn.evaluation.validation import validate
+from npespcn.exchange.metadata import host_weights
 from npespcn.fast import accelerate
 from npespcn.fast.threads import one_blas_thread
 from npespcn.losses import mse
@@ -179,7 +180,7 @@ def fit(
 
         checkpoint = group.on_rank_0(open_folder)
         if checkpoint is None:
-            model.load_state_dict(group.on_rank_0(model.state_dict))
+            model.load_state_dict(group.on_rank_0(lambda: host_weights(model)))
         else:
             run.resume(checkpoint, os.path.join(out or "", LAST))
             data.seek(run.step)
