@@ -12,15 +12,16 @@ step is, for every parameter:
     p = p - lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + epsilon)
 
 The division by 1 - beta**t is the bias correction: m and v start at 0, and are too small at first.
-The network holds the same arrays p as the optimizer, so p is to be changed in place.
+The arrays p belong to the network, the model, so change them in place.
 
-`train` repeats, once for each step: draw a batch; take x through the network; compute the loss, the
+`train` repeats, once for each step: draw a batch; take x through the model; compute the loss, the
 mean of (y - target)**2 over all numbers of y; its gradient, dy = 2 * (y - target) / y.size; take dy
-back through the network; let the optimizer step.
+back through the model; let the optimizer step.
 
-An example. For params = {"w": array([1.0, -2.0])} and Adam(params, lr=0.1), the first step, with
-{"w": array([0.5, -3.0])}, makes w [0.9, -1.9]. The second, with {"w": array([0.5, 3.0])}, makes it
-[0.8, -1.905]. However large a gradient is, a step is about as long as lr.
+An example, for model.params = {"w": array([1.0, -2.0])} and Adam(model, lr=0.1). The first step,
+with model.grads = {"w": array([0.5, -3.0])}, makes w [0.9, -1.9]. The second, with model.grads =
+{"w": array([0.5, 3.0])}, makes it [0.8, -1.905]. However large a gradient is, a step is about as
+long as lr.
 
 The checker brings the network and the pictures. When all else is right, it trains an ESPCN for
 150 steps by your two pieces, and compares it with bicubic on pictures that it has not seen.
@@ -38,39 +39,37 @@ import numpy as np
 class Adam:
     """The optimizer, as torch.optim.Adam does it.
 
-    params : the parameters by name, floating-point arrays of any shapes
+    model : has params, a dictionary of floating-point arrays of any shapes; and grads, a dictionary
+        with the same names in any order, a new one after each backward pass
     lr, betas, epsilon : as above
     """
 
     def __init__(
         self,
-        params: dict[str, np.ndarray],
+        model: Any,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
     ) -> None:
-        """Hold on to the parameters, and prepare m, v and t."""
+        """Hold on to the model, and prepare m, v and t."""
         raise NotImplementedError
 
-    def step(self, grads: dict[str, np.ndarray]) -> None:
-        """Change every parameter in place by its gradient.
-
-        grads : the gradients, with the names of the parameters in any order; they stay as they are
-        """
+    def step(self) -> None:
+        """Change every parameter of the model in place by its gradient, which stays as it is."""
         raise NotImplementedError
 
 
 def train(
-    network: Any,
-    optimizer: Adam,
+    model: Any,
     next_batch: Callable[[], tuple[np.ndarray, np.ndarray]],
+    optimizer: Adam,
     steps: int,
 ) -> list[float]:
-    """Train a network by the mean squared error; return the loss of each step.
+    """Train a model by the mean squared error; return the loss of each step.
 
-    network : has forward(x), which returns y; backward(dy), after which grads is a dictionary
-    optimizer : has step(grads)
+    model : has forward(x), which returns y; and backward(dy), which sets its grads
     next_batch : returns a new batch at each call, x and target
+    optimizer : of this model; has step()
     steps : how many
 
     x, y and target, (N, C, H, W), stay as they are, and dy has y's type

@@ -78,8 +78,8 @@ PLANTED = (
     Planted(
         "gradients by their place",
         {
-            "for name, p in self.params.items()": "for (name, p), g in zip(self.params.items(), "
-            "grads.values())",
+            "for name, p in self.model.params.items()": "for (name, p), g in "
+            "zip(self.model.params.items(), grads.values())",
             "g = grads[name]": "pass",
         },
         "Adam: odd inputs",
@@ -93,21 +93,21 @@ PLANTED = (
     ),
     Planted(
         "float64 always",
-        {CHANGE: f"self.params[name] = p.astype(float) - {CHANGE[5:]}"},
+        {CHANGE: f"self.model.params[name] = p.astype(float) - {CHANGE[5:]}"},
         "Adam: dtype",
         "turns a parameter of float32 into float64",
     ),
     Planted(
         "replaced",
-        {CHANGE: f"self.params[name] = p - {CHANGE[5:]}"},
+        {CHANGE: f"self.model.params[name] = p - {CHANGE[5:]}"},
         "Adam: arguments",
-        "a new array in the place of params['w']",
+        "a new array in the place of model.params['w']",
     ),
     Planted(
         "gradients changed",
         {V: V.replace("g * g", "np.square(g, out=g)")},
         "Adam: arguments",
-        "you changed grads['w']",
+        "you changed model.grads['w']",
     ),
     Planted("no losses", {"    return losses": "    pass"}, "train: runs", "is a return missing?"),
     Planted(
@@ -119,13 +119,27 @@ PLANTED = (
     ),
     Planted(
         "step too early",
-        {"        y = network": "        optimizer.step(network.grads)\n        y = network"}
-        | {"        optimizer.step(network.grads)\n    return": "    return"},
+        {"        y = model": "        optimizer.step()\n        y = model"}
+        | {"        optimizer.step()\n    return": "    return"},
         "train: order",
         "step 1 calls step where forward should come",
     ),
+    Planted("no step", {"optimizer.step()": "pass"}, "train: order", "step is never called"),
     Planted(
-        "no step", {"optimizer.step(network.grads)": "pass"}, "train: order", "step is never called"
+        "gradients handed to step",
+        {"optimizer.step()": "optimizer.step(model.grads)"},
+        "train: order",
+        "optimizer.step takes no arguments",
+    ),
+    Planted(
+        "the gradients of before",
+        {
+            "        grads = self.model.grads\n": "",
+            "        self.t = 0": "        self.t, self.grads = 0, model.grads",
+            "g = grads[name]": "g = self.grads[name]",
+        },
+        "Adam: runs",
+        "model.grads is a new dictionary after each backward pass",
     ),
     Planted("sum for mean", {DY: "2 * difference"}, "train: values", "gradient of the sum"),
     Planted("no 2", {DY: DY[4:]}, "train: values", "dy is half as large"),

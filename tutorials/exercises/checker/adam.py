@@ -64,20 +64,31 @@ ODD = [
 ]  # fmt: skip
 
 
-def make(student: Student, params: Arrays, options: Mapping[str, Any]) -> Any:
+class Model:
+    """A model's parameters and gradients, without the model."""
+
+    def __init__(self, params: Arrays) -> None:
+        self.params = params
+        self.grads: Arrays = {}
+
+
+def make(student: Student, model: Any, options: Mapping[str, Any]) -> Any:
     """Make a student's optimizer."""
     made = student.get("Adam")
 
     def adam() -> Any:
-        return made(params, **options)
+        return made(model, **options)
 
     adam.__qualname__ = "Adam"
     return student.run(adam)
 
 
-def _step(student: Student, optimizer: Any, grads: Arrays) -> None:
+def _step(student: Student, optimizer: Any, model: Model, grads: Arrays) -> None:
+    """Give the model new gradients, as a backward pass does, and let the optimizer step."""
+    model.grads = grads
+
     def step() -> None:
-        optimizer.step(grads)
+        optimizer.step()
 
     step.__qualname__ = "Adam.step"
     student.run(step)
@@ -88,13 +99,13 @@ def follow(student: Student, steps: Steps, dtype: str = "float64") -> Path | Bro
 
     They are read from the dictionary, so an array that was replaced is still right here.
     """
-    params = copied(steps.start, dtype)
+    model = Model(copied(steps.start, dtype))
     path = []
     try:
-        optimizer = make(student, params, steps.options)
+        optimizer = make(student, model, steps.options)
         for grads in steps.grads:
-            _step(student, optimizer, copied(grads, dtype))
-            path.append({name: np.array(params.get(name)) for name in steps.start})
+            _step(student, optimizer, model, copied(grads, dtype))
+            path.append({name: np.array(model.params.get(name)) for name in steps.start})
     except Broken as error:
         return error
     return path
@@ -102,18 +113,21 @@ def follow(student: Student, steps: Steps, dtype: str = "float64") -> Path | Bro
 
 def check_runs(student: Student) -> None:
     """Take one step."""
-    params = copied(_W)
-    optimizer = make(student, params, {})
+    model = Model(copied(_W))
+    optimizer = make(student, model, {})
     try:
-        _step(student, optimizer, copied(_SMALL[0]))
+        _step(student, optimizer, model, copied(_SMALL[0]))
     except Broken as error:
         if "ZeroDivisionError" in error.message:
             error.message += ": is t 0 at the first step? It is 1"
+        elif "KeyError" in error.message:
+            error.message += ": model.grads is a new dictionary after each backward pass, so read "
+            error.message += "it in step"
         raise
-    shape = np.shape(params.get("w", 0))
+    shape = np.shape(model.params.get("w", 0))
     if shape != (2,):
         raise Broken(
-            f"after a step params['w'] has the shape {shape}, and had (2,)",
+            f"after a step model.params['w'] has the shape {shape}, and had (2,)",
             example(Steps(_W, _SMALL[:1])),
         )
 
@@ -178,7 +192,7 @@ def _diagnosis(student: Student, wrong: Sequence[tuple[Steps, Path, Path | Broke
     paths = [(steps, came) for steps, _, came in wrong if not isinstance(came, Broken)]
     if paths and all(agree(came, [steps.start] * len(came), steps) for steps, came in paths):
         return (
-            "params are as before after step: change the arrays in place, as with p -= ...; "
+            "model.params are as before after step: change the arrays in place, as with p -= ...; "
             "p = p - ... makes a new array, and so does a copy in __init__"
         )
     for slip in SLIPS if paths else ():
@@ -194,47 +208,45 @@ def _right(came: Path | Broken, path: Path, steps: Steps) -> bool:
 
 def check_two_at_once(student: Student, *cases: tuple[Steps, Path]) -> None:
     """Let two optimizers take turns."""
-    all_params = [copied(steps.start) for steps, _ in cases]
+    models = [Model(copied(steps.start)) for steps, _ in cases]
     optimizers = [
-        make(student, params, steps.options)
-        for params, (steps, _) in zip(all_params, cases, strict=True)
+        make(student, model, steps.options) for model, (steps, _) in zip(models, cases, strict=True)
     ]
     for i in range(min(len(steps.grads) for steps, _ in cases)):
-        for optimizer, params, (steps, path) in zip(optimizers, all_params, cases, strict=True):
-            _step(student, optimizer, copied(steps.grads[i]))
-            if not agree([params], [path[i]], steps):
+        for optimizer, model, (steps, path) in zip(optimizers, models, cases, strict=True):
+            _step(student, optimizer, model, copied(steps.grads[i]))
+            if not agree([model.params], [path[i]], steps):
                 raise Broken(
                     "two optimizers at once disturb each other: set m, v and t in __init__, as "
                     "self.m and so on, not in the class or the file",
-                    "first = Adam({'w': ...}); second = Adam({'w': ...}); first.step(...); "
-                    "second.step(...)",
+                    "first = Adam(one_model); second = Adam(another); first.step(); second.step()",
                 )
 
 
 def check_arguments(student: Student) -> None:
     """Check that gradients stay, and that parameters are changed and not replaced."""
     for steps in (PLAIN[1], ODD[4]):
-        params = copied(steps.start)
-        held = dict(params)
+        model = Model(copied(steps.start))
+        held = dict(model.params)
         all_grads = [copied(grads) for grads in steps.grads]
-        optimizer = make(student, params, steps.options)
+        optimizer = make(student, model, steps.options)
         for grads in all_grads:
-            _step(student, optimizer, grads)
+            _step(student, optimizer, model, grads)
             for given, now in zip(steps.grads, all_grads, strict=True):
                 for name, value in given.items():
                     if name not in now or not np.array_equal(now[name], value):
                         raise Broken(
-                            f"you changed grads['{name}']: work on a copy, the gradients belong to "
-                            "the network",
+                            f"you changed model.grads['{name}']: work on a copy, the gradients "
+                            "belong to the model",
                             example(steps),
                         )
-            if params.keys() != held.keys():
-                raise Broken("you changed which names are in params", example(steps))
+            if model.params.keys() != held.keys():
+                raise Broken("you changed which names are in model.params", example(steps))
             for name, value in held.items():
-                if params[name] is not value:
+                if model.params[name] is not value:
                     raise Broken(
-                        f"step puts a new array in the place of params['{name}']: change the array "
-                        "itself, as with p -= ..., for the network holds the old one",
+                        f"step puts a new array in the place of model.params['{name}']: change the "
+                        "array itself, as with p -= ..., because the layers hold the old one",
                         example(steps),
                     )
 
@@ -244,9 +256,12 @@ def example(steps: Steps) -> str:
     options = "".join(f", {name}={value}" for name, value in steps.options.items())
     if sum(value.size for value in steps.start.values()) > 4:
         shapes = ", ".join(f"{name} of shape {value.shape}" for name, value in steps.start.items())
-        return f"Adam(params{options}) and {len(steps.grads)} steps; {shapes}"
-    grads = ", ".join(f"step({_words(grads)})" for grads in steps.grads)
-    return f"Adam({_words(steps.start)}{options}): {grads}"
+        return f"Adam(model{options}) and {len(steps.grads)} steps; {shapes}"
+    grads = ", then ".join(map(_words, steps.grads))
+    return (
+        f"Adam(model{options}) with model.params = {_words(steps.start)}; step() with "
+        f"model.grads = {grads}"
+    )
 
 
 def _words(arrays: Arrays) -> str:

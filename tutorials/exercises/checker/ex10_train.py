@@ -20,9 +20,9 @@ TITLE = "Adam and the training loop: beat bicubic in 60 seconds"
 HINTS = (
     "Make m and v in __init__: for each name an array of zeros, of that parameter's shape. t is 0. "
     "What must step do to t before anything else, and how often in a step?",
-    "p = p - change makes a new array, and the network keeps the old one; p -= change changes the "
+    "p = p - change makes a new array, and the model keeps the old one; p -= change changes the "
     "array itself. Keep m and v without their corrections: divide when you use them.",
-    "step: t += 1; for name, p in params.items(): new m[name] and v[name] from g = grads[name]; "
+    "step: t += 1; for name, p in model.params.items(): m[name], v[name] from model.grads[name]; "
     "p -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon). train: five lines "
     "in a loop; dy = 2 * (y - target) / y.size.",
 )
@@ -117,9 +117,9 @@ def _beats_bicubic(student: Student) -> str:
         return x - MIDDLE, target[..., 12:-12, 12:-12] - MIDDLE  # y lacks 4 LR pixels on each side
 
     with patch.dict(os.environ, NPESPCN_THREADS="1"):  # many threads' stacks would be over limits
-        optimizer = adam.make(student, network.params, {"lr": LR})
+        optimizer = adam.make(student, network, {"lr": LR})
         try:
-            student.run(student.get("train"), network, optimizer, next_batch, STEPS)
+            student.run(student.get("train"), network, next_batch, optimizer, STEPS)
         except Broken:
             if late:
                 raise Broken(
@@ -140,6 +140,6 @@ def _beats_bicubic(student: Student) -> str:
     if not ours > bicubic:
         raise Broken(
             f"{figures}: that is not better, after {STEPS} steps",
-            f"on {HELD_OUT} pictures of dead leaves that it has not seen; Adam(params, lr={LR})",
+            f"on {HELD_OUT} pictures of dead leaves that it has not seen; Adam(model, lr={LR})",
         )
     return f"{figures}, in {seconds:.1f} seconds"

@@ -1,8 +1,8 @@
-"""How the training loop is checked in exercise 10: by a network that writes down what is done."""
+"""How the training loop is checked in exercise 10: by a model that writes down its calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,17 +14,17 @@ from tutorials.exercises.checker.student import Broken, Student
 
 
 class Recorder:
-    """A network, and the methods of its optimizer and data, that write down what is done."""
+    """A model, and the methods of its optimizer and data, that write down their calls."""
 
     def __init__(self, batches: Sequence[tuple[Any, Any, Any]]) -> None:
-        self.batches = batches  # x, target, and what the network makes of x
+        self.batches = batches  # x, target, and the model's output for x
         self.events: list[str] = []
         self.drawn: list[tuple[Any, Any]] = []
         self.xs: list[Any] = []
         self.ys: list[Any] = []
         self.dys: list[Any] = []
         self.changed_y = False
-        self.stepped: list[Any] = []
+        self.stepped: list[tuple[Any, ...]] = []  # the arguments of each step: none
         self.params = {"w": np.array([7.0, 8.0])}
         self.grads: dict[str, Any] = {}
 
@@ -57,11 +57,11 @@ class Recorder:
         self.grads = {"w": np.array([1.0, 2.0]) + len(self.dys)}
         return np.zeros_like(self.xs[-1]) if self.xs else 0.0
 
-    def take_step(self, *grads: Any) -> None:
+    def take_step(self, *given: Any) -> None:
         """Be the optimizer's step."""
         self.events.append("step")
         self._stop_endless_loops()
-        self.stepped.append((grads, self.grads))
+        self.stepped.append(given)
 
     def _stop_endless_loops(self) -> None:
         if len(self.events) > 6 * len(self.batches) + 6:
@@ -76,7 +76,7 @@ def _batches(*shapes: tuple[int, ...], dtype: str = "float64") -> list[tuple[Any
 
 
 BATCHES = _batches(*[(3, 1, 1, 4)] * 3)
-_LOOP = "the checker's own network and batches, (3, 1, 1, 4), 3 steps"
+_LOOP = "the checker's own model and batches, (3, 1, 1, 4), 3 steps"
 
 
 def _train(
@@ -84,9 +84,9 @@ def _train(
 ) -> tuple[Recorder, Any]:
     recorder = Recorder(batches)
     count = len(batches) if steps is None else steps
-    optimizer = SimpleNamespace(step=recorder.take_step, params=recorder.params)
+    optimizer = SimpleNamespace(step=recorder.take_step, model=recorder)
     train = student.get("train")
-    return recorder, student.run(train, recorder, optimizer, recorder.next_batch, count)
+    return recorder, student.run(train, recorder, recorder.next_batch, optimizer, count)
 
 
 def check_runs(student: Student) -> None:
@@ -146,32 +146,16 @@ def check_order(student: Student) -> None:
         if not np.array_equal(x, x_):
             shown = grids.compare("x", x_, x) if np.shape(x) == x_.shape else ""
             raise Broken(f"forward in step {i + 1} must get that step's x, as it is", _LOOP, shown)
-    for i, (given, grads) in enumerate(recorder.stepped):
-        _check_what_step_got(i, given, grads, recorder)
+    if any(recorder.stepped):
+        message = "optimizer.step takes no arguments: it reads the gradients of its model by itself"
+        raise Broken(message, _LOOP)
 
 
 _CALLS = {
-    "forward": "network.forward",
-    "backward": "network.backward",
+    "forward": "model.forward",
+    "backward": "model.backward",
     "step": "optimizer.step",
 }
-
-
-def _check_what_step_got(
-    i: int, given: tuple[Any, ...], grads: dict[str, Any], recorder: Recorder
-) -> None:
-    if len(given) == 1 and isinstance(given[0], Mapping):
-        if list(given[0]) == list(grads) and np.array_equal(given[0]["w"], grads["w"]):
-            return
-        if given[0] is recorder.params:
-            raise Broken("optimizer.step got network.params: it needs network.grads", _LOOP)
-        if i == 0 and not given[0]:
-            message = "optimizer.step got no gradients: read network.grads after backward"
-            raise Broken(message, _LOOP)
-        message = "optimizer.step got the gradients of an earlier step: read network.grads anew, "
-        raise Broken(f"{message}after each backward", _LOOP)
-    words = ", ".join(type(value).__name__ for value in given) or "nothing"
-    raise Broken(f"optimizer.step must get network.grads, and got {words}", _LOOP)
 
 
 def check_dtype(student: Student) -> None:
@@ -181,7 +165,7 @@ def check_dtype(student: Student) -> None:
         if dy.dtype != np.float32:
             raise Broken(
                 f"for y and target of float32 your dy is {dy.dtype}: it must have y's type",
-                "the checker's own network and batch, (3, 1, 1, 4), float32, 1 step",
+                "the checker's own model and batch, (3, 1, 1, 4), float32, 1 step",
             )
 
 
@@ -294,7 +278,7 @@ def check_arguments(student: Student) -> None:
                 raise Broken(f"you changed {name}: work on a copy, it may be drawn again", _LOOP)
     if recorder.changed_y or any(not np.array_equal(now, y) for now, y in recorder.ys):
         raise Broken(
-            "you changed y: work on a copy, a network may still need its output in backward", _LOOP
+            "you changed y: work on a copy, a model may still need its output in backward", _LOOP
         )
     if not np.array_equal(recorder.params["w"], [7.0, 8.0]):
-        raise Broken("train changed network.params itself: that is the optimizer's affair", _LOOP)
+        raise Broken("train changed model.params itself: that is the optimizer's affair", _LOOP)
