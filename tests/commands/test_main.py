@@ -1,106 +1,16 @@
-from __future__ import annotations
+"""What all commands share: help, wrong usage, warnings, one line for a mistake."""
 
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
-from helpers import assert_same_run
-from PIL import Image
 
-from npespcn import __version__, explorer, figures
+from npespcn import __version__
 from npespcn.commands import main as cli
-from npespcn.commands import train as train_command
-from npespcn.data.dead_leaves import dead_leaves_pictures
-from npespcn.data.patches import PairedPatches
-from npespcn.models import ESPCN
-from npespcn.pictures.files import write_image
-from npespcn.runs.folder import RunFolder
-
-FEW = "--scale 2 --batch-size 2 --patch-size 10"
-FILES = [".lock", "best.npz", "history.csv", "last.npz", "learning_curve.png"]
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Three pictures that can be used, and four files that cannot."""
-    folder = tmp_path_factory.mktemp("photos")
-    for i, picture in enumerate(dead_leaves_pictures(3, 80)):
-        write_image(folder / f"{i}.png", picture)
-    whole = (folder / "0.png").read_bytes()
-    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
-    (folder / "empty.jpg").write_bytes(b"")
-    (folder / "notes.txt").write_text("no picture")
-    Image.new("RGB", (100, 3)).save(folder / "flat.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def held_out(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("held out")
-    for i, picture in enumerate(dead_leaves_pictures(2, 112, 1)):
-        write_image(folder / f"{i}.bmp", picture)
-    return folder
-
-
-@pytest.fixture
-def blank_curves(monkeypatch):
-    """Do without drawing, which takes longer than a short training."""
-    monkeypatch.setattr(figures, "save", lambda figure, path: Path(path).touch())
-
-
-@pytest.fixture
-def train(photos, held_out, tmp_path):
-    """Run ``npespcn train`` for a few steps with more flags; return the exit status."""
-
-    def run(*flags, out=tmp_path / "run"):
-        few = f"{FEW} --steps 3 --optimizer adam".split()
-        folders = ["--data", str(photos), "--val", str(held_out), "--out", str(out)]
-        return cli.main(["train", *few, *folders, *(str(flag) for flag in flags)])
-
-    return run
-
-
-def last_line(capsys, command="train"):
-    """Return what the only complaint of a failed command says."""
-    written = capsys.readouterr().err
-    assert "Traceback" not in written
-    *others, line = written.splitlines()
-    assert not any(other.startswith(f"npespcn {command}:") for other in others)
-    assert line.startswith(f"npespcn {command}: ")
-    return line.removeprefix(f"npespcn {command}: ")
-
-
-def saved(out, key):
-    with np.load(out / "last.npz") as arrays:
-        return json.loads(str(arrays[key]))
-
-
-# A process that is started in the background may ignore Ctrl-C, and so would its children.
-AS_A_SHELL_STARTS_IT = (
-    "import signal, sys; from npespcn.commands.main import main; "
-    "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
-)
-
-
-def python(*arguments):
-    """Start Python on this checkout."""
-    root = str(Path(__file__).parents[1])
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": root},
-    )
-
 
 # --- words ---------------------------------------------------------------------------------------
 
@@ -112,30 +22,23 @@ def test_help_names_the_commands(capsys):
     assert re.search(r"train +train a network.*explain +draw", capsys.readouterr().out, re.DOTALL)
 
 
-@pytest.mark.parametrize("command", ["train", "explain"])
-def test_help_explains_every_flag_and_its_default(capsys, command):
-    with pytest.raises(SystemExit) as caught:
-        cli.main([command, "--help"])
-    assert caught.value.code == 0
-    words = capsys.readouterr().out
-    parser = next(
-        action.choices[command] for action in cli._parser()._actions if action.dest == "command"
-    )
-    for action in parser._actions:
-        assert action.help
-        assert all(flag in words for flag in action.option_strings)
-    options = words.partition("options:")[2]
-    assert "None" not in options
-    assert "False" not in options
-    assert "(default: 3)" in options
-
-
-def test_help_has_every_option_of_the_network(capsys):
-    with pytest.raises(SystemExit):
-        cli.main(["train", "--help"])
-    words = capsys.readouterr().out
-    own = set(ESPCN(2).options) - {"dtype"}
-    assert own == {name for name in own if f"--{name}" in words}
+def test_help_explains_every_flag_and_its_default(capsys):
+    (commands,) = (a.choices for a in cli._parser()._actions if a.dest == "command")
+    for command, parser in commands.items():
+        with pytest.raises(SystemExit) as caught:
+            cli.main([command, "--help"])
+        assert caught.value.code == 0, command
+        text = capsys.readouterr().out
+        for action in parser._actions:
+            assert action.help, (command, action.dest)
+            assert all(flag in text for flag in action.option_strings), (command, action.dest)
+        options = text.partition("options:")[2]
+        assert "None" not in options, command
+        assert "False" not in options, command
+        defaults = [a for a in parser._actions if a.default not in (None, False, "==SUPPRESS==")]
+        for action in defaults:
+            if action.option_strings:
+                assert re.search(rf"\(default:\s+{action.default}\)", options), action.dest
 
 
 def test_version(capsys):
@@ -146,529 +49,29 @@ def test_version(capsys):
 
 
 def test_python_dash_m_runs_it():
-    process = python("-m", "npespcn", "--version")
-    assert process.communicate() == (f"npespcn {__version__}\n", "")
-    assert process.returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "npespcn", "--version"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == (f"npespcn {__version__}\n", "")
 
 
-WRONG = [
-    *("--steps 0", "--steps -1", "--steps 1.5", "--steps many", "--steps 1e3", "--steps="),
-    *("--lr 0", "--lr -1", "--lr nan", "--lr inf", "--lr fast", "--last-layer 0"),
-    *("--scale 0", "--batch-size 0", "--patch-size 8", "--pictures 0", "--renew -1", "--seed -1"),
-    *("--validate-every 0", "--validate-every 15", "--channels 2", "--channels red"),
-    *("--activation swish", "--output relu", "--padding mirror", "--init zeros", "--loss hinge"),
-    *("--optimizer adamw", "--schedule warm", "--device tpu"),
-]
-
-
-@pytest.mark.parametrize("flags", WRONG)
-def test_wrong_values_are_wrong_usage(capsys, train, tmp_path, flags):
-    with pytest.raises(SystemExit) as caught:
-        train(*flags.split(" "))
-    assert caught.value.code == 2
-    line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith(f"npespcn train: error: argument {re.split('[ =]', flags)[0]}: ")
-    assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_wrong_words_are_wrong_usage(capsys):
+    for words in [
         *([], ["paint"], ["train", "photos"], ["train", "--color"], ["train", "--data"]),
         *(["explain", "--scale", "5"], ["explain", "--channels", "2"], ["explain", "--order", "x"]),
-        *(["explain", "-o", "picture.jpg"], ["explain", "-o", "picture"]),
-    ],
-    ids=" ".join,
-)
-def test_wrong_words_are_wrong_usage(capsys, words):
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    assert caught.value.code == 2
-    assert re.match(r"npespcn.*: error: ", capsys.readouterr().err.splitlines()[-1])
-
-
-# --- train ---------------------------------------------------------------------------------------
-
-
-def test_train_without_data_draws_its_own(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    flags = "--pictures 2 --steps 12 --batch-size 2 --patch-size 10 --validate-every 10"
-    assert cli.main(["train", *flags.split()]) == 0
-    out = Path("runs/espcn_x3")
-    assert sorted(os.listdir(out)) == FILES
-    with Image.open(out / "learning_curve.png") as curve:
-        assert curve.size[0] == 1500
-    assert ESPCN.load(out / "best.npz").options == ESPCN.load(out / "last.npz").options
-    words, log = capsys.readouterr()
-    pattern = (
-        r"runs/espcn_x3: 2 pictures, 12 steps; on 4 pictures held out [\d.]+ dB at best, "
-        r"[\d.]+ dB at last \(bicubic [\d.]+ dB\)\n"
-        r"runs/espcn_x3/best.npz and last.npz, history.csv, learning_curve.png\n"
-    )
-    assert re.fullmatch(pattern, words)
-    assert re.match(r"drawing 2 dead-leaves pictures\nstep 10/12: loss .*\nstep 12/12: loss", log)
-
-
-def test_train_names_and_skips_what_it_cannot_use(capsys, train, blank_curves):
-    assert train() == 0
-    words, log = capsys.readouterr()
-    assert "3 pictures" in words
-    assert "2 pictures held out" in words
-    skipped = re.findall(r"^npespcn: skipped (.+?): ", log, re.MULTILINE)
-    assert skipped == ["cut.png", "empty.jpg", "flat.png", "notes.txt"]
-    assert "flat.png: 100 x 3 pixels, at least 20 x 20 are needed" in log
-
-
-FLAGS = {
-    "--scale 3": ("options", "scale", 3),
-    "--channels 3": ("options", "channels", 3),
-    "--activation relu": ("options", "activation", "relu"),
-    "--activation sigmoid": ("options", "activation", "sigmoid"),
-    "--output sigmoid": ("options", "output", "sigmoid"),
-    "--output tanh": ("options", "output", "tanh"),
-    "--output none": ("options", "output", None),
-    "--tail": ("options", "tail", True),
-    "--padding same": ("options", "padding", "same"),
-    "--padding valid": ("options", "padding", "valid"),
-    "--init icnr": ("options", "init", "icnr"),
-    "--init paper": ("options", "init", "paper"),
-    "--init he": ("options", "init", "he"),
-    "--seed 5": ("options", "seed", 5),
-    "--seed 6": ("settings", "seed", 6),
-    "--batch-size 1": ("settings", "batch_size", 1),
-    "--patch-size 9": ("settings", "patch_size", 9),
-    "--optimizer soap": ("settings", "optimizer", "SOAP"),
-    "--optimizer sgd": ("settings", "optimizer", "SGD"),
-    "--lr 0.02": ("settings", "lr", 0.02),
-    "--last-layer 0.1": ("settings", "lr_factors", {"conv3": 0.1}),
-    "--schedule plateau": ("settings", "schedule", "Plateau"),
-    "--schedule constant": ("settings", "schedule", "constant"),
-    "--schedule cosine": ("settings", "schedule", "cosine"),
-    "--loss l1": ("settings", "loss", "l1"),
-    "--loss charbonnier": ("settings", "loss", "charbonnier"),
-    "--validate-every 20": ("settings", "validate_every", 20),
-    "--steps 4": ("progress", "step", 4),
-    "--device cpu": ("progress", "step", 3),
-    "--scale 8 --patch-size 9": ("options", "scale", 8),
-    "--scale 8 --patch-size 9 --channels 3 --padding valid": ("options", "padding", "valid"),
-    "--activation relu --tail --init xavier --padding same": ("options", "tail", True),
-    "--channels 3 --tail --output sigmoid --init icnr": ("options", "channels", 3),
-    "--optimizer sgd --schedule plateau --init paper --last-layer 0.1 --padding same": (
-        *("options", "init", "paper"),
-    ),
-}
-
-
-@pytest.mark.parametrize("flags", FLAGS)
-def test_every_flag_reaches_the_training(train, blank_curves, tmp_path, flags):
-    kind, name, expected = FLAGS[flags]
-    assert train(*flags.split()) == 0
-    model, out = ESPCN.load(tmp_path / "run" / "last.npz"), tmp_path / "run"
-    assert (model.options if kind == "options" else saved(out, kind))[name] == expected
-    assert sorted(os.listdir(out)) == FILES
-    untrained = ESPCN(**model.options).params["conv2.weight"]
-    assert not np.array_equal(model.params["conv2.weight"], untrained)
-
-
-def test_training_begins_with_biases_that_keep_a_flat_picture(train, monkeypatch):
-    models = []
-    monkeypatch.setattr(train_command, "fit", lambda model, *_, **__: models.append(model) or 1 / 0)
-    assert train() == 1
-    flat = np.full((1, 1, 9, 9), 0.5, np.float32)
-    np.testing.assert_allclose(models[0].predict(flat), 0.5, atol=1e-6)
-
-
-def test_leaves_can_be_renewed(blank_curves, tmp_path, held_out):
-    flags = "--pictures 2 --renew 1 --scale 2 --steps 2 --batch-size 1 --patch-size 9"
-    out = tmp_path / "run"
-    words = ["train", *flags.split(), "--val", str(held_out), "--out", str(out)]
-    assert cli.main(words) == 0
-    assert (saved(out, "settings")["data"], saved(out, "settings")["pictures"]) == ("LeafStream", 2)
-
-
-def test_patches_larger_than_320_pixels_get_larger_leaves(blank_curves, tmp_path, held_out):
-    flags = "--pictures 1 --scale 4 --steps 1 --batch-size 1 --patch-size 81 --optimizer adam"
-    words = ["train", *flags.split(), "--val", str(held_out), "--out", str(tmp_path / "run")]
-    assert cli.main(words) == 0
-
-
-@pytest.mark.parametrize(("padding", "least"), [("valid", 24), ("edge", 8), ("same", 8)])
-def test_validation_pictures_must_show_something(
-    capsys, train, blank_curves, tmp_path, padding, least
-):
-    for side in (least - 1, least):
-        picture = dead_leaves_pictures(1, 24)[0][:side]
-        write_image(tmp_path / f"{side:02}.png", picture)
-    assert train("--val", tmp_path, "--padding", padding) == 0
-    words, log = capsys.readouterr()
-    assert "on 1 pictures held out" in words
-    assert f"skipped {least - 1:02}.png: 24 x {least - 1} pixels" in log
-
-
-def test_resume_through_the_command_line_gives_the_same_bits(
-    capsys, train, blank_curves, tmp_path, monkeypatch
-):
-    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
-    flags = ["--steps", "23", "--optimizer", "soap", "--validate-every", "10"]
-    assert train(*flags, out=whole) == 0
-    batch, calls = PairedPatches.batch, []
-
-    def interrupted(self, *how):
-        calls.append(1)
-        if len(calls) in (4, 16):
-            signal.raise_signal(signal.SIGINT)
-        return batch(self, *how)
-
-    monkeypatch.setattr(PairedPatches, "batch", interrupted)
-    for step in (4, 16):
-        capsys.readouterr()
-        assert train(*flags, "--resume", out=pieces) == 130
-        *_, advice, stopped = capsys.readouterr().err.splitlines()
-        assert advice == f"saved in {pieces}; the same command with --resume goes on from there"
-        assert stopped == "npespcn train: stopped"
-        assert saved(pieces, "progress")["step"] == step
-    assert train(*flags, "--resume", out=pieces) == 0
-    assert len(calls) == 23
-    assert_same_run(whole, pieces)
-    assert train(*flags, "--resume", out=pieces) == 0  # nothing is left to do
-    assert_same_run(whole, pieces)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_a_process_that_says_how_to_go_on(
-    train, blank_curves, photos, held_out, tmp_path, number
-):
-    out, fresh = tmp_path / "run", tmp_path / "fresh"
-    flags = ["--schedule", "constant"]
-    few = f"{FEW} --optimizer adam --steps 10000000".split()
-    words = ["train", *few, *flags, "--data", photos, "--val", held_out, "--out", out]
-    process = python("-c", AS_A_SHELL_STARTS_IT, *words)
-    try:
-        wait_until((out / "last.npz").exists)
-        process.send_signal(number)
-        words, log = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130
-    assert words == ""
-    assert "Traceback" not in log
-    advice = f"saved in {out}; the same command with --resume goes on from there"
-    assert log.splitlines()[-2:] == [advice, "npespcn train: stopped"]
-
-    steps = saved(out, "progress")["step"] + 5
-    assert train(*flags, "--steps", steps, "--resume", out=out) == 0
-    assert train(*flags, "--steps", steps, out=fresh) == 0
-    one, two = (ESPCN.load(folder / "last.npz").params for folder in (out, fresh))
-    for name in one:
-        np.testing.assert_array_equal(one[name], two[name])
-
-
-def is_alive(pid):
-    return Path("/proc", pid).exists()
-
-
-def wait_until(condition):
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("waited for a minute")
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_process_stopped_while_drawing_leaves_no_worker_behind(tmp_path, monkeypatch, number):
-    monkeypatch.setenv("NPESPCN_THREADS", "2")
-    words = ["--pictures", 10_000, "--out", tmp_path / "run"]
-    process, started = python("-c", AS_A_SHELL_STARTS_IT, "train", *words), []
-    try:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        wait_until(lambda: len(children.read_text().split()) == 3)  # and what tracks the workers
-        started = children.read_text().split()
-        process.send_signal(number)
-        wait_until(lambda: not any(is_alive(pid) for pid in started))
-    finally:
-        process.kill()
-        for pid in filter(is_alive, started):  # they would keep the pipes open
-            os.kill(int(pid), signal.SIGKILL)
-        _, log = process.communicate()
-    assert process.returncode == (130 if number == signal.SIGINT else -number)
-    if number == signal.SIGINT:
-        assert log.splitlines()[-1] == "npespcn train: stopped"
-        assert "Traceback" not in log
-
-
-def test_ctrl_c_before_the_first_step_saved_nothing(capsys, train, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
-    for name in ("load_pictures", "fit"):
-        with monkeypatch.context() as patch:
-            patch.setattr(train_command, name, interrupt)
-            assert train() == 130
-        log = capsys.readouterr().err
-        assert log.splitlines()[-1] == "npespcn train: stopped"
-        assert "saved" not in log
-
-
-def test_a_folder_in_use_is_refused_before_pictures_are_drawn(
-    capsys, train, blank_curves, tmp_path, monkeypatch
-):
-    assert train() == 0
-    out = tmp_path / "run"
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    capsys.readouterr()
-    monkeypatch.setattr(train_command, "_data", None)
-    assert cli.main(["train", "--out", str(out)]) == 1
-    assert last_line(capsys) == f"{out} holds a run already: resume it, or choose another folder"
-    with RunFolder(out, resume=True):
-        assert train("--resume") == 1
-    assert last_line(capsys) == f"another process is training in {out}"
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        ("--tail", "is of a network with other options: tail=False there, True here"),
-        ("--seed 1", "is of a network with other options: seed=0 there, 1 here"),
-        ("--lr 0.1", "was trained with other settings: lr=0.001 there, 0.1 here"),
-        ("--batch-size 3", "was trained with other settings: batch_size=2 there, 3 here"),
-        ("--last-layer 0.1", "lr_factors={'conv3': 1.0} there, {'conv3': 0.1} here"),
-        ("--schedule plateau", "schedule='cosine' there, 'Plateau' here"),
-        ("--steps 5", "go on with the same number of steps"),
-    ],
-)
-def test_resuming_with_other_flags_is_refused(capsys, train, blank_curves, flags, words):
-    assert train() == 0
-    capsys.readouterr()
-    assert train("--resume", *flags.split()) == 1
-    assert words in last_line(capsys)
-
-
-def test_a_run_stopped_before_its_first_validation_can_end_there(train, blank_curves, tmp_path):
-    out, flags = tmp_path / "run", ("--schedule", "constant", "--steps", "20")
-    assert train(*flags, out=out) == 0
-    with np.load(out / "last.npz") as arrays:
-        unmeasured = dict(arrays) | {"history/val_psnr": np.full(2, np.nan)}
-    np.savez(out / "last.npz", **unmeasured)
-    assert train(*flags, "--resume", out=out) == 0
-
-
-def test_a_rate_that_is_too_high_is_one_line(capsys, train, tmp_path):
-    assert train("--lr", "1e30", "--steps", "20") == 1
-    pattern = (
-        r"the loss is (nan|inf) at step \d+: the learning rate is probably too high \(1e\+30\)"
-    )
-    written = capsys.readouterr().err
-    assert re.search(f"^npespcn train: {pattern}; try a tenth of it\n$", written, re.MULTILINE)
-    assert "overflow" not in written
-    assert os.listdir(tmp_path / "run") == [".lock"]
-
-
-def test_missing_and_empty_folders_are_one_line(capsys, train, tmp_path):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file.png").write_bytes(b"")
-    for flag in ("--data", "--val"):
-        assert train(flag, tmp_path / "absent") == 1
-        assert "No such file or directory" in last_line(capsys)
-        assert train(flag, tmp_path / "empty") == 1
-        assert f"no usable picture in {tmp_path / 'empty'}" in last_line(capsys)
-        assert train(flag, tmp_path / "file.png") == 1
-        assert "Not a directory" in last_line(capsys)
-    assert not (tmp_path / "run").exists()
-
-
-def test_pictures_that_are_all_too_small_are_one_line(capsys, train, photos):
-    assert train("--patch-size", 41) == 1
-    assert f"no usable picture in {photos}" in last_line(capsys)
-
-
-def test_a_place_that_cannot_be_written_is_one_line(capsys, train, tmp_path):
-    (tmp_path / "file").write_text("precious")
-    assert train(out=tmp_path / "file") == 1
-    assert last_line(capsys) == f"{tmp_path / 'file'} is a file; a run needs a folder"
-    assert train(out=tmp_path / "file" / "below") == 1
-    assert "Not a directory" in last_line(capsys)
-    assert (tmp_path / "file").read_text() == "precious"
-
-
-def test_too_large_a_batch_is_one_line(capsys, train, tmp_path):
-    for size in (10**12, 10**30):
-        assert train("--batch-size", size, "--out", tmp_path / f"{size}") == 1
-        assert last_line(capsys)
-
-
-def test_a_wrong_number_of_threads_is_one_line(capsys, train, monkeypatch):
-    monkeypatch.setenv("NPESPCN_THREADS", "none")
-    assert train() == 1
-    assert last_line(capsys) == "NPESPCN_THREADS must be a whole number from 1, got 'none'"
-
-
-@pytest.mark.parametrize("damage", ["cut", "empty", "a network alone"])
-def test_a_damaged_checkpoint_is_one_line(capsys, train, blank_curves, tmp_path, damage):
-    assert train() == 0
-    last = tmp_path / "run" / "last.npz"
-    if damage == "a network alone":
-        ESPCN.load(last).save(last)
-    else:
-        last.write_bytes(last.read_bytes()[: 5000 * (damage == "cut")])
-    capsys.readouterr()
-    assert train("--resume") == 1
-    assert str(last) in last_line(capsys)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(photos, held_out, tmp_path):
-    code = (
-        "import resource, sys; from npespcn.commands.main import main; "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); sys.exit(main())"
-    )
-    out = tmp_path / "run"
-    flags = f"{FEW} --steps 5".split()  # the state of SOAP is larger
-    process = python("-c", code, "train", *flags, "--data", photos, "--val", held_out, "--out", out)
-    _, log = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "Traceback" not in log
-    assert re.fullmatch(r"npespcn train: \[Errno \d+\] File too large.*", log.splitlines()[-1])
-    assert sorted(os.listdir(out)) == [".lock", "best.npz", "history.csv"]
-    ESPCN.load(out / "best.npz")
-
-
-# --- explain -------------------------------------------------------------------------------------
-
-NAMES = ("scale", "channels", "order")
-PRINCIPLES = [(r, c, order) for r in (2, 3, 4) for c in (1, 3) for order in ("CRD", "DCR", "paper")]
-
-
-@pytest.mark.parametrize("suffix", [".png", ".gif", ".PNG"])
-@pytest.mark.parametrize("principle", PRINCIPLES, ids=lambda p: "-".join(map(str, p)))
-def test_explain_draws_what_it_is_asked_for(tmp_path, monkeypatch, capsys, principle, suffix):
-    asked = []
-    monkeypatch.setattr(figures, "save", lambda figure, path: asked.append((path, *figure)))
-    monkeypatch.setattr(figures, "explain_figure", lambda *how: how)
-    monkeypatch.setattr(figures, "explain_gif", lambda path, *how: asked.append((path, *how)))
-    out = tmp_path / f"picture{suffix}"
-    flags = [f"--{name}={value}" for name, value in zip(NAMES, principle, strict=True)]
-    assert cli.main(["explain", *flags, "-o", str(out)]) == 0
-    assert asked == [(out, *principle)]
-    assert capsys.readouterr().out == f"{out}\n"
-
-
-@pytest.mark.parametrize("name", ["a.png", "b.gif"])
-def test_explain_writes_pictures(tmp_path, name):
-    path = tmp_path / name
-    assert cli.main(["explain", "--scale", "2", "--channels", "3", "-o", str(path)]) == 0
-    with Image.open(path) as image:
-        assert image.format == path.suffix[1:].upper()
-        assert image.size[0] >= 1000
-        assert (getattr(image, "n_frames", 1) > 12) == (name == "b.gif")
-    assert os.listdir(tmp_path) == [name]
-
-
-@pytest.mark.parametrize("name", ["page.html", "page.HTML"])
-def test_explain_writes_a_page_to_explore(tmp_path, capsys, name):
-    path = tmp_path / name
-    flags = ["--scale", "4", "--channels", "3", "--order", "paper"]
-    assert cli.main(["explain", *flags, "-o", str(path)]) == 0
-    assert path.read_text("utf-8") == explorer.page(4, 3, "paper")
-    assert capsys.readouterr().out == f"{path}\n"
-
-
-def test_explain_has_names_of_its_own(tmp_path, monkeypatch, blank_curves):
-    monkeypatch.chdir(tmp_path)
-    ESPCN(2).save("network.npz")
-    assert cli.main(["explain"]) == 0
-    assert cli.main(["explain", "--weights", "network.npz"]) == 0
-    assert sorted(os.listdir()) == ["channels.png", "explain.png", "network.npz"]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"scale": 2, "padding": "edge"},
-        {"scale": 3, "channels": 3, "padding": "same"},
-        {"scale": 4, "padding": "valid", "tail": True, "output": "sigmoid"},
-        {"scale": 1},
-        {"scale": 8},
-    ],
-    ids=str,
-)
-def test_explain_shows_the_channels_of_a_network(tmp_path, monkeypatch, options):
-    drawn, channel_maps = [], figures.channel_maps
-
-    def recorded(features, image):
-        drawn.append((features, image))
-        return channel_maps(features, image)
-
-    monkeypatch.setattr(figures, "channel_maps", recorded)
-    monkeypatch.setattr(figures, "save", lambda figure, path: figure.canvas.draw())
-    model = ESPCN(**options)
-    model.save(tmp_path / "network.npz")
-    picture = dead_leaves_pictures(1, 40)[0][:30]
-    write_image(tmp_path / "picture.png", picture)
-    files = ["--weights", str(tmp_path / "network.npz"), "--image", str(tmp_path / "picture.png")]
-    assert cli.main(["explain", *files, "-o", str(tmp_path / "out.png")]) == 0
-    ((features, image),) = drawn
-    c, r, lost = model.options["channels"], model.scale, 8 * (model.padding == "valid")
-    assert features.shape == (c * r * r, 30 - lost, 40 - lost)
-    assert image.shape == (c, (30 - lost) * r, (40 - lost) * r)
-    if not (model.options["tail"] or model.options["output"]):
-        for k in range(r * r):  # of the first color
-            np.testing.assert_allclose(image[0, k // r :: r, k % r :: r], features[k], atol=1e-5)
-
-
-def test_explain_takes_the_middle_of_a_large_picture(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(figures, "save", lambda figure, path: None)
-    monkeypatch.setattr(figures, "channel_maps", lambda *how: drawn.append(how))
-    model = ESPCN(2)
-    model.save(tmp_path / "network.npz")
-    picture = np.zeros((500, 100, 3), np.uint8)
-    picture[58:442] = 255
-    write_image(tmp_path / "picture.png", picture)
-    files = ["--weights", str(tmp_path / "network.npz"), "--image", str(tmp_path / "picture.png")]
-    assert cli.main(["explain", *files]) == 0
-    white = np.full((1, 1, 384, 100), 235 / 255, np.float32)
-    np.testing.assert_allclose(drawn[0][1], model.predict(white)[0], atol=1e-5)
-
-
-def test_explain_fails_in_one_line(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    ESPCN(2).save("good.npz")
-    Path("cut.npz").write_bytes(Path("good.npz").read_bytes()[:500])
-    Path("notes.txt").write_text("no picture")
-    Image.new("L", (3, 3)).save("tiny.png")
-    ESPCN(2, padding="valid").save("valid.npz")
-    for words, expected in {
-        "--weights absent.npz": "No such file or directory: 'absent.npz'",
-        "--weights cut.npz": "cut.npz: not a readable .npz file",
-        "--weights notes.txt": "notes.txt: not a readable .npz file",
-        "--weights .": "Is a directory",
-        "--weights good.npz --image absent.png": "absent.png",
-        "--weights good.npz --image notes.txt": "cannot read notes.txt as a picture",
-        "--weights valid.npz --image tiny.png": "kernel does not fit",
-        "-o absent/picture.png": "No such file or directory: 'absent/picture.png'",
-        "-o absent/picture.gif": "No such file or directory: 'absent/picture.gif'",
-        "--weights good.npz -o notes.txt/picture.png": "Not a directory",
-        "-o absent/page.html": "No such file or directory: 'absent/page.html'",
-        "--weights good.npz -o page.html": "--weights draws a picture",
-    }.items():
-        assert cli.main(["explain", *words.split()]) == 1
-        assert expected in last_line(capsys, "explain"), words
-    assert sorted(os.listdir()) == ["cut.npz", "good.npz", "notes.txt", "tiny.png", "valid.npz"]
-
-
-def test_training_pictures_and_explained_network_go_together(
-    train, blank_curves, tmp_path, monkeypatch
-):
-    """What ``train`` writes, ``explain`` reads."""
-    assert train("--channels", 3) == 0
-    monkeypatch.chdir(tmp_path)
-    for name in ("best.npz", "last.npz"):
-        assert cli.main(["explain", "--weights", str(tmp_path / "run" / name)]) == 0
+        *(["explain", "-o", "picture.jpg"], ["explain", "-o", "picture"], ["upscale"]),
+        *(["upscale", "a", *more.split()] for more in ("--scale 5", "--scale 2.5", "--tile 0")),
+        *(["upscale", "a", *more.split()] for more in ("--jobs 0", "--device tpu", "--fast")),
+    ]:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(words)
+        assert caught.value.code == 2, words
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert re.match(r"npespcn.*: error: ", line), words
 
 
 def test_warnings_of_others_are_untouched():
