@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tutorials.exercises.checker import words
+from tutorials.exercises.checker import as_text
 from tutorials.exercises.checker.exercises import NAMES, starter
 from tutorials.exercises.checker.runner import check
 
@@ -13,4 +13,4 @@ from tutorials.exercises.checker.runner import check
 def test_exercise(number: int) -> None:
     """An exercise is done when it has full marks."""
     report = check(number, starter(number))
-    assert report.complete, f"\n{words.summary(report)}"  # noqa: S101  # that is how pytest asks
+    assert report.complete, f"\n{as_text.summary(report)}"  # noqa: S101  # that is how pytest asks

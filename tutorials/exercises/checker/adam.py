@@ -182,7 +182,7 @@ def check_values(student: Student, cases: Sequence[tuple[Steps, Path]]) -> None:
 
 
 def _diagnosis(student: Student, wrong: Sequence[tuple[Steps, Path, Path | Broken]]) -> str:
-    """Return what explains every wrong path, if something does."""
+    """Return the message of the mistake that explains every wrong path, if there is one."""
     steps, path, _ = wrong[0]
     if _right(follow(Student(student.path), steps), path, steps):  # the file imported anew
         return (

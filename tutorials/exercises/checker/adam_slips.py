@@ -21,7 +21,7 @@ TOLERANCE = 1e-5  # of lr
 
 @dataclass(frozen=True)
 class Steps:
-    """Parameters, their gradients at each step, Adam's options, and what is odd about it all."""
+    """Parameters, their gradients at each step, Adam's options, and the oddity of the case."""
 
     start: Arrays
     grads: Sequence[Arrays]

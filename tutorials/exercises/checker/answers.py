@@ -19,7 +19,7 @@ Answer: TypeAlias = tuple[Any, ...]
 
 
 def answers(name: str, questions: Sequence[Any], ask: Callable[[Any, Any], Answer]) -> list[Answer]:
-    """Return the answer to each question: ``ask(torch, question)``, or what was recorded of it.
+    """Return the answer to each question: ``ask(torch, question)``, or its recording.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tutorials.exercises.checker import grading, progress, words
+from tutorials.exercises.checker import as_text, grading, progress
 from tutorials.exercises.checker.climb import Report
 from tutorials.exercises.checker.exercises import HERE, NAMES, hints, module, starter
 from tutorials.exercises.checker.runner import check
@@ -52,13 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         "metavar": "N",
         "help": f"the exercise, 1 to {len(NAMES)}",
     }
-    checking = add("check", _check, "check an exercise, or all, and say what is wrong")
+    checking = add("check", _check, "check an exercise, or all, and name the first mistake")
     checking.add_argument("exercise", type=_number_or_all, metavar="N",
         help=f"the exercise, 1 to {len(NAMES)}, or all")  # fmt: skip
     checking.add_argument("--file", type=Path, help="your file, if it is not the starter's")
     checking.add_argument("--json", action="store_true", help="print Gradescope's results.json")
     add("hint", _hint, "show the next hint, and those before it").add_argument("exercise", **one)
-    add("list", _list, "list the exercises, with what you have reached")
+    add("list", _list, "list the exercises, with your points")
     watching = add("watch", _watch, "check whenever a file is saved, until Ctrl-C")
     watching.add_argument("exercise", nargs="?", **one)
     watching.add_argument("--file", type=Path, help="your file, if it is not the starter's")
@@ -91,13 +91,13 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _tell(report: Report, file: Path | None = None) -> None:
-    """Note what was reached; print the report; help who has not begun."""
+    """Note the points; print the report; give a hint to those who have not begun."""
     at = report.broken.name if report.broken else ""
     if file is None:
         before = progress.read().get(str(report.number), {})
         best = max(report.points, int(before.get("points", 0)))
         progress.note(report.number, points=best, full=report.full, at=at)
-    print(words.summary(report), flush=True)
+    print(as_text.summary(report), flush=True)
     if report.points == 0:
         print(f"Hint 1 of 3: {hints(report.number, at)[0]}", flush=True)
     elif not report.complete:

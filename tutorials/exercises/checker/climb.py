@@ -20,12 +20,12 @@ class Step:
     name: str
     points: int
     passed: bool
-    message: str = ""  # where it did: what there is to say, if anything; else what is wrong,
+    message: str = ""  # where it passed: a remark, if any; else the mistake,
     example: str = ""  # the call that shows it,
-    shown: str = ""  # and what was expected and what came
+    shown: str = ""  # and the expected and the actual numbers
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what JSON takes."""
+        """Return the step as JSON can hold it."""
         return asdict(self)
 
 
@@ -38,7 +38,7 @@ class Report:
     title: str
     full: int
     steps: list[Step] = field(default_factory=list)
-    printed: str = ""  # what the file printed
+    printed: str = ""  # by the file
 
     @property
     def points(self) -> int:

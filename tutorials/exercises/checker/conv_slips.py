@@ -30,7 +30,7 @@ def zeros_around(x: Any, p: int, k: int) -> Any:
 
 
 def windows_of(padded: Any, k: int) -> Any:
-    """Return what lies under the kernel at each position: (N, C, H', W', k, k)."""
+    """Return the pixels under the kernel at each position: (N, C, H', W', k, k)."""
     rows, cols = (side - k + 1 for side in padded.shape[2:])
     if rows == 0 or cols == 0:
         return np.empty((*padded.shape[:2], rows, cols, k, k))

@@ -23,7 +23,7 @@ def outcome(student: Student, task: Task, case: Case) -> Any:
 
 
 def right(came: Any, case: Case, task: Task) -> bool:
-    """Whether what came is the answer."""
+    """Whether the outcome is the answer."""
     return not isinstance(came, Broken) and _equal(came, case.answer, task)
 
 
@@ -83,7 +83,7 @@ def _agree(mistake: Mistake, task: Task, case: Case, came: Any) -> bool:
 
 
 def _mistaken(mistake: Mistake, case: Case) -> Values | None:
-    """Return what a mistake's code returns, or None if it raises."""
+    """Return the result of a mistake's code, or None if it raises."""
     copies = {
         name: value.copy() if isinstance(value, np.ndarray) else value
         for name, value in case.arguments.items()

@@ -20,7 +20,7 @@ HINTS = (
     "one more reshape. Leading axes stay in front.",
 )
 
-QUESTIONS: list[tuple[tuple[int, ...], int, str]] = [  # shape, r, what is odd about it
+QUESTIONS: list[tuple[tuple[int, ...], int, str]] = [  # shape, r, the oddity
     ((4, 1, 1), 2, ""),
     ((4, 2, 2), 2, ""),
     ((4, 1, 2), 2, "right for square pictures, wrong where H is not W"),

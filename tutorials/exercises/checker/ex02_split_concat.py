@@ -22,12 +22,12 @@ HINTS = (
     "length 1. np.concatenate joins along axis=0 unless you say otherwise. Count axes from the "
     "end: then leading axes make no difference.",
     "Reshape x to (..., C, r, r, H, W), and np.moveaxis the last two axes, (-2, -1), to (0, 1). "
-    "Join list(blocks) along axis -2, and the list of what that gives along axis -1.",
+    "Join list(blocks) along axis -2, and the list of the result along axis -1.",
 )
 
 SQUARE = "right for square pictures, wrong where H is not W"
 COLORS = "right for one color channel, wrong for three"
-QUESTIONS: list[tuple[tuple[int, ...], int, str]] = [  # shape, r, what is odd about it
+QUESTIONS: list[tuple[tuple[int, ...], int, str]] = [  # shape, r, the oddity
     ((4, 1, 1), 2, ""),
     ((4, 2, 2), 2, ""),
     ((4, 1, 2), 2, SQUARE),

@@ -29,7 +29,7 @@ BATCH = "right for one picture, wrong for a batch of two"
 COLORS = "right for one color channel, wrong for three"
 SQUARE = "right for square pictures, wrong where H is not W"
 THREE = "right for r = 2, wrong for r = 3"
-UNSHUFFLED: list[tuple[tuple[int, ...], int, str]] = [  # shape of y, r, what is odd about it
+UNSHUFFLED: list[tuple[tuple[int, ...], int, str]] = [  # shape of y, r, the oddity
     ((1, 2, 2), 2, ""),
     ((1, 4, 4), 2, ""),
     ((1, 2, 4), 2, SQUARE),
@@ -173,7 +173,7 @@ def _mistake(message: str, way: Way) -> Mistake:
 
 
 def _wrong_ways(what: str) -> list[Mistake]:
-    """Return what may go wrong with both: they rearrange `what`, y or dy."""
+    """Return the mistakes of both functions, which rearrange `what`, y or dy."""
     ways: Sequence[tuple[str, Way]] = [
         (
             "the channels are in TensorFlow's order (DCR): PyTorch keeps the image channel "

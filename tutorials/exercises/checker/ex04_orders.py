@@ -27,7 +27,7 @@ HINTS = (
     "and c; transposed to c, i, j and raveled it is p. Return weight[p] and bias[p].",
 )
 
-# What is asked of ONNX: DepthToSpace of arange(...).reshape(shape) in its modes DCR and CRD.
+# Questions for ONNX: DepthToSpace of arange(...).reshape(shape) in its modes DCR and CRD.
 QUESTIONS: list[tuple[tuple[int, ...], int]] = [
     ((1, 4, 1, 1), 2),
     ((1, 8, 1, 1), 2),
@@ -40,7 +40,7 @@ QUESTIONS: list[tuple[tuple[int, ...], int]] = [
 KERNEL = "right for small kernels, wrong for 3x3"
 INPUTS = "right for one or two input channels, wrong for five"
 THREE = "right for r = 2, wrong for r = 3"
-LAYERS: list[tuple[tuple[int, ...], int, str]] = [  # shape of the kernel, r, what is odd about it
+LAYERS: list[tuple[tuple[int, ...], int, str]] = [  # shape of the kernel, r, the oddity
     ((1, 1, 1, 4), 2, ""),
     ((1, 1, 1, 8), 2, ""),
     ((1, 1, 1, 12), 2, ""),
@@ -58,7 +58,7 @@ PICTURE = ((3, 3, 2, 27), 3)
 
 
 def ask(torch: Any, question: tuple[tuple[int, ...], int]) -> tuple[Any, ...]:
-    """Ask ONNX's reference evaluator; without the package, return what was recorded of it.
+    """Ask ONNX's reference evaluator; without the package, return its recorded answer.
 
     The check itself always takes the recording, so that a student needs no ONNX.
     """

@@ -33,7 +33,7 @@ ONE = "right for larger kernels, wrong for k = 1"
 THREE = "right for k = 2 and for k = 3 with padding, wrong for k = 3 without"
 TWO = "right for padding = 1, wrong for padding = 2"
 
-# The function; the shape of x; O, of the convolution; k; padding, None to leave it out; what is odd
+# The function; the shape of x; O, of the convolution; k; padding, None to leave it out; the oddity
 Question = tuple[str, tuple[int, ...], int, int, int | None, str]
 QUESTIONS: list[Question] = [
     ("im2col", (1, 1, 2, 2), 0, 2, None, ""),
@@ -108,7 +108,7 @@ def rungs() -> list[Rung]:
 
 
 def _arguments(question: Question) -> dict[str, Any]:
-    """Return what the function is called with: small whole numbers where there are few of them."""
+    """Return the arguments: small whole numbers where there are few of them."""
     name, shape, o, k, padding, oddity = question
     numbers = wave if oddity == SEVERAL else _counted
     given: dict[str, Any] = {"x": numbers(*shape)}
@@ -124,7 +124,7 @@ def _counted(*shape: int, start: float = 1.0) -> Any:
     return (np.arange(np.prod(shape)) + start).reshape(shape)
 
 
-# How long it takes: half of what the seven loops take is very slow. The best of several tries
+# How long it takes: half the time of the seven loops is very slow. The best of several tries
 # counts, of the loops' too, because a computer is busy with other things now and then.
 
 

@@ -31,7 +31,7 @@ HINTS = (
 
 RESULTS = ("dx", "dweight", "dbias")
 
-# The function; the shape of x; O; k; padding, None to leave it out; what is odd about it
+# The function; the shape of x; O; k; padding, None to leave it out; the oddity
 Question = tuple[str, tuple[int, ...], int, int, int | None, str]
 QUESTIONS: list[Question] = [
     ("col2im", (1, 1, 2, 2), 0, 2, None, ""),
@@ -115,7 +115,7 @@ def rungs() -> list[Rung]:
 
 
 def _arguments(question: Question) -> dict[str, Any]:
-    """Return what the function is called with: small whole numbers where there are few of them."""
+    """Return the arguments: small whole numbers where there are few of them."""
     name, shape, o, k, padding, oddity = question
     numbers = wave if oddity == SEVERAL else _counted
     n, c, h, w = shape
@@ -181,7 +181,7 @@ def _by_result(rung: Rung, task: Task) -> Rung:
     return Rung(rung.name, rung.points, check, rung.seconds)
 
 
-# The gradients, against what they are by definition.
+# The gradients, against their definition.
 
 
 def _adjoint(student: Student) -> None:

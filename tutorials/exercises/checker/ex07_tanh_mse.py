@@ -33,7 +33,7 @@ ONE = "right for several numbers, wrong for one"
 EQUAL = "right elsewhere, wrong where prediction and target are equal"
 FLAT = "right for most y, wrong where tanh is flat: y is 1 or -1 there, and dx is 0"
 
-# The function; its arguments, numbers or a shape; what is odd about it
+# The function; its arguments, numbers or a shape; the oddity
 Question = tuple[str, tuple[Sequence[float], ...] | tuple[int, ...], str]
 QUESTIONS: list[Question] = [
     ("tanh_forward", ([0, 0.5, -1],), ""),

@@ -133,7 +133,7 @@ def enlarged(x: Any, drawn: Any, r: int) -> Any:
 
 
 def _ask(student: Student, layer: Layer, dtype: str = "float64") -> tuple[Any, Initializer]:
-    """Return the student's weight, and what was asked of base."""
+    """Return the student's weight, and the calls of base."""
     initializer, generator, others = Initializer(dtype), np.random.default_rng(0), []
 
     def base(rng: Any, shape: Any) -> Any:
@@ -188,7 +188,7 @@ def _check_shape(weight: Any, layer: Layer, why: bool = True) -> None:
         (c, kernel[0] * area, *kernel[1:]): "you repeated along axis 1, the input channels: the "
         "filters lie along axis 0",
         (c, kernel[0], *(k * layer.r for k in kernel[1:])): "you enlarged the kernels: the picture "
-        "is what becomes larger, by more filters",
+        "should become larger, by more filters",
     }.get(weight.shape, "")
     words = f"the weight has the wrong shape: {layer.shape} was expected, {weight.shape} came"
     raise Broken(f"{words}: {reason}" if why and reason else words, layer.call())
@@ -206,7 +206,7 @@ def _dtypes(student: Student) -> None:
 
 
 def _pictures(student: Student, layers: Sequence[Layer]) -> None:
-    """Compare the pictures; say of the first wrong one what is wrong."""
+    """Compare the pictures; name the mistake in the first wrong one."""
     wrong: list[tuple[Layer, Any, Initializer]] = []
     for layer in layers:
         try:
@@ -236,7 +236,7 @@ def _pictures(student: Student, layers: Sequence[Layer]) -> None:
 
 
 def _has_the_property(weight: Any, layer: Layer, initialize: Initializer) -> bool:
-    """Whether the picture is that of what was drawn, enlarged. How often: `_one_draw`."""
+    """Whether the picture is that of drawn filters, enlarged. How often they were: `_one_draw`."""
     came = picture(layer.x, weight, layer.r)
     drawn = [given for given in initialize.given if given.shape == layer.right]
     return any(same(came, enlarged(layer.x, one, layer.r), TOLERANCE) for one in drawn)

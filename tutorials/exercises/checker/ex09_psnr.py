@@ -41,7 +41,7 @@ ZERO = 'right where MSE is not 0; where it is, return float("inf")'
 Plane = Callable[[Any], Any]
 
 
-# --- the right way, and what there is to do wrong in it ------------------------------------------
+# --- the right way, and the ways to be wrong ----------------------------------------------------
 
 
 def weighted(red: float, green: float, blue: float, per: float = 255, black: float = 16) -> Plane:
@@ -102,7 +102,7 @@ def measured(
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures to compare, and what they are in words."""
+    """Two pictures to compare, and a name for them."""
 
     words: str
     picture: Any
@@ -647,7 +647,7 @@ def recording() -> dict[str, Any]:
 
 
 def draw() -> dict[str, Any]:
-    """Draw the pictures and measure them, with this project's functions: what is recorded."""
+    """Draw the pictures and measure them, with this project's functions, for the recording."""
     from npespcn.data import dead_leaves
     from npespcn.evaluation import psnr
     from npespcn.pictures import downscale, rgb_to_y, upscale_bicubic

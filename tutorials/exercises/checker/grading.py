@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tutorials.exercises.checker import words
+from tutorials.exercises.checker import as_text
 from tutorials.exercises.checker.climb import Report
 from tutorials.exercises.checker.exercises import NAMES
 from tutorials.exercises.checker.runner import check
@@ -29,7 +29,7 @@ def gradescope(reports: Iterable[Report]) -> dict[str, Any]:
                 "score": step.points if step.passed else 0,
                 "max_score": step.points,
                 "status": "passed" if step.passed else "failed",
-                "output": words.explain(step),
+                "output": as_text.explain(step),
                 "visibility": "visible",
             }
             for step in report.steps
@@ -47,17 +47,17 @@ def gradescope(reports: Iterable[Report]) -> dict[str, Any]:
             )
     return {
         "score": sum(report.points for report in reports),
-        "output": "\n\n".join(words.summary(report) for report in reports),
+        "output": "\n\n".join(as_text.summary(report) for report in reports),
         "visibility": "visible",
         "tests": tests,
     }
 
 
 def submissions(folder: Path) -> dict[str, dict[int, Path]]:
-    """Find who handed in what: ``{student: {number: file}}``, sorted by name.
+    """Find each student's files: ``{student: {number: file}}``, sorted by name.
 
     A file ``alice/ex01_pixel_shuffle.py``, however deep, is alice's; so is
-    ``alice_ex01_pixel_shuffle.py``, as learning platforms name what they hand out in one folder.
+    ``alice_ex01_pixel_shuffle.py``, as learning platforms name the files of one folder.
     Of two files of one student for one exercise, the one that was changed last counts.
 
     Raises
@@ -92,7 +92,7 @@ def grade(folder: Path, table: Path) -> dict[str, dict[int, Report]]:
     for student, files in submissions(folder).items():
         graded[student] = {number: check(number, file) for number, file in sorted(files.items())}
         for report in graded[student].values():
-            print(f"{student}: {words.one_line(report)}", flush=True)
+            print(f"{student}: {as_text.one_line(report)}", flush=True)
     temporary = table.with_name(f".{table.name}.{os.getpid()}")
     try:
         with temporary.open("w", newline="", encoding="utf-8") as file:

@@ -140,7 +140,7 @@ def _untouched(task: Task, student: Student) -> None:
 
 
 def _oddity(wrong: Sequence[Case]) -> str:
-    """Return what the wrong cases have in common, if that is one thing."""
+    """Return the oddity that the wrong cases have in common, if it is one."""
     kinds = {case.oddity for case in wrong} - {"", SEVERAL}
     return kinds.pop() if len(kinds) == 1 else "" if kinds else wrong[0].oddity
 

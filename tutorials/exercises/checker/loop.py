@@ -37,7 +37,7 @@ class Recorder:
         return self.drawn[-1]
 
     def forward(self, x: Any) -> Any:
-        """Return what belongs to x."""
+        """Return the output for x."""
         self.events.append("forward")
         self._stop_endless_loops()
         self.xs.append(np.array(x))
@@ -115,7 +115,7 @@ def _check_losses(losses: Any, steps: int) -> None:
 
 
 def check_order(student: Student) -> None:
-    """Check what is called, when and with what, but for dy."""
+    """Check the calls, their order and their arguments, except dy."""
     recorder, _ = _train(student, BATCHES)
     came, turn = recorder.events, ["forward", "backward", "step"]
     if came != turn * 3:

@@ -11,7 +11,7 @@ from tutorials.exercises.checker.student import Broken, Student
 
 @dataclass(frozen=True)
 class Listing:
-    """Two listings, by the pictures' names, and what is odd about them."""
+    """Two listings, by the pictures' names, and their oddity."""
 
     small: tuple[str, ...]
     large: tuple[str, ...]
@@ -48,7 +48,7 @@ LISTINGS = (
     Listing(("bird",), ("baby", "bird"), ALONE),
     Listing(("baby", "bird"), ("bird", "woman"), f"{ALONE}, even where the lists are equally long"),
     Listing(("x_HR", "x", "y_LRBI_x3"), ("y_LRBI_x3", "x", "x_HR"), "wrong where a picture's own "
-        "name has _HR or _LRBI_x3 in it: only what stands at the end is to be cut off"),
+        "name has _HR or _LRBI_x3 in it: cut it off only at the end"),
     Listing(("a", "a_J"), ("a", "a_J"), "wrong where a picture is called a_J, and another a"),
 )  # fmt: skip
 SORTED = (
@@ -109,7 +109,7 @@ def _pairs_of(student: Student, listing: Listing) -> Any:
 
 
 def _sorted_pairs(listing: Listing) -> Sequence[Any]:
-    """Return what two sorted lists give, with and without a look at their lengths."""
+    """Return the pairs of two sorted lists, with and without a look at their lengths."""
     small, large = map(sorted, listing.files())
     pairs = frozenset(zip(small, large, strict=False))
     return (pairs, pairs if len(small) == len(large) else None)

@@ -1,4 +1,4 @@
-"""What a student has reached, and how many hints were shown: ``.progress.json``."""
+"""A student's points, and the number of hints shown: ``.progress.json``."""
 
 from __future__ import annotations
 

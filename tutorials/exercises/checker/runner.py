@@ -1,6 +1,6 @@
 """Run a student's file in a process of its own, watch the clock, and end it with all its children.
 
-What it prints and what the worker reports go to files, which are read again and again: that works
+The student's output and the worker's report go to files, which are read again and again: that works
 on every system, and no pipe can fill up.
 """
 
@@ -57,7 +57,7 @@ def check(number: int, path: Path) -> Report:
 
 
 def _watch(process: subprocess.Popen[bytes], lines: Path, output: Path) -> str:
-    """Wait for the end; return why it had to be brought about, or nothing."""
+    """Wait for the end; return the reason if it had to be forced, or nothing."""
     deadline, ready, extended = time.monotonic() + START_SECONDS, False, 0
     while process.poll() is None:
         time.sleep(0.03)
@@ -133,7 +133,7 @@ def _events(lines: Path) -> list[dict[str, Any]]:
 
 
 def _read(output: Path) -> str:
-    """Return the first and the last lines of what was printed."""
+    """Return the first and the last lines of the output."""
     with output.open("rb") as file:
         lines = file.read(2 * OUTPUT).decode("utf-8", errors="replace").splitlines()
     if len(lines) > 2 * SHOWN_LINES:

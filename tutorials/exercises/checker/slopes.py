@@ -11,14 +11,14 @@ from tutorials.exercises.checker import grids
 from tutorials.exercises.checker.student import Broken
 
 STEP = 1e-3
-EXACT = 1e-9  # relative to the largest: far from what is measured (1e-12), and from float32 (1e-8)
+EXACT = 1e-9  # relative to the largest: far from the measured ones (1e-12), and from float32 (1e-8)
 CLOSE = 1e-5  # nearer than that is no other formula, but rounding
 
 
 def slopes(function: Callable[[Any], Any], x: Any) -> Any:
     """Return the gradient of a function, array to number, at x in float64, by differences.
 
-    Four steps for each entry, so that what is left out goes as the fifth derivative.
+    Four steps for each entry, so that the error goes as the fifth derivative.
     """
     gradient = np.empty(x.shape)
     for index in np.ndindex(x.shape):

@@ -1,4 +1,4 @@
-"""A student's file: imported, called, and what it raises put in words."""
+"""A student's file: imported, called, its errors put in words."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Broken(Exception):  # noqa: N818  # a verdict
     Parameters
     ----------
     message : str
-        What is wrong, in one line.
+        The mistake, in one line.
     example : str
         The call that shows it.
     shown : str
-        What was expected and what came, as grids.
+        The expected and the actual numbers, as grids.
     raised : bool
         Whether the student's code raised an exception.
     """
@@ -157,7 +157,7 @@ def _guarded_import(name: str, *arguments: Any, **more: Any) -> Any:
 
 
 def _in_words(error: BaseException, path: Path) -> str:
-    """Say what was raised, and where in the student's file."""
+    """Name the error, and its line in the student's file."""
     if isinstance(error, SystemExit):
         words = "ends the program: take the exit out"
     elif isinstance(error, MemoryError):

@@ -1,4 +1,4 @@
-"""What an exercise is made of: tasks, with cases and known mistakes; rungs."""
+"""The parts of an exercise: tasks, with cases and known mistakes; rungs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from tutorials.exercises.checker.student import Student
 
 Values: TypeAlias = tuple[Any, ...]
-"""What a function returns, always as a tuple: ``(y,)``, or ``(dx, dweight, dbias)``."""
+"""A function's results, always as a tuple: ``(y,)``, or ``(dx, dweight, dbias)``."""
 
 SEVERAL = "right for each oddity by itself, wrong for several together"
 
@@ -22,7 +22,7 @@ class Case:
 
     arguments: Mapping[str, Any]  # name: value, in order
     answer: Values
-    oddity: str = ""  # what to say where only this goes wrong: "right for ..., wrong for ..."
+    oddity: str = ""  # the message where only this goes wrong: "right for ..., wrong for ..."
 
     @property
     def size(self) -> int:
@@ -32,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known way to be wrong: what to say, and code that does it. It is called as a student's."""
+    """A known way to be wrong: a message, and code that does it, called as a student's is."""
 
     message: str
     function: Callable[..., Any]
@@ -53,7 +53,7 @@ class Task:
     mistakes : sequence of Mistake
         To compare a wrong result with. Of two that give the same, the first is named.
     results : sequence of str
-        What the returned arrays are called, ``("y",)`` or ``("dx", "dweight", "dbias")``.
+        Names of the returned arrays, ``("y",)`` or ``("dx", "dweight", "dbias")``.
     dtypes : sequence of str
         In which the arrays among the arguments are tried. The results must be the same; none to
         leave this rung out.
@@ -103,7 +103,7 @@ class Exercise:
 
 
 def as_values(result: Any) -> Values:
-    """Return what a function returned as a tuple."""
+    """Return a function's result as a tuple."""
     return result if isinstance(result, tuple) else (result,)
 
 

@@ -1,7 +1,7 @@
 """The process that runs a student's file: ``worker NUMBER FILE REPORT``.
 
-It writes what happens to the file REPORT, a line of JSON at a time, so that whoever watches knows
-where it stood if it does not come back.
+It writes each event to the file REPORT, a line of JSON at a time, so that its parent knows how far
+it came if it does not come back.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _show_what_is_not_set() -> None:
-    """Let np.empty give NaN: what happens to lie in memory looks right one day, wrong another."""
+    """Let np.empty give NaN: the numbers left in memory look right one day, wrong another."""
     given = np.empty
 
     def empty(*arguments: Any, **more: Any) -> Any:

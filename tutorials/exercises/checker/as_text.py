@@ -8,7 +8,7 @@ from tutorials.exercises.checker.climb import Report, Step
 
 
 def summary(report: Report) -> str:
-    """Return the rungs that were reached, what broke, and the points."""
+    """Return the rungs that were reached, the mistake, and the points."""
     lines = [f"Exercise {report.number}: {report.title}"]
     for name, steps in groupby(report.steps, lambda step: step.name.rpartition(": ")[0]):
         climbed = list(steps)
@@ -27,14 +27,14 @@ def summary(report: Report) -> str:
 
 
 def explain(step: Step, indent: int = 0) -> str:
-    """Return a rung's name, what is to be said of it, the example, what was expected and came."""
+    """Return a rung's name, message and example, and the expected and the actual numbers."""
     first = f"{step.name}: {step.message}" if step.message else step.name
     lines = [first, *step.example.splitlines(), *step.shown.splitlines()]
     return f"\n{' ' * indent}".join(lines)
 
 
 def one_line(report: Report) -> str:
-    """Return the points, and what broke."""
+    """Return the points and the mistake."""
     line = f"{report.name} {report.points} of {report.full}"
     broken = report.broken
     return line if broken is None else f"{line}; {broken.name}: {broken.message}"
