@@ -250,8 +250,9 @@ class _Run:
             self.losses = []
             if isinstance(self.schedule, Plateau):
                 self.schedule.observe(mean)
-        is_best = score > self.best
-        self.best = max(self.best, score) if is_best else self.best
+        is_best = score > self.best  # a NaN is not
+        if is_best:
+            self.best = score
         return is_best
 
     def summary(self, loss_is_mse: bool) -> str:
@@ -260,8 +261,9 @@ class _Run:
         scores = [score for score in self.history["val_psnr"] if score == score]
         if scores:
             return f"loss {loss:.2e}, PSNR {scores[-1]:.2f} dB"
-        patches = f", PSNR {-10 * math.log10(loss):.2f} dB on patches"
-        return f"loss {loss:.2e}{patches if loss_is_mse and loss > 0 else ''}"
+        if loss_is_mse and loss > 0:
+            return f"loss {loss:.2e}, PSNR {-10 * math.log10(loss):.2f} dB on patches"
+        return f"loss {loss:.2e}"
 
     def check_finite(self) -> None:
         """Raise if a loss or a weight is not a finite number: such a state must not be kept."""
@@ -335,7 +337,7 @@ def _arrays(optimizer: Any) -> dict[str, Array]:
 
 
 def _name(thing: Any) -> str:
-    """Return what to call a function (``cosine``, for one that `cosine` made) or an object."""
+    """Return the name of a function (of its maker, such as ``cosine``) or of an object's class."""
     if isinstance(thing, Wrapper):
         return f"{type(thing).__name__} {_name(thing.optimizer)}"
     name: str = getattr(thing, "__qualname__", type(thing).__name__)
@@ -343,8 +345,8 @@ def _name(thing: Any) -> str:
 
 
 def _numbers(thing: Any) -> dict[str, Any]:
-    """Return the attributes of an optimizer or a schedule that were given to it."""
-    own = ("steps", "state", "scale", "best", "waited")  # these change
-    given = {k: v for k, v in vars(thing).items() if k not in own}
+    """Return the numbers that an optimizer or a schedule was made with."""
+    changing = ("steps", "state", "scale", "best", "waited")
+    given = {k: v for k, v in vars(thing).items() if k not in changing}
     given = {k: v for k, v in given.items() if isinstance(v, int | float | tuple | dict)}
     return given | (_numbers(thing.optimizer) if isinstance(thing, Wrapper) else {})

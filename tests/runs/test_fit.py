@@ -515,6 +515,8 @@ def test_a_log_gets_a_few_plain_lines_where_asked(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 21
     assert "dB on patches" in lines[-1]
+    train(steps=10, progress=True, loss="log_mse", validation=())  # below 0
+    assert re.match(r"step 10/10: loss -\d\.\d\de[+-]\d\d, \d+", capsys.readouterr().err)
     train(steps=10)
     assert capsys.readouterr() == ("", "")
 
