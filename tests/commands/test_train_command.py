@@ -472,3 +472,26 @@ def test_training_pictures_and_explained_network_go_together(
     monkeypatch.chdir(tmp_path)
     for name in ("best.npz", "last.npz"):
         assert cli.main(["explain", "--weights", str(tmp_path / "run" / name)]) == 0
+
+
+def test_it_starts_with_the_weights_that_fit(train, blank_curves, tmp_path, monkeypatch, capsys):
+    assert train("--steps", 5, out=tmp_path / "first") == 0
+    first, models, other = tmp_path / "first" / "last.npz", [], str(tmp_path / "other.npz")
+    save(ESPCN(2, channels=3), other)
+    monkeypatch.setattr(train_command, "fit", lambda model, *_, **__: models.append(model) or 1 / 0)
+    assert train("--scale", 3, "--start", first) == 1
+    for name in ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"):
+        np.testing.assert_array_equal(models[0].params[name], load(first).params[name])
+    capsys.readouterr()
+    assert train("--start", other) == 1
+    assert last_line(capsys) == f"{other} has no first layer that fits this network"
+
+
+def test_pictures_can_be_held_out_of_data_only(capsys, blank_curves, photos, tmp_path, train):
+    flags = f"train {FEW} --steps 3 --optimizer adam --hold-out 2 --out".split()
+    assert cli.main([*flags, str(tmp_path / "run"), "--data", str(photos)]) == 0
+    assert "1 pictures, 3 steps; on 2 pictures held out" in capsys.readouterr().out
+    assert cli.main(flags[:-1]) == 1
+    assert last_line(capsys) == "--hold-out takes pictures from --data"
+    assert train("--renew", 3) == 1
+    assert last_line(capsys) == "--renew is for dead leaves only, without --data"
