@@ -26,7 +26,7 @@ from npespcn.commands import main as cli
 from npespcn.pictures.formats import ANIMATED, PAGED
 
 _TRACED = ("/PIL/", "/npespcn/", "/numpy/lib/", "zipfile", "/json/")
-_NOT_TRACED = ("conv", "winograd", "threads", "layers", "backend", "upscaling")  # only their speed
+_NOT_TRACED = ("conv", "layers", "fast", "enlarge")  # it would only cost time
 
 
 def main() -> None:
@@ -101,7 +101,7 @@ def _tracing(lines: set[str]) -> Iterator[None]:
 
     def local(frame: Any, event: str, _: Any) -> Any:
         if event == "line":
-            lines.add(f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}")
+            lines.add(f"{frame.f_code.co_filename[-40:]}:{frame.f_lineno}")
         return local
 
     def start(frame: Any, event: str, _: Any) -> Any:
