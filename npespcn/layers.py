@@ -216,9 +216,9 @@ class Sequential(Layer):
         hint = "(perhaps unwrap 'state_dict', or remove 'module.' from the names)"
         require(not missing and not unknown, f"missing {missing}, unknown {unknown} {hint}")
         for name, param in params.items():
-            value = values[name] = np.asarray(arrays[name])
+            value = values[name] = array_module(param).asarray(arrays[name])
             check_shape(name, value, param.shape)
             fits = value.dtype.kind in "fiu" and (abs(value) <= np.finfo(param.dtype).max).all()
             require(fits, f"{name} must hold real, finite numbers that fit into {param.dtype}")
         for name, param in params.items():
-            param[...] = array_module(param).asarray(values[name])
+            param[...] = values[name]
