@@ -44,7 +44,7 @@ _BICUBIC_REACH = 2  # pixels
 def upscale(
     image: Any,
     scale: int | None = None,
-    model: Any = None,
+    model: ESPCN | Accelerated | None = None,
     tile: int | None = None,
     *,
     progress: Progress | None = None,
@@ -107,9 +107,7 @@ def upscale(
             f"upscale: image must be a PIL image, a path or an array, got {type(image).__name__}"
         )
     larger = _enlarge(plain, model, tile, progress)
-    larger.info.update(
-        {key: plain.info[key] for key in ("icc_profile", "dpi") if key in plain.info}
-    )
+    larger.info.update(plain.info)
     return larger
 
 

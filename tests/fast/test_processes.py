@@ -17,100 +17,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from process_cases import (
+    LONG,
+    SOON,
+    double,
+    exit_at,
+    fail_at,
+    large,
+    leave,
+    make_slowly,
+    no_gpu,
+    sleep_at,
+    threes,
+    times,
+    wait_until,
+    work,
+    work_or_be_killed,
+)
 
 from npespcn.common.signals import hold_signals
 from npespcn.fast.processes import WorkerDiedError, process_pool
 
 ROOT = Path(__file__).parents[2]
-SOON = 20.0  # seconds, on a busy machine; the work would take a minute
-LONG = 60.0
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-
-
-# --- what workers do -----------------------------------------------------------------------------
-
-
-def work(place: Path, how: str = "") -> None:
-    """Say that it has begun, and work for long; say that the end was tidy."""
-    begun, tidy = place.with_suffix(".begun"), place.with_suffix(".tidy")
-    try:
-        begun.with_suffix(".part").write_text(str(os.getpid()))
-        begun.with_suffix(".part").rename(begun)  # from here on a signal may come
-        time.sleep(LONG)
-    except SystemExit:
-        if how != "swallow":
-            raise
-    finally:
-        if how != "swallow":
-            time.sleep(0.3)  # in which a second signal may come
-        tidy.touch()
-
-
-def double(x: int) -> int:
-    return 2 * x
-
-
-def times(factor: int, x: int) -> int:
-    return factor * x
-
-
-def threes() -> int:
-    return 3
-
-
-def weigh(data: bytes) -> int:
-    return len(data)
-
-
-def no_gpu() -> int:
-    raise RuntimeError("no GPU")
-
-
-def large(x: int) -> bytes:
-    return bytes(30_000_000)
-
-
-def make_slowly(place: Path) -> None:
-    place.touch()
-    time.sleep(LONG)
-
-
-def leave(x: int) -> None:
-    sys.exit(3)
-
-
-def exit_at(x: int) -> int:
-    if x == 3:
-        os._exit(7)
-    return x
-
-
-def work_or_be_killed(place: Path) -> None:
-    """Wait for the other, and be killed by the signal that the place is named for; or work."""
-    if place.name == "other":
-        work(place)
-    wait_until(place.with_name("other.begun").exists)
-    os.kill(os.getpid(), getattr(signal, place.name))
-    time.sleep(LONG)
-
-
-def sleep_at(x: int) -> int:
-    time.sleep(0.003 * (x % 5))
-    return x
-
-
-def fail_at(x: int) -> int:
-    if x == 2:
-        raise ValueError("two")
-    return x
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    until = time.monotonic() + 2 * SOON
-    while not condition():
-        assert time.monotonic() < until, "it never comes"
-        time.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -293,7 +223,7 @@ if __name__ == "__mp_main__":
 
 from npespcn.common.signals import interrupt_on_term
 from npespcn.fast.processes import process_pool
-from test_processes import work, weigh
+from process_cases import work, weigh
 
 def main():
     Path("ready").touch()
