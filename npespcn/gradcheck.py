@@ -44,7 +44,7 @@ def numerical_gradient(function, array, dy, epsilon=1e-5):
 
     Moves each entry of `array` in place, where `function` reads it, and puts it back.
     """
-    gradient = array_module(array).zeros_like(array)
+    gradient, epsilon = array_module(array).zeros_like(array), float(epsilon)
     for index in np.ndindex(array.shape):
         before = float(array[index])
         array[index] = before + epsilon

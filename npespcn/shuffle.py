@@ -89,8 +89,9 @@ def pixel_shuffle(x, upscale_factor, *, method="reshape", order="CRD", layout="N
     xp, axis, r = array_module(x), choose(layout, CHANNEL_AXIS), upscale_factor
     x = xp.moveaxis(x, axis, -3)  # (*, C*r*r, H, W)
     _, c, _, _ = _sizes(x, r)
-    to_crd = xp.asarray(channel_permutation(c, r, order))  # all that the orders differ by
-    y = choose(method, METHODS)(x[..., to_crd, :, :], r)  # (*, C, H*r, W*r)
+    if order != "CRD":  # the orders differ by this permutation and nothing else
+        x = x[..., xp.asarray(channel_permutation(c, r, order)), :, :]
+    y = choose(method, METHODS)(x, r)  # (*, C, H*r, W*r)
     return xp.ascontiguousarray(xp.moveaxis(y, -3, axis), x.dtype)
 
 
@@ -110,8 +111,9 @@ def pixel_unshuffle(x, downscale_factor, *, order="CRD", layout="NCHW"):
     parts = x.reshape(*lead, c, h // r, r, w // r, r)  # (*, C, H, i, W, j)
     parts = xp.moveaxis(parts, (-3, -1), (-4, -3))  # (*, C, i, j, H, W)
     y = parts.copy().reshape(*lead, c * r * r, h // r, w // r)  # (*, C*r*r, H, W)
-    from_crd = xp.asarray(np.argsort(channel_permutation(c, r, order)))
-    return xp.ascontiguousarray(xp.moveaxis(y[..., from_crd, :, :], -3, axis))
+    if order != "CRD":
+        y = y[..., xp.asarray(np.argsort(channel_permutation(c, r, order))), :, :]
+    return xp.ascontiguousarray(xp.moveaxis(y, -3, axis))
 
 
 def channel_permutation(channels, upscale_factor, order="CRD"):
@@ -124,6 +126,7 @@ def channel_permutation(channels, upscale_factor, order="CRD"):
     >>> channel_permutation(2, 2, "DCR")
     array([0, 2, 4, 6, 1, 3, 5, 7])
     """
+    require(channels >= 0, f"channels must be at least 0, got {channels}")
     axes, size = choose(order, ORDERS), {"c": channels, "i": upscale_factor, "j": upscale_factor}
     shape = [size[axis] for axis in axes]
     numbers = np.arange(math.prod(shape)).reshape(shape)  # its axes as `order` counts them

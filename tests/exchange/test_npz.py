@@ -231,8 +231,8 @@ def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path) -> None:
         ("conv3.bias", np.zeros((1, 4)), r"conv3.bias must have shape \(4,\), got \(1, 4\)$"),
         ("conv3.bias", np.array([1, np.nan, 1, 1]), "conv3.bias must hold real, finite numbers"),
         ("conv3.bias", np.full(4, 1e300), "conv3.bias must hold real, finite numbers"),
-        ("conv2.bias", np.ones(32, bool), "conv2.bias must hold .* numbers, got bool$"),
-        ("conv2.bias", np.ones(32, complex), "conv2.bias must hold .* numbers, got complex128$"),
+        ("conv2.bias", np.ones(32, bool), "conv2.bias must hold real, finite numbers"),
+        ("conv2.bias", np.ones(32, complex), "conv2.bias must hold real, finite numbers"),
         ("tail.bias", np.zeros(1), r"unknown \['tail.bias'\]"),
     ]:
         np.savez(path, **{**arrays, f"weights/{name}": value})
