@@ -25,7 +25,7 @@ from npespcn.common.checks import function, one_of, whole_number
 from npespcn.exchange.npz import pretrained
 from npespcn.fast import Accelerated, accelerate
 from npespcn.fast.blocks import Pads
-from npespcn.fast.gpu import device_of, to_device, to_host
+from npespcn.fast.gpu import to_host, to_network
 from npespcn.fast.tiles import Tile, cut_tiles, run_all, tile_size
 from npespcn.models import ESPCN
 from npespcn.pictures.bombs import check_bomb
@@ -119,9 +119,7 @@ def network_output(model: Accelerated, x: Array, missing: Pads) -> Array:
     ValueError
         If it is not all finite: that would become black pixels.
     """
-    param = next(iter(model.params.values()))
-    x = to_device(x.astype(param.dtype, copy=False), device_of(param))
-    y: Array = to_host(model.predict_tile(x, missing)).astype(np.float64)
+    y = to_host(model.predict_tile(to_network(model, x), missing)).astype(np.float64)
     if not np.isfinite(y).all():
         raise ValueError("the network's output is not all finite numbers")
     return y

@@ -18,7 +18,7 @@ from npespcn.common.checks import one_of
 from npespcn.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from npespcn.evaluation.testsets import Pair, PictureSet
 from npespcn.fast import Accelerated, accelerate
-from npespcn.fast.gpu import device_of, to_device, to_host
+from npespcn.fast.gpu import to_host, to_network
 from npespcn.models import Network
 from npespcn.pictures.color import quantize, rgb_to_y
 from npespcn.pictures.files import read_image
@@ -196,8 +196,7 @@ def _luma(rgb: Array, gray: bool) -> Array:
 
 def predict(model: Accelerated, x: Array) -> Array:
     """Return ``model.predict(x)`` for an `x` on the host and of any dtype; the result is there."""
-    param = next(iter(model.params.values()))
-    return to_host(model.predict(to_device(x.astype(param.dtype), device_of(param))))
+    return to_host(model.predict(to_network(model, x)))
 
 
 def _output(model: Accelerated, lr: Array) -> Array:

@@ -49,6 +49,12 @@ def to_device(x: Array, device: str = "gpu") -> Array:
     return x if array_module(x) is cupy else cupy.asarray(x)
 
 
+def to_network(network: Any, x: Array) -> Array:
+    """Return `x` where a network's parameters are, and in their dtype."""
+    param = next(iter(network.params.values()))
+    return to_device(x.astype(param.dtype, copy=False), device_of(param))
+
+
 def move(network: AnyLayer, device: str) -> AnyLayer:
     """Move a network's parameters to ``"gpu"`` or ``"cpu"``, in place; return the network.
 

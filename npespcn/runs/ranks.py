@@ -25,7 +25,7 @@ import numpy as np
 
 from npespcn.arrays import array_module
 from npespcn.common import Array
-from npespcn.fast.gpu import device_of, to_device, to_host
+from npespcn.fast.gpu import to_device, to_host, to_network
 from npespcn.runs.wrappers import Wrapper
 
 Result = TypeVar("Result")
@@ -134,16 +134,14 @@ class Share:
     """
 
     def __init__(self, data: Any, group: Group, model: Any) -> None:
-        self.data, self.group, self.weight = data, group, 1.0
-        self.like = next(iter(model.params.values()))
+        self.data, self.group, self.model, self.weight = data, group, model, 1.0
 
     def batch(self, *how: Any) -> list[Array]:
         """Return (LR, HR) patches."""
         whole = self.data.batch(*how)
         mine = self.group.share(len(whole[0]))
         self.weight = (mine.stop - mine.start) / len(whole[0])
-        device, dtype = device_of(self.like), self.like.dtype
-        return [to_device(x[mine].astype(dtype, copy=False), device) for x in whole]
+        return [to_network(self.model, x[mine]) for x in whole]
 
 
 class Averaged(Wrapper):
