@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-oldest audit fuzz test-gpu test-browser lint tutorials check handout notebooks docs bench \
-	bench-gpu bench-steps weights clean
+.PHONY: help demo test test-all test-slow test-faults test-pythons test-oldest test-gpu test-browser audit fuzz lint tutorials \
+	check handout notebooks docs bench bench-gpu bench-steps weights clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,7 @@ BROWSER_INSTALLED := $(VENV)/browser-installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 OLDEST := .venv-oldest
 OLDEST_INSTALLED := $(OLDEST)/installed
+SKIPPED := $(addprefix --ignore=tests/,commands figures tutorials) # which depend little on versions
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,14 +19,23 @@ help: ## print this
 demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, draw it (3 minutes)
 	$(BIN)/python tutorials/demo.py
 
-test: $(DEV_INSTALLED) ## run the tests (5 minutes at most)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+test: $(DEV_INSTALLED) ## run the tests that a change should pass before it is committed (2 minutes)
+	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+
+test-all: test test-slow test-faults test-pythons ## run all of the tests (10 minutes)
+
+test-slow: $(DEV_INSTALLED) ## run what make test leaves out: hostile files, bad arguments, the GPU's stand-in
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow --ignore tests/faults $(ARGS)
 
 test-faults: $(DEV_INSTALLED) ## kill, starve and mislead runs (ARGS="--kills 100 --minutes 60" for more)
 	$(BIN)/python -m pytest -n auto --dist worksteal tests/faults $(ARGS)
 
+test-pythons: ## run the quicker tests on the oldest Python and versions, and on the newest Python
+	$(MAKE) test-oldest PYTHON="$$(.ci/pythons | head -n 1)" ARGS='-m "not slow" $(SKIPPED)'
+	$(MAKE) test PYTHON="$$(.ci/pythons | tail -n 1)" VENV=.venv-newest ARGS='$(SKIPPED)'
+
 test-oldest: $(OLDEST_INSTALLED) ## run the tests with the lowest versions that are allowed (Python 3.10 to 3.12)
-	NPESPCN_OLDEST=1 $(OLDEST)/bin/python -m pytest -n auto $(ARGS)
+	NPESPCN_OLDEST=1 $(OLDEST)/bin/python -m pytest -n auto --ignore tests/faults $(ARGS)
 
 audit: $(INSTALLED) ## ask PyPI for known holes in what is installed, and in what pip would install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'
@@ -75,7 +85,7 @@ weights: $(INSTALLED) ## train the networks that come with the package again (DA
 	$(BIN)/python npespcn/weights/make.py $(DATA) $(ARGS)
 
 clean: ## remove what make and the tools made, the virtual environment too
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info runs/demo runs/tutorials runs/notebooks
+	rm -rf $(VENV) $(OLDEST) .venv-newest build dist *.egg-info runs/demo runs/tutorials runs/notebooks
 	rm -rf docs/_build docs/api docs/lessons .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

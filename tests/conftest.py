@@ -1,4 +1,4 @@
-"""The array-module fixture, and signals as a test expects them."""
+"""Which tests are slow, the array modules as fixtures, and signals as a test expects them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from typing import Any
 
 import pytest
 from helpers import require_gpu
+
+# Files and folders that `make test` leaves to `make test-slow`. Some files mark tests themselves.
+SLOW = {
+    *("faults", "gpu", "hostile", "test_arguments.py", "test_package.py", "test_checker.py"),
+    *("test_pipes.py", "test_mpi.py", "test_processes.py", "test_train_command.py"),
+    *("test_video.py",),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name != "test_book.py")  # the book's promises first
+    for item in items:
+        if SLOW.intersection(item.path.parts):
+            item.add_marker("slow")
 
 
 @pytest.fixture(
