@@ -26,7 +26,6 @@ def train(model, data, optimizer, steps, *, batch_size=16, patch_size=32, loss=m
 def center_crop(image, shape):
     """Return the middle of (..., H, W), as high and as wide as `shape`."""
     h, w = shape[-2:]
-    fits = 0 <= h <= image.shape[-2] and 0 <= w <= image.shape[-1]
-    require(fits, f"no {h}x{w} pixels in {image.shape}")
+    require(0 <= h <= image.shape[-2] and 0 <= w <= image.shape[-1], f"no {h}x{w} pixels in it")
     top, left = (image.shape[-2] - h) // 2, (image.shape[-1] - w) // 2
     return image[..., top : top + h, left : left + w]
