@@ -380,7 +380,7 @@ def test_the_commands_give_the_same_on_a_gpu(gpu: Any, folder: Path, capsys: Any
     assert abs(larger[0] - larger[1]).max() <= 1
     trained = [load(f"{device}_run/last.npz").params for device in scores]
     for name, value in trained[0].items():
-        assert relative_error(trained[1][name], value) <= TOLERANCE["float32"]
+        assert relative_error(trained[1][name], value) <= 1e-3  # Adam divides by small gradients
 
 
 def test_without_a_gpu_a_command_says_so_in_one_line(
