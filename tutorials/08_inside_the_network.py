@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from npespcn import figures, pretrained
 from npespcn.evaluation import psnr
 from npespcn.models import ESPCN
-from npespcn.pictures import downscale, read_image, rgb_to_y
+from npespcn.pictures import downscale, quantize, read_image, rgb_to_y
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
 
 OUT = Path("runs/tutorials")
@@ -159,7 +159,7 @@ parts = {
 pictures = {name: pixel_shuffle(part, 3)[0] for name, part in parts.items()}
 scores = {name: psnr(255 * y, 255 * original) for name, y in pictures.items()}
 assert scores["all channels"] == max(scores.values())
-pictures = {name: np.rint(255 * y.clip(0, 1)).astype(np.uint8) for name, y in pictures.items()}
+pictures = {name: quantize(255 * y) for name, y in pictures.items()}
 captions = {name: f"{score:.2f} dB" for name, score in scores.items()}
 figure = figures.before_after(pictures, (200, 150, 260, 210), captions=captions, title="Silenced")
 figures.save(figure, OUT / "08_silenced.png")

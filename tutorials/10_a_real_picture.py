@@ -31,7 +31,14 @@ from npespcn import figures, pretrained, upscale
 from npespcn.evaluation import psnr
 from npespcn.fast import accelerate
 from npespcn.models import ESPCN
-from npespcn.pictures import downscale, read_image, rgb_to_ycbcr, upscale_bicubic, ycbcr_to_rgb
+from npespcn.pictures import (
+    downscale,
+    quantize,
+    read_image,
+    rgb_to_ycbcr,
+    upscale_bicubic,
+    ycbcr_to_rgb,
+)
 
 OUT = Path("runs/tutorials")
 OUT.mkdir(parents=True, exist_ok=True)
@@ -75,7 +82,7 @@ def enlarge(rgb):
 
 def on_white(rgba):
     weight = rgba[..., 3:] / 255
-    return np.rint(rgba[..., :3] * weight + 255 * (1 - weight)).astype(np.uint8)
+    return quantize(rgba[..., :3] * weight + 255 * (1 - weight))
 
 
 row, column = np.indices((450, 450))

@@ -21,6 +21,7 @@ from npespcn.models import ESPCN
 from npespcn.optim import SOAP, cosine
 from npespcn.pictures import (
     downscale,
+    quantize,
     read_image,
     rgb_to_y,
     rgb_to_ycbcr,
@@ -94,7 +95,7 @@ def enlarge(model: ESPCN, rgb):
     larger = accelerate(model).predict(luma[None, None])[0, 0] * 255  # (H*r, W*r)
     ycbcr = rgb_to_ycbcr(upscale_bicubic(rgb, SCALE)).astype(np.float32)
     ycbcr[..., 0] = larger
-    return np.clip(np.rint(ycbcr_to_rgb(ycbcr)), 0, 255).astype(np.uint8)
+    return quantize(ycbcr_to_rgb(ycbcr))
 
 
 def report(pictures: dict, original) -> dict[str, str]:
