@@ -1,4 +1,4 @@
-"""What the wings share and the book does not: checks, whole files, messages."""
+"""Shared by the wings: checks of arguments, atomic file writes, messages, signals."""
 
 from typing import Any, TypeAlias
 

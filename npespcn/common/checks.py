@@ -17,7 +17,7 @@ from npespcn.common.messages import short_repr
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
-    """Return `value` as an int, or raise: it must be a whole number (no bool) from `least`."""
+    """Return `value` as an int, or raise: it must be a whole number (no bool), at least `least`."""
     try:
         if isinstance(value, bool | np.bool_ | np.ndarray):
             raise TypeError
@@ -30,7 +30,7 @@ def whole_number(name: str, value: Any, least: int) -> int:
 
 
 def positive(name: str, value: Any) -> float:
-    """Return `value` as a float, or raise: it must be a number above 0, and not infinite."""
+    """Return `value` as a float, or raise: it must be finite and above 0."""
     number = _real(name, value)
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a positive number, got {short_repr(value)}")
@@ -38,7 +38,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def from_zero(name: str, value: Any) -> float:
-    """Return `value` as a float, or raise: it must be a number from 0, and not infinite."""
+    """Return `value` as a float, or raise: it must be finite and at least 0."""
     number = _real(name, value)
     if not 0 <= number < math.inf:
         raise ValueError(f"{name} must be a number from 0, got {short_repr(value)}")
@@ -46,7 +46,7 @@ def from_zero(name: str, value: Any) -> float:
 
 
 def fraction(name: str, value: Any) -> float:
-    """Return `value` as a float, or raise: it must be a number from 0, and below 1."""
+    """Return `value` as a float, or raise: it must be at least 0 and below 1."""
     number = _real(name, value)
     if not 0 <= number < 1:
         raise ValueError(f"{name} must be in [0, 1), got {short_repr(value)}")
@@ -60,14 +60,14 @@ def _real(name: str, value: Any) -> float:
 
 
 def one_of(name: str, value: Any, allowed: Collection[Any]) -> None:
-    """Raise unless `value` is one of those allowed, and of its type."""
+    """Raise unless `value` equals an allowed value and has its type."""
     if not any(isinstance(value, type(choice)) and value == choice for choice in allowed):
         choices = ", ".join(repr(choice) for choice in allowed)
         raise ValueError(f"{name} must be one of {choices}, got {short_repr(value)}")
 
 
 def generator(name: str, rng: Any) -> None:
-    """Raise unless it is a generator of random numbers, and not a seed."""
+    """Raise unless `rng` is a random-number generator; a seed is not one."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"{name} must be a numpy.random.Generator, got {type(rng).__name__}")
 
@@ -92,7 +92,7 @@ def real_array(name: str, x: Any) -> None:
 
 
 def same_shape(name: str, dy: Any, shape: tuple[int, ...]) -> None:
-    """Raise unless a gradient is an array of this shape, its output's: others might broadcast."""
+    """Raise unless a gradient has the shape of its output: another shape might broadcast."""
     array(name, dy)
     if dy.shape != shape:
         raise ValueError(f"{name} must be {shape}, like the output, got {dy.shape}")

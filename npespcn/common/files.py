@@ -70,7 +70,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if lock is not None:
             os.close(lock)
-        with suppress(OSError):  # mostly it has been renamed, or was never made
+        with suppress(OSError):  # usually it has been renamed, or was never made
             temporary.unlink()
 
 
@@ -95,7 +95,7 @@ def _create_locked(temporary: Path) -> int | None:
     while True:
         # Not tempfile.mkstemp: its files are readable by their owner only, and would stay so.
         file = os.open(temporary, os.O_CREAT | os.O_RDWR, 0o666)
-        if fcntl is None:  # and an open file cannot be renamed
+        if fcntl is None:  # Windows, where an open file cannot be renamed
             os.close(file)
             return None
         with suppress(OSError):  # this drive has no locks

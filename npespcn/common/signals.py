@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP: the one place that handles signals.
 
-Only the main thread may handle them; in any other thread these blocks do nothing. A signal that is
-ignored stays ignored (``nohup`` and ``&`` set it so), and so does a handler that is not Python's.
+Only the main thread may handle them; in any other thread these blocks do nothing. An ignored signal
+stays ignored (``nohup`` and ``&`` ignore some), and a handler that is not Python's stays in place.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _INT, _HUP, _TERM = _ALL  # there is no SIGHUP on Windows
 
 @contextlib.contextmanager
 def catch_stop() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM in the ``with`` block into an event; a second one is itself.
+    """Turn the first Ctrl-C or SIGTERM in the ``with`` block into an event; a second acts as usual.
 
-    So a program can finish what it is doing, save it, and then stop.
+    So a program can finish its step, save it, and then stop.
     """
     event, before = threading.Event(), _handlers(_INT, _TERM)
 
@@ -34,7 +34,7 @@ def catch_stop() -> Iterator[threading.Event]:
 
 @contextlib.contextmanager
 def interrupt_on_term() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, where they would end the process at once."""
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt if they would end the process at once."""
     before = {
         number: handler
         for number, handler in _handlers(_TERM, _HUP).items()
@@ -51,10 +51,10 @@ def interrupt_on_term() -> Iterator[None]:
 
 @contextlib.contextmanager
 def hold_signals() -> Iterator[None]:
-    """Hold signals back until the end of the block, in which a process may be started.
+    """Delay signals until the end of the block, in which a process may be started.
 
-    A half-started process would be lost, and print a traceback. The new process never gets Ctrl-C
-    and SIGHUP, then or later: it inherits the mask (which Windows does not have).
+    A signal during the start would lose the process, which would print a traceback. The new process
+    inherits the mask (which Windows does not have), so it never gets Ctrl-C or SIGHUP.
     """
     mask = getattr(signal, "pthread_sigmask", None)
     blocked = mask(signal.SIG_BLOCK, ()) if mask else None
@@ -75,7 +75,7 @@ def hold_signals() -> Iterator[None]:
 
 
 def _handlers(*numbers: Any) -> dict[int, Any]:
-    """Return the handlers of these signals, without those that are ignored."""
+    """Return the handlers of these signals, except ignored ones."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     handlers = {number: signal.getsignal(number) for number in numbers if number}
@@ -84,7 +84,7 @@ def _handlers(*numbers: Any) -> dict[int, Any]:
 
 @contextlib.contextmanager
 def _handled(before: dict[int, Any], handler: Callable[[int, Any], object]) -> Iterator[None]:
-    """Install a handler for these signals; put their own back at the end."""
+    """Install a handler for these signals; restore their own at the end."""
     try:
         _restore(dict.fromkeys(before, handler))
         yield

@@ -1,4 +1,4 @@
-"""The same numbers, sooner: `accelerate`, and the GPU (`npespcn.fast.gpu`)."""
+"""The same numbers in less time: `accelerate`, and the GPU (`npespcn.fast.gpu`)."""
 
 from npespcn.fast.network import Accelerated, accelerate
 

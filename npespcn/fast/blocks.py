@@ -1,4 +1,4 @@
-"""Shared by the fast convolutions: padding, and work cut into blocks that stay in a cache."""
+"""Shared by the fast convolutions: padding, and cutting the work into blocks that fit the cache."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def output_size(x: Array, k: int, pads: Pads) -> tuple[int, int]:
 def blocks(n: int, height: int, width: int, pixels: int = _BLOCK) -> Iterator[tuple[slice, slice]]:
     """Cut (n, height, width) pixels into (images, rows) of about `pixels` each.
 
-    Small images go several to a block; a large one goes in strips of whole rows. Either way a block
+    A block holds several small images, or a strip of whole rows of a large one. Either way a block
     of channels-last output is one contiguous piece of memory. The cut depends on the shape only,
     never on the number of threads, so that sums are the same to the bit on any of them. Strips have
     a multiple of four rows, because `npespcn.fast.winograd` makes four at a time.
@@ -47,7 +47,7 @@ def view(memory: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Arr
 
 
 def add_up(terms: list[Array], y: Array) -> None:
-    """Write the sum of the terms into y, in as few passes over memory as it takes."""
+    """Write the sum of the terms into y, in as few passes over memory as possible."""
     if len(terms) == 1:
         y[...] = terms[0]
         return

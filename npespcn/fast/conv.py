@@ -1,6 +1,6 @@
-"""Convolution at stride 1, fast: the numbers of `npespcn.conv`, to the rounding of the sums.
+"""Fast convolution at stride 1: equal to `npespcn.conv` up to the rounding of the sums.
 
-A block of pixels at a time, in one of three ways:
+It computes one block of pixels at a time, in one of three ways:
 
 - *expand the input*, here: columns of C*k*k numbers, as the book does;
 - *expand the output*, in `npespcn.fast.rows`, where that moves fewer numbers: no columns,
@@ -8,7 +8,7 @@ A block of pixels at a time, in one of three ways:
 - the same *with half of the multiplications*, in `npespcn.fast.winograd`: 3x3 kernels.
 
 Results lie channels-last in memory (their shape is still (N, C, H, W)), which the next layer reads
-faster. Arguments are not checked: `npespcn.fast.layers` has done so.
+faster. Arguments are checked in `npespcn.fast.layers`, not here.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ def forward(x: Array, weight: Array, bias: Array | None = None, pads: Pads = NO_
 def input_gradient(dy: Array, weight: Array, pads: Pads = NO_PADS) -> Array:
     """Return dx (N, C, H, W) from dy (N, O, H', W').
 
-    x[p + i] met weight[i] on its way to y[p]; so dx[u] is the sum of weight[i] * dy[u - i]: a
-    convolution of dy with the kernel flipped and its channel axes swapped, by the same fast path.
+    y[p] is the sum of weight[i] * x[p + i], so dx[u] is the sum of weight[i] * dy[u - i]. This is a
+    convolution of dy with the flipped kernel, its channel axes swapped, and takes the same fast
+    path.
     """
     k = weight.shape[2]
     flipped = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, O, k, k)
     (above, below), (left, right) = pads
-    inside = (max(0, above - k + 1), max(0, left - k + 1))  # zeros so wide that dy meets only them
+    inside = (max(0, above - k + 1), max(0, left - k + 1))  # where the kernel saw only zeros
     rest = (
         (max(0, k - 1 - above), max(0, k - 1 - below)),
         (max(0, k - 1 - left), max(0, k - 1 - right)),
@@ -79,7 +80,7 @@ def weight_gradient(dy: Array, x: Array, k: int, pads: Pads = NO_PADS) -> Array:
 def bias_gradient(dy: Array) -> Array:
     """Return dbias (O,), the sum of dy (N, O, H', W') over all but the channels.
 
-    As products with ones: a BLAS adds up rows of channels faster than NumPy's ``sum``.
+    Computed as products with ones: a BLAS adds up rows of channels faster than NumPy's ``sum``.
     """
     flat = dy.transpose(0, 2, 3, 1).reshape(-1, dy.shape[1])  # (pixels, O)
     ones = np.ones(_SUMMED_AT_ONCE, dy.dtype)

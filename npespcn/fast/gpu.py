@@ -1,4 +1,4 @@
-"""The GPU, by CuPy: is there one, and moving arrays and networks to it and back.
+"""The GPU, through CuPy: finding one, and moving arrays and networks to it and back.
 
 Nothing in this package imports CuPy unless the caller asks for a GPU or passes a CuPy array.
 """
@@ -19,7 +19,7 @@ AnyLayer = TypeVar("AnyLayer", bound=Layer)
 
 
 def device_of(x: Array) -> str:
-    """Return where `x` is, in `to_device`'s words: ``"cpu"`` or ``"gpu"``."""
+    """Return the device of `x`, as `to_device` names it: ``"cpu"`` or ``"gpu"``."""
     return "cpu" if array_module(x) is np else "gpu"
 
 
@@ -75,10 +75,10 @@ def move(network: AnyLayer, device: str) -> AnyLayer:
 
 
 def check_device(device: str) -> None:
-    """Raise what `to_device` raises, and make sure that the GPU can multiply.
+    """Raise the errors of `to_device`, and check that the GPU can multiply.
 
-    A CuPy that was installed without CUDA's libraries finds a device all the same, and would fail
-    at the first matrix product.
+    A CuPy that was installed without CUDA's libraries finds a device, but fails at the first matrix
+    product.
     """
     x = to_device(np.ones((2, 2), np.float32), device)
     if device == "cpu":
@@ -96,7 +96,7 @@ def check_device(device: str) -> None:
 
 
 def _require_cupy() -> Any:
-    """Import CuPy and make sure that a device answers: the import says nothing about one."""
+    """Import CuPy and check that a device answers: CuPy can be imported without one."""
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as error:

@@ -1,7 +1,7 @@
 """Fast twins of the book's layers: the same parameters, the same numbers to rounding.
 
-A twin looks its layer's ``params`` up each time, so new values and new arrays are both seen. A
-layer that has no fast form is run as the book has it.
+A twin reads its layer's ``params`` at each call, so it sees new values and new arrays. A layer
+without a fast form runs the book's code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PIECE = 1 << 17  # LR pixels to shuffle at a time: the r runs over the same mem
 
 
 class Twin(Layer):
-    """A layer as the book has it, with a memory and gradients of its own."""
+    """The book's layer, with a memory and gradients of its own."""
 
     def __init__(self, layer: Any) -> None:
         self.layer, self.grads = layer, {}
@@ -58,7 +58,7 @@ class FastConv2d(Twin):
         return self.convolve(x, pads_of(self.layer))
 
     def convolve(self, x: Array, pads: Pads) -> Array:
-        """Convolve with other zeros around x than the layer's. On a GPU as the book does it."""
+        """Convolve with other padding than the layer's; on a GPU, by the book's code."""
         xp, weight, bias = array_module(x), self.params["weight"], self.params["bias"]
         fits = min(output_size(x, weight.shape[2], pads)) > 0 and x.shape[1] == weight.shape[1]
         if xp is np and x.dtype.kind == "f" and fits:
@@ -79,7 +79,7 @@ class FastConv2d(Twin):
 
 
 class FastTanh(Twin):
-    """`Tanh` with one new array for the gradient: passes over memory are its cost."""
+    """`Tanh` whose gradient makes one new array, because its cost is passes over memory."""
 
     def forward(self, x: Array) -> Array:
         """Return tanh(x), and keep it."""
@@ -110,7 +110,7 @@ class FastReLU(Twin):
 
 
 class FastPixelShuffle(Twin):
-    """`PixelShuffle` in CRD order, each sub-column j written whole.
+    """`PixelShuffle` in CRD order, which writes each sub-column j as a whole.
 
     NumPy's own copy of the transposed array would run along j, r numbers at a time. Here it runs
     along a row, in pieces that stay in the cache, on all threads.

@@ -26,22 +26,21 @@ _CHUNK, _SMALL_BATCH = 8192, 3072  # pixels
 
 
 def accelerate(network: Any, input_gradient: bool = True) -> Accelerated:
-    """Return a network that computes what `network` does, sooner.
+    """Return a faster network with the same results as `network`.
 
-    The parameters are the same arrays: change them in either, by an optimizer or
-    ``load_state_dict``, and both have changed. ``backward`` sets the gradients of both. Results
-    agree to rounding, and are the same bits on any number of threads. On a GPU the book's own
-    layers run, and only `predict` differs: in large tiles.
+    Both share the parameter arrays: a change by an optimizer or ``load_state_dict`` reaches both.
+    ``backward`` sets the gradients of both. Results agree to rounding, and are the same bits on any
+    number of threads. On a GPU the book's own layers run, and only `predict` differs: it works in
+    large tiles.
 
-    Images never influence each other in ``predict``. In ``forward`` some lie side by side in
-    memory, and share rounding; so a NaN in one may reach another, and spoils the batch's gradient
-    anyway.
+    Images never influence each other in ``predict``. In ``forward`` neighbors in memory share
+    rounding, so a NaN in one may reach another. (It spoils the batch's gradient in any case.)
 
     Parameters
     ----------
     network : Layer
-        Usually an `ESPCN`; any layer of `npespcn.layers` or network of them. What has no fast form
-        (a stride, a transposed convolution, a layer of your own) runs as it is.
+        Usually an `ESPCN`; any layer of `npespcn.layers` or network of them. Layers without a fast
+        form (a stride, a transposed convolution, a layer of your own) run unchanged.
     input_gradient : bool
         Whether ``backward`` returns dx, the gradient in the network's input. Training does not
         need it: with False, ``backward`` skips that work and returns None.
@@ -50,7 +49,7 @@ def accelerate(network: Any, input_gradient: bool = True) -> Accelerated:
     -------
     Accelerated
         With ``forward``, ``backward``, ``predict``, ``params`` and ``grads``, and all other
-        attributes of `network`. An accelerated network is returned as it is.
+        attributes of `network`. An accelerated network is returned unchanged.
 
     Raises
     ------
@@ -128,7 +127,7 @@ class Accelerated(Layer):
         return first.backward(dy) if self.input_gradient else first.backward_params(dy)
 
     def predict(self, x: Array) -> Array:
-        """Return what the network's `predict` does, in little memory and on all cores.
+        """Return the result of the network's `predict`, in little memory and on all cores.
 
         A network of `npespcn.models` works in tiles; others take one image after the other.
         """
@@ -164,19 +163,19 @@ class Accelerated(Layer):
         return x
 
     def predict_tile(self, part: Array, missing: Pads = NO_PADS) -> Array:
-        """Return the output for the middle of `part`: for all but the `halo` around it.
+        """Return the output for `part` without the `halo` around it.
 
-        That is what `predict` returns for those pixels of the whole image, to rounding: a wider
-        halo changes nothing, a narrower one would. It does not use several threads.
+        To rounding, `predict` gives these pixels of the whole image the same output: a wider halo
+        would change nothing, a narrower one would. It uses one thread.
 
         Parameters
         ----------
         part : array, (N, C, H, W)
             A piece of an image.
         missing : pair of pairs of int
-            How many rows (above, below) and columns (left, right) of the halo it lacks, because
-            the image ends there. The network's padding takes their place (for "valid", as for
-            "edge").
+            Numbers of rows (above, below) and columns (left, right) of the halo that it lacks,
+            because the image ends there. The network's padding takes their place (for "valid", as
+            for "edge").
         """
         zeros = self.padding == "same"
         if not zeros and missing != NO_PADS:
@@ -188,7 +187,7 @@ class Accelerated(Layer):
                 part = each.convolve(part, (rows, columns))
             else:
                 part = each.predict(part)
-        if zeros:  # a side with zeros has lost nothing: what there was of the halo is still on it
+        if zeros:  # a side with zeros has lost nothing: its part of the halo is still there
             on = [[self.scale * (self.halo - m if m else 0) for m in pair] for pair in missing]
             (top, bottom), (left, right) = on
             height, width = part.shape[2:]
@@ -204,7 +203,7 @@ def _flat(network: Any) -> list[Layer]:
 
 
 def _is_for_the_book(x: Array) -> bool:
-    """Whether the book's own layers must do it: on a GPU, and for what no fast layer takes."""
+    """Whether the book's own layers must do it: on a GPU, and where no fast layer fits."""
     return array_module(x) is not np or x.dtype.kind != "f" or x.ndim != 4
 
 
@@ -217,7 +216,7 @@ def _through(layers: list[Twin], x: Array) -> Array:
 def _chunks(x: Array) -> list[slice]:
     """Cut a batch into an even number of chunks of up to 8,192 pixels, or one image.
 
-    A small one stays whole: two threads would spend more time on each other than they save.
+    A small batch stays whole: two threads would wait for each other longer than they save.
     """
     n, _, h, w = x.shape
     count = min(n, 2 * -(-n * h * w // (2 * _CHUNK)))

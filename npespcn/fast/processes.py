@@ -1,4 +1,4 @@
-"""Work for several processes: a pool whose workers end with their parent, and end tidily."""
+"""A pool of worker processes, which end with their parent and clean up when they end."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def process_pool(
     """Start processes that share the work of the ``with`` block; end them with it.
 
     The processes are started anew ("spawn"), as on every system: they inherit no thread and no
-    lock. Only their parent gets Ctrl-C, and the signal of a terminal that is closed. If the block
-    ends by an error or by Ctrl-C, they stop where they are; their own ``with`` and ``finally``
-    blocks still run, before the block is left. If the parent is killed, they end at once.
+    lock. Only their parent gets Ctrl-C and the signal of a closed terminal. If the block ends by an
+    error or by Ctrl-C, they stop where they are; their own ``with`` and ``finally`` blocks still
+    run, before the block is left. If the parent is killed, they end at once.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Pool:
             raise WorkerDiedError(_DIED) from None
 
 
-_DIED = "one of the processes was ended, perhaps for want of memory"
+_DIED = "one of the processes was ended, perhaps because memory ran out"
 
 
 def _work(pipe: Connection[Any, Any]) -> None:
@@ -116,7 +116,7 @@ def _work(pipe: Connection[Any, Any]) -> None:
     told_to_end = threading.Event()
 
     def end(number: int, frame: object) -> None:
-        if not told_to_end.is_set():  # a second time would end what tidies up
+        if not told_to_end.is_set():  # a second signal would end the cleanup
             told_to_end.set()
             raise SystemExit(1)
 
@@ -144,10 +144,10 @@ def _work(pipe: Connection[Any, Any]) -> None:
 
 
 def start(processes: Iterable[SpawnProcess]) -> None:
-    """Start processes that will never get Ctrl-C, nor the signal of a terminal that is closed."""
+    """Start processes that never get Ctrl-C or the signal of a closed terminal."""
     with hold_signals():
         multiprocessing.get_context("spawn").Lock()
-    # That has started the process that looks after locks, which would have let signals through.
+    # The lock has started Python's process for locks; that start would have let signals through.
     with hold_signals():
         for process in processes:
             process.start()

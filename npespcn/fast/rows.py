@@ -1,22 +1,22 @@
 """Convolution at stride 1 without columns.
 
 With the channels last in memory, the k pixels of a row under the kernel are already k*C consecutive
-numbers. So every position's row of patches is there to be multiplied, without a copy::
+numbers. So the patches of all positions can be multiplied without a copy::
 
     memory      | p0 | p1 | p2 | p3 | p4 | p5 | ...      each p: the C channels of one pixel
     phase 0     [ p0   p1   p2 ][ p3   p4   p5 ] ...     a (pixels/k, k*C) matrix: a plain view
     phase 1          [ p1   p2   p3 ][ p4   p5   p6 ]    the same memory, one pixel further
     phase 2               [ p2   p3   p4 ][ p5 ...
 
-One product with all k rows of the kernel side by side gives, for every pixel, what it adds to the
-output k - 1 rows up, ..., one row up, and in its own row; adding those k slices is the convolution.
-An output pixel costs k*out_channels numbers written and read, against k*k*in_channels for columns
-(96 against 576 in ESPCN's second layer), and the product has k times as many columns, which
-is the shape that a BLAS runs best.
+One product with all k rows of the kernel side by side gives each pixel's contributions to the
+output k - 1 rows up, ..., one row up, and in its own row. The sum of these k slices is the
+convolution. An output pixel costs k*out_channels numbers written and read, against k*k*in_channels
+for columns (96 against 576 in ESPCN's second layer), and the product has k times as many columns,
+which is the shape that a BLAS runs best.
 
 A batch of small images lies in memory as one tall image, and each row follows the one before it;
-zeros between them serve as the padding of both neighbors. Positions where the kernel hangs from
-one image, or row, into the next are computed too, and dropped.
+zeros between them serve as the padding of both neighbors. Positions where the kernel spans two
+images or two rows are computed too, and dropped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def moves_less(in_channels: int, out_channels: int, k: int) -> bool:
 
 
 def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
-    """Convolve at stride 1: as `npespcn.fast.conv.forward`."""
+    """Convolve at stride 1, like `npespcn.fast.conv.forward`."""
     out_channels, in_channels, k, _ = weight.shape
     out_h, out_w = output_size(x, k, pads)
     # (k columns, in_channels) by (k rows, out_channels)
@@ -53,8 +53,8 @@ def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
 def weight_gradient(dy: Array, x: Array, k: int, pads: Pads) -> Array:
     """Return dweight (out_channels, in_channels, k, k): the adjoint of `forward` in `weight`.
 
-    Forward adds k slices of the products; so each row of dy goes back to the k rows that it was
-    made of, and the same views of x meet them in one product.
+    `forward` adds k slices of the products. Here each row of dy goes back to those k slices, and
+    one product with the same views of x gives dweight.
     """
     out_channels, in_channels = dy.shape[1], x.shape[1]
     dtype = np.result_type(dy, x)
@@ -77,11 +77,11 @@ class StackedBatch:
     Attributes
     ----------
     pixels : array, (pixels, C)
-        The rows one after the other, then zeros: up to a multiple of k of them, and k - 1 more, so
-        that every phase has equally many patches, and all of them whole.
+        The rows one after the other, then zeros up to a multiple of k pixels, and k - 1 more. So
+        all phases have the same number of patches, all of them whole.
     height, pitch : int
-        Rows from one image to the next, and pixels from one row to the next. That is their size and
-        the larger one of the two pads: the zeros after one are those before the next.
+        Rows from one image to the next, and pixels from one row to the next. Each is the size plus
+        the larger of the two pads: the zeros after one serve as those before the next.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class StackedBatch:
         self.shape = (n, rows.stop - rows.start, out_w)
         self.height = self.shape[1] if n == 1 else max(h + max(above, below), self.shape[1])
         self.pitch = max(w + max(left, right), out_w)
-        self.rows = -(-n * self.height // round_rows) * round_rows  # output rows, all told
+        self.rows = -(-n * self.height // round_rows) * round_rows  # output rows in total
         count = (self.rows + k - 1) * self.pitch
         self.pixels: Array = np.zeros((-(-count // k) * k + k - 1, c), x.dtype)
         first = rows.start - above  # the row of x, or of the zeros above it, that comes first

@@ -1,8 +1,8 @@
-"""Work on blocks, side by side: a thread pool over Python code, the BLAS held to one thread.
+"""Parallel work on blocks: a thread pool for Python code, and the BLAS limited to one thread.
 
 NumPy releases the interpreter's lock in copies, ufuncs and matrix products, so plain threads keep
-every core busy with *whole blocks* of work. The BLAS would rather split each product, which on
-products as small as ours costs more than it gains; `one_blas_thread` tells it not to.
+every core busy with *whole blocks* of work. By default the BLAS splits each product, which costs
+more than it gains where products are as small as ours. `one_blas_thread` prevents that.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def threads_for(share: int) -> Iterator[None]:
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Return ``[function(item) for item in items]``, computed by `thread_count` threads.
 
-    The caller is one of them: to wake a thread takes about as long as a small item. Which thread
-    does what changes nothing in the results: they come back in order. A call from inside another,
-    and one with a single item, stays on its thread. After an error no further item is begun.
+    The caller is one of them: waking a thread takes about as long as a small item. Results come
+    back in order, whichever thread computed them. A nested call, or one with a single item, stays
+    on its thread. After an error no further item is begun.
     """
     items = list(items)
     threads = min(thread_count(), len(items))
@@ -95,16 +95,16 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> l
         finally:
             wait([helper for helper in helpers if not helper.cancel()])
         if errors:
-            raise errors[min(errors)]  # the first in order, whoever met it
+            raise errors[min(errors)]  # the first in the order of the items
         return [results[i] for i in range(len(items))]
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold the BLAS (and LAPACK) to one thread inside the ``with`` block.
+    """Limit the BLAS (and LAPACK) to one thread inside the ``with`` block.
 
-    The limit is the whole process's, and blocks in several threads may overlap: the first to begin
-    sets it, the last to end takes it back.
+    The limit holds for the whole process. Blocks in several threads may overlap: the first to begin
+    sets it, the last to end removes it.
     """
     with _hold.lock:
         if _hold.count == 0:
@@ -122,16 +122,17 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def _let_go() -> None:
-    """Let any thread set the limit next.
+    """Allow any thread to set the limit next.
 
-    Since threadpoolctl 3.8 only the thread that set it last may, until its ``with`` block ends.
+    Since threadpoolctl 3.8 only the thread that last set it may do so, until its ``with`` block
+    ends.
     """
     with _controller().limit(limits=None):
         pass
 
 
 class _Hold:
-    """How many blocks of `one_blas_thread` are running, and the limit that they share."""
+    """The number of running `one_blas_thread` blocks, and the limit that they share."""
 
     def __init__(self) -> None:
         self.lock, self.count = threading.Lock(), 0
@@ -143,7 +144,7 @@ _hold = _Hold()
 
 @functools.cache
 def _controller() -> ThreadpoolController:
-    return ThreadpoolController()  # looking for the libraries takes a millisecond: once
+    return ThreadpoolController()  # finding the libraries takes a millisecond
 
 
 @functools.lru_cache(maxsize=1)
@@ -153,7 +154,7 @@ def _pool(pid: int, threads: int) -> ThreadPoolExecutor:  # a forked child needs
 
 @functools.cache
 def _keep_freed_memory() -> None:
-    """Ask the C library not to give up to 256 MB of freed memory back to the system.
+    """Ask the C library to keep up to 256 MB of freed memory.
 
     Arrays of some 100 KB come and go by the thousand here. By default glibc returns such memory at
     once, and the system then hands it out again page by page, cleared, at the first touch of each:

@@ -1,7 +1,7 @@
-"""An image in tiles: each goes through the whole network, with what it sees around it.
+"""Cut an image into tiles; each goes through the whole network, with a halo around it.
 
-A tile begins with the `halo` of pixels around it that its output depends on, so the tiles fit
-together without a seam, and a large image's feature maps never exist as a whole.
+The `halo` is the pixels around a tile that its output depends on. With it the tiles fit together
+without a seam, and a large image's feature maps never exist as a whole.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ from npespcn.fast.threads import parallel_map
 Work = TypeVar("Work")
 
 Span: TypeAlias = tuple[int, int]
-"""From the first pixel to one after the last."""
+"""The first pixel, and one after the last."""
 
 
 class Tile(NamedTuple):
     """A piece of an image.
 
-    `place` is the rows and columns that it makes; `part` is those with the halo around them, as far
-    as the image goes; `missing` is how much of the halo lies outside: ((above, below), (left,
-    right)).
+    `place` is its rows and columns; `part` is those with the halo around them, as far as the image
+    reaches; `missing` is the width of the halo outside the image: ((above, below), (left, right)).
     """
 
     place: tuple[Span, Span]
@@ -53,9 +52,9 @@ def cut_tiles(height: int, width: int, halo: int, about: Span, lost: int = 0) ->
 
 
 def run_all(function: Callable[[Work], object], work: list[Work], like: Array) -> None:
-    """Call the function for every tile: on all cores, or in turn if `like` lies on a GPU.
+    """Call the function for every tile: on all cores, or one after the other if `like` is on a GPU.
 
-    A GPU's kernels queue up by themselves; and each thread would have a device of its own.
+    A GPU's kernels queue up by themselves, and each thread would have a current device of its own.
     """
     if array_module(like) is np:
         parallel_map(function, work)
@@ -65,10 +64,10 @@ def run_all(function: Callable[[Work], object], work: list[Work], like: Array) -
 
 
 def cut(start: int, stop: int, about: int) -> list[Span]:
-    """Cut start..stop into spans of about equal length, as near to `about` as that goes.
+    """Cut start..stop into spans of about equal length, as close to `about` as possible.
 
-    Each begins a multiple of 4 after `start`. `npespcn.fast.winograd` makes rows in fours; so tiles
-    have the fours of the whole image, and nearly its rounding.
+    Each begins a multiple of 4 after `start`. `npespcn.fast.winograd` makes rows in fours, so a
+    tile has the same fours as the whole image, and nearly the same rounding.
     """
     length, fours = stop - start, -(-(stop - start) // 4)
     count = min(fours, max(1, round(length / about)))
@@ -77,6 +76,6 @@ def cut(start: int, stop: int, about: int) -> list[Span]:
 
 
 def with_halo(start: int, stop: int, size: int, halo: int) -> tuple[slice, Span]:
-    """Return start..stop with a halo, as far as 0..size goes, and how much of it is missing."""
+    """Return start..stop with a halo, cut to 0..size, and the widths that were cut off."""
     missing = (max(0, halo - start), max(0, stop + halo - size))
     return slice(max(0, start - halo), min(size, stop + halo)), missing

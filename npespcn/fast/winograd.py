@@ -1,21 +1,23 @@
-"""Half of the multiplications: Winograd's F(4, 3) along the rows of a 3x3 convolution.
+"""Winograd's F(4, 3) along the rows of a 3x3 convolution: half of the multiplications.
 
 Four outputs of a filter with three taps need twelve multiplications, or six: three taps g and six
 inputs d make y[p] = g[0]*d[p] + g[1]*d[p+1] + g[2]*d[p+2] for p = 0 to 3 also as::
 
     y = Aᵀ @ ((G @ g) * (Bᵀ @ d))
 
-The filter is a polynomial with three coefficients; multiplying polynomials is multiplying their
-values at enough points, here 0, 1, -1, 2, -2 and infinity. G and B evaluate, A evaluates what four
-outputs make: that is why all three have powers of the points in them (Winograd 1980; for networks,
-Lavin and Gray 2016, whose letters these are).
+The filter is a polynomial with three coefficients, and polynomials can be multiplied by their
+values at enough points, here 0, 1, -1, 2, -2 and infinity. G and A evaluate polynomials, so they
+hold powers of the points. B interpolates: each row of Bᵀ has the coefficients of a polynomial that
+is zero at all points but one (Winograd 1980; for networks, Lavin and Gray 2016, whose letters these
+are).
 
-Here d are six rows of an image and y four rows of the result, so that each "multiplication" is a
-1x3 convolution of a whole row: one matrix product by the views of `npespcn.fast.rows`. Bᵀ and Aᵀ
-are matrix products too, with a 6x6 and a 4x6 matrix, and cost a tenth of what they save. The sums
-have other terms than the definition's, so the rounding differs: in float32 by about 1e-6 of the
-largest output, where the direct sum has 3e-7. "Largest" means of the pixels that share six rows;
-where small images are stacked into a tall one, those may be of two images, and so may a NaN be.
+Here d is six rows of an image and y is four rows of the result, so each "multiplication" is a 1x3
+convolution of a whole row: one matrix product, with the views of `npespcn.fast.rows`. Bᵀ and Aᵀ are
+matrix products too, with a 6x6 and a 4x6 matrix, and cost a tenth of what they save. The sums have
+other terms than in the definition, so the rounding differs: in float32 by about 1e-6 of the largest
+output, against 3e-7 for the direct sum. "Largest" counts the pixels that share six rows. Where
+small images are stacked into a tall one, these rows may belong to two images, and a NaN may spread
+from one to the other.
 """
 
 from __future__ import annotations
@@ -59,12 +61,12 @@ K, POINTS, STEP = 3, 6, 4  # taps, points, and output rows made from 6 input row
 
 
 def pays(in_channels: int, out_channels: int, k: int, dtype: DTypeLike) -> bool:
-    """Whether the multiplications saved are worth the two transforms: they are few otherwise."""
+    """Whether the saved multiplications are worth the transforms; not with few channels."""
     return k == K and min(in_channels, out_channels) >= 4 and dtype in (np.float32, np.float64)
 
 
 def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
-    """Convolve with a 3x3 kernel: as `npespcn.fast.conv.forward`."""
+    """Convolve with a 3x3 kernel, like `npespcn.fast.conv.forward`."""
     out_channels, in_channels = weight.shape[:2]
     out_h, out_w = output_size(x, K, pads)
     dtype = np.result_type(x, weight)
@@ -107,7 +109,7 @@ def weight_gradient(dy: Array, x: Array, pads: Pads) -> Array:
         dproducts[:, batch.rows // STEP * batch.pitch :] = 0
         np.matmul(AT.T.astype(dtype), four_rows, out=_by_group(dproducts, batch))
         step, one = flat.strides
-        columns = view(  # what each of the kernel's columns meets: (6, 3, C, pixels)
+        columns = view(  # the inputs of each of the kernel's columns: (6, 3, C, pixels)
             flat, (POINTS, K, in_channels, pixels), (pixels * step, step, one, step)
         )
         dtaps += np.matmul(columns, dproducts[:, None])
@@ -118,8 +120,8 @@ def weight_gradient(dy: Array, x: Array, pads: Pads) -> Array:
 def _at_points(batch: StackedBatch, dtype: DTypeLike) -> Array:
     """Return Bᵀ @ (every six rows): flat memory of (6 * pixels + 2, C), two zeros at the end.
 
-    Six rows from every fourth row on; pixels is a fourth of the image's, rounded up to a multiple
-    of three.
+    The six rows begin at every fourth row; pixels is a fourth of the image's, rounded up to a
+    multiple of three.
     """
     c, one = batch.pixels.shape[1], batch.pixels.itemsize
     row, groups = batch.pitch * c, batch.rows // STEP
@@ -128,7 +130,7 @@ def _at_points(batch: StackedBatch, dtype: DTypeLike) -> Array:
     count = groups * batch.pitch
     rounded = -(-count // K) * K
     flat: Array = np.empty((POINTS * rounded + K - 1, c), dtype)
-    flat[POINTS * rounded :] = 0  # so far reach the last patches
+    flat[POINTS * rounded :] = 0  # the last patches reach into these
     values = flat[: POINTS * rounded].reshape(POINTS, rounded, c)
     values[:, count:] = 0
     np.matmul(BT.astype(dtype), six_rows, out=_by_group(values, batch))
@@ -136,7 +138,7 @@ def _at_points(batch: StackedBatch, dtype: DTypeLike) -> Array:
 
 
 def _by_group(values: Array, batch: StackedBatch) -> Array:
-    """View (6, pixels, C) as what the matrices meet: (groups of rows, 6, pitch*C)."""
+    """View (6, pixels, C) as the matrices take it: (groups of rows, 6, pitch*C)."""
     groups = batch.rows // STEP
     kept = values[:, : groups * batch.pitch]
     return kept.reshape(POINTS, groups, batch.pitch * values.shape[2]).swapaxes(0, 1)

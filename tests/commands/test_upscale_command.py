@@ -812,7 +812,7 @@ def test_a_process_that_is_killed_ends_it_with_a_line(here: Path, start: Any) ->
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err == (
-        "npespcn upscale: one of the processes was ended, perhaps for want of memory: "
+        "npespcn upscale: one of the processes was ended, perhaps because memory ran out: "
         "--resume goes on, fewer --jobs need less of it\n"
     )
     process = start(".", "-o", "out", "--jobs", 2, "--resume")

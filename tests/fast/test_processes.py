@@ -159,7 +159,7 @@ def test_results_that_are_only_half_sent_are_not_waited_for() -> None:
 
 def test_a_process_that_ends_is_an_error() -> None:
     for how in (exit_at, leave):
-        with pytest.raises(WorkerDiedError, match="perhaps for want of memory"):
+        with pytest.raises(WorkerDiedError, match="perhaps because memory ran out"):
             results(how, range(9), 2)
 
 
