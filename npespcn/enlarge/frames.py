@@ -22,7 +22,7 @@ _FORMATS = {(1, 1): "yuv444p", (1, 2): "yuv422p", (2, 2): "yuv420p"}  # by rows,
 
 
 class FrameEnlarger:
-    """Enlarge each frame, as the first one requires.
+    """Enlarge frames that are all like the first one.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ def upright_size(frame: Any) -> tuple[int, int]:
 
 
 def _orientation(frame: Any) -> tuple[bool, bool, bool]:
-    """Return what turns the frame upright: whether to transpose it, to reverse rows, columns."""
+    """Return how to turn a frame upright: transpose it, reverse its rows, reverse its columns."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False, False, False
@@ -184,7 +184,7 @@ def video_error(message: str) -> ValueError:
 
 
 def warn(message: str) -> None:
-    """Warn whoever called `npespcn.enlarge.video.upscale_video`."""
+    """Warn the caller of `npespcn.enlarge.video.upscale_video`."""
     warnings.warn(f"upscale_video: {message}", stacklevel=4)
 
 

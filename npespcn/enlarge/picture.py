@@ -8,7 +8,7 @@ pixel must not bleed into its neighbors, so colors are multiplied by alpha befor
 interpolated, and divided by it afterwards. This is exact for bicubic interpolation, which is
 linear: an object of one color keeps it up to its edge. The network is not linear. Its detail, the
 difference between its luma and the bicubic one, is therefore computed on an image without alpha,
-where the mean color of the visible pixels around has filled the invisible ones.
+whose invisible pixels have the mean color of the visible ones around them.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from npespcn.pictures.modes import name_of, to_plain_mode
 from npespcn.pictures.resize import upscale_bicubic
 
 Progress = Callable[[int, int], object]
-"""Called with the number of tiles done, and the number of all."""
+"""Called with the number of tiles done, and their total number."""
 
-_ENOUGH_ALPHA = 1 / 8  # to trust a color that was divided by it
+_ENOUGH_ALPHA = 1 / 8  # least alpha by which a color may be divided
 _BICUBIC_REACH = 2  # pixels
 
 
@@ -54,9 +54,9 @@ def upscale(
     Parameters
     ----------
     image : PIL image, path, or array
-        Any mode whose range is known; an array is (H, W) uint8 or uint16, or (H, W, 3) or
-        (H, W, 4) uint8. Of an animation the current frame; of a file the first. The EXIF
-        orientation is applied.
+        Any mode whose range is known; an array is (H, W) uint8 or uint16, or (H, W, 3) or (H, W, 4)
+        uint8. An animation gives its current frame, a file its first. The EXIF orientation is
+        applied.
     scale : int, optional
         2, 3 or 4 with the network that comes with the package. By default that of `model`, or 2.
     model : ESPCN, optional
@@ -64,8 +64,8 @@ def upscale(
     tile : int, optional
         Tile side in pixels. Smaller tiles need less memory; the result differs only by rounding.
     progress : callable, optional
-        Called after each tile with the number of tiles done and the number of all; from any
-        thread.
+        Called after each tile, from any thread, with the number of tiles done and their total
+        number.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def network_output(model: Accelerated, x: Array, missing: Pads) -> Array:
     Raises
     ------
     ValueError
-        If it is not all finite: that would become black pixels.
+        If it is not finite: it would become black pixels.
     """
     y = to_host(model.predict_tile(to_network(model, x), missing)).astype(np.float64)
     if not np.isfinite(y).all():
@@ -152,7 +152,7 @@ def _check_array(image: Array) -> Array:
 def _enlarge(
     image: Image.Image, model: Accelerated, tile: int | None, progress: Progress | None
 ) -> Image.Image:
-    """Enlarge an image of a plain mode in tiles: only a few of them are floats at any time."""
+    """Enlarge an image of a plain mode in tiles, of which only a few are floats at a time."""
     (width, height), s = image.size, model.scale
     image.load()  # before the threads ask for it
     larger = Image.new(image.mode, (width * s, height * s))
@@ -243,7 +243,7 @@ class _Enlarger:
             return _from_studio(y.transpose(1, 2, 0) * 255)
         if len(x) == 3:
             return network_output(self.model, x.swapaxes(0, 1), missing)[0].transpose(1, 2, 0)
-        y = network_output(self.model, x.repeat(3, axis=1), missing)  # (k, 3, H, W), gray thrice
+        y = network_output(self.model, x.repeat(3, axis=1), missing)  # (k, 3, H, W), gray x 3
         return y.mean(axis=1).transpose(1, 2, 0)
 
     def by_bicubic(self, planes: Array, missing: Pads) -> Array:

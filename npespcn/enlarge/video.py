@@ -1,8 +1,8 @@
 """Videos: every frame through the network; sound and subtitles are copied.
 
-PyAV reads and writes the files (``pip install 'npespcn[video]'``; FFmpeg comes with it). Frames
-are decoded, enlarged and encoded one after the other, so a video of any length takes the memory of
-the few dozen frames that the encoder looks ahead.
+PyAV reads and writes the files (``pip install 'npespcn[video]'``; FFmpeg comes with it). Frames are
+decoded, enlarged and encoded one after the other. So memory holds only the few dozen frames that
+the encoder looks ahead, however long the video is.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WRITABLE = frozenset(_WRITERS)
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
-    """Return whether the name ends as a video's does.
+    """Return whether the name has the suffix of a video.
 
     Examples
     --------
@@ -87,8 +87,8 @@ def upscale_video(
     model : Network
         With ``channels=1``, any padding, on the CPU or the GPU.
     progress : callable, optional
-        Called after every frame with the number of frames done and the number of all; the latter
-        may be a few off, or None if the file does not tell.
+        Called after every frame with the number of frames done and their total number, which may be
+        a few off, or None if the file does not tell.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def upscale_video(
             _create(av, str(temporary), suffix, source) as sink,
         ):
             streams = _add_streams(sink, suffix, source, video, enlarge, clock, out_name)
-            sink.start_encoding()  # complains now, if at all
+            sink.start_encoding()  # any complaint comes now
             done = 0
             for item in chain(early, items):
                 if isinstance(item, av.VideoFrame):
@@ -193,7 +193,7 @@ def _told(av: Any, verb: str, name: str) -> Iterator[None]:
 
 @contextmanager
 def _open(av: Any, name: str) -> Iterator[Any]:
-    """Open a file for reading; a name that looks like an address is a file's, too."""
+    """Open a file for reading; a name that looks like an address is still a file's."""
     check_file(name)
     if _bytes_missing(name):  # an OSError if there is no such file
         raise video_error(f"{name} is cut short: its end is missing")
@@ -224,7 +224,7 @@ def _video_stream(av: Any, source: Any, name: str) -> Any:
     cover = av.stream.Disposition.attached_pic
     videos = [stream for stream in source.streams.video if not stream.disposition & cover]
     if not videos or source.format.name.endswith("_pipe"):
-        what = "a picture" if videos else "no video in it"
+        what = "an image" if videos else "no video in it"
         raise video_error(f"cannot read {name} as a video: there is {what}")
     if videos[0].codec_context is None:
         raise video_error(f"cannot read {name}: FFmpeg does not know its encoding")

@@ -1,4 +1,4 @@
-"""Checks before a stranger's file is decoded: its format, and how much it would unpack to.
+"""Checks before an untrusted file is decoded: its format, and its size in memory.
 
 Pillow refuses files that claim more than 179 million pixels. Below that, a few kilobytes can still
 ask for gigabytes of memory, or for minutes of work.
@@ -37,7 +37,7 @@ def picture_formats() -> list[str]:
 
 
 def silence_decoders() -> None:
-    """Stop Pillow and libtiff from printing to stderr about a broken file; their error says it."""
+    """Keep Pillow and libtiff from printing to stderr about a broken file; the error says it."""
     logging.getLogger("PIL").addHandler(_SILENCE)
     library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
     for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
@@ -80,7 +80,7 @@ def check_bomb(image: Image.Image, scale: int = 1, count: int = 1, taken: int = 
     try:
         with open(getattr(image, "filename", ""), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            # Within a scan, 0xFF never stands before 0xDA.
+            # Within a scan, 0xFF never precedes 0xDA.
             scans = file.read().count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 1
     except OSError:
         return taken

@@ -1,7 +1,7 @@
-"""RGB and YCbCr, to the digit that MATLAB has; and rounding to 8 or 16 bits.
+"""RGB and YCbCr, equal to MATLAB's to the last digit, and rounding to 8 or 16 bits.
 
 An image is an array (H, W) or (H, W, channels), uint8 unless said otherwise, as Pillow gives it.
-The networks take (N, C, H, W); `npespcn.data.patches` goes from one to the other.
+The networks take (N, C, H, W); `npespcn.data.patches` converts between the two.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Image files in, arrays out, and back.
 
-Everything that Pillow raises about a file becomes one kind of error here, by `pillow_errors`.
+`pillow_errors` turns all errors of Pillow about a file into one kind.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def is_image_file(path: str | os.PathLike[str]) -> bool:
-    """Return whether the name ends as that of an image that can be read."""
+    """Return whether the name has the suffix of a format that can be read."""
     return format_of(path) not in ("", *NEVER_READ)
 
 
 @contextmanager
 def pillow_errors(
-    path: str | os.PathLike[str], failure: str = "cannot be read as a picture"
+    path: str | os.PathLike[str], failure: str = "cannot be read as an image"
 ) -> Iterator[None]:
-    """Turn whatever Pillow raises about a file into a ValueError that names it.
+    """Turn any error of Pillow about a file into a ValueError that names the file.
 
     An OSError of the system (no such file, no space) and a MemoryError stay as they are.
     """
@@ -52,7 +52,7 @@ def pillow_errors(
         if isinstance(error, OSError) and error.errno is not None:
             raise
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = "it is in no format that is read" if unknown else error
+        reason = "its format is not supported" if unknown else error
         raise ValueError(f"{os.fspath(path)}: {failure}: {reason}") from error
 
 
@@ -73,7 +73,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def read_image(path: str | os.PathLike[str]) -> Array:
-    """Read an image file as uint8 RGB (H, W, 3), turned the way its EXIF orientation says.
+    """Read an image file as uint8 RGB (H, W, 3), turned as its EXIF orientation says.
 
     Gray becomes three equal channels, 16 bits become 8, transparency is dropped, and of an
     animation only the first frame is read.
@@ -99,7 +99,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     name, suffix, image_format = os.fspath(path), os.path.splitext(path)[1], format_of(path)
     if image_format not in Image.SAVE:
-        raise ValueError(f"{name}: pictures are not written as {suffix!r}; try .png")
+        raise ValueError(f"{name}: images are not written as {suffix!r}; try .png")
     if image_format in _OF_FIXED_SIZES:
         raise ValueError(f"{name}: {suffix} holds only icons of a few sizes; try .png")
 
@@ -138,6 +138,6 @@ def write_image(path: str | os.PathLike[str], image: Array | Image.Image, **opti
         image = Image.fromarray(np.ascontiguousarray(image))
     image_format = format_of(path)
     options = {**_SAVE_OPTIONS.get(image_format, {}), **options}
-    failure = f"{image_format} cannot hold the picture"
+    failure = f"{image_format} cannot hold the image"
     with atomic_write(path) as temporary, pillow_errors(path, failure):
         image.save(temporary, format=image_format, **options)

@@ -1,6 +1,6 @@
-"""Animations and pages, durations, and what each format can hold.
+"""Animations, pages and durations, and the limits of each format.
 
-Pixels come and go in the plain modes of `npespcn.pictures.modes`.
+All pixels here are in the plain modes of `npespcn.pictures.modes`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _WITH_16_BITS = ("PNG", "TIFF", "PPM", "JPEG2000")
 
 
 def frame_count(image: Image.Image) -> int:
-    """Return how many frames or pages an image has: 1 where more would be previews or layers."""
+    """Return the number of frames or pages in an image; further previews or layers do not count."""
     return len(_frames(image))
 
 
 def loops(image: Image.Image) -> int:
-    """Return how many times an animation runs; 0 is without end."""
+    """Return the number of times that an animation runs; 0 means forever."""
     loop: int | None = image.info.get("loop")
     if image.format == "GIF":  # which counts the repetitions after the first time
         return 1 if loop is None else loop and loop + 1
@@ -87,10 +87,10 @@ def is_whole(path: str | os.PathLike[str], size: tuple[int, int]) -> bool:
         If it cannot be read.
     """
     check_file(path)
-    # Not Image.open: an enlarged photograph is as large as what Pillow calls a bomb.
+    # Not Image.open, which takes a large enlarged photograph for a bomb.
     with pillow_errors(path), open(path, "rb") as file:
         if not is_image_file(path):
-            raise ValueError("it is in a format that is not read")
+            raise ValueError("its format is not supported")
         image = Image.OPEN[format_of(path)][0](file, os.fspath(path))
         if image.size != size:
             return False
@@ -115,7 +115,7 @@ def write_frames(
     frames : sequence of PIL image
         Plain modes; ``info`` may hold icc_profile, dpi and duration (of a frame, in ms).
     loop : int, optional
-        How many times an animation runs; 0 is without end.
+        Number of times that an animation runs; 0 means forever.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def write_frames(
     }
     if rest:
         if image_format not in Image.SAVE_ALL or image_format not in ANIMATED + PAGED:
-            raise ValueError(f"{name}: the format holds one picture, not {len(frames)}")
+            raise ValueError(f"{name}: the format holds one image, not {len(frames)}")
         options |= {"save_all": True, "append_images": rest}
         if image_format in ANIMATED:
             options |= _timing(frames, image_format, loop)

@@ -43,8 +43,8 @@ def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
     Parameters
     ----------
     image
-        As Pillow opened it. Its pixels are read here, so whatever a broken file makes Pillow raise
-        is raised here: see `npespcn.pictures.files.pillow_errors`.
+        As Pillow opened it. Its pixels are read here, so Pillow's errors about a broken file come
+        from here; see `npespcn.pictures.files.pillow_errors`.
     quiet
         Whether to lose precision without a warning.
 
@@ -100,14 +100,14 @@ def on_white(image: Image.Image) -> Image.Image:
 
 def name_of(image: Image.Image) -> str:
     """Return the name of an image's file, if it has one."""
-    return os.fsdecode(getattr(image, "filename", "")) or "the picture"
+    return os.fsdecode(getattr(image, "filename", "")) or "the image"
 
 
 def orientation(image: Image.Image) -> int:
     """Return the orientation in the EXIF, 1 to 8; 1 is upright."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # broken metadata are no reason not to read the pixels
+    except Exception:  # broken metadata do not keep the pixels from being read
         return 1
 
 
@@ -130,9 +130,9 @@ def _resolution(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _clear_color(image: Image.Image, raw: str) -> Color | None:
-    """Return the gray or the color that is transparent, in the bits that the pixels have.
+    """Return the gray or the color that is transparent, in the bit depth of the pixels.
 
-    Pillow gives it in the bits that the file has, which may be fewer or more; `raw` tells.
+    Pillow gives it in the bit depth of the file, which may be smaller or larger; `raw` tells.
     """
     clear = image.info.get("transparency")
     if isinstance(clear, tuple):
@@ -184,6 +184,6 @@ def _to_srgb(image: Image.Image) -> Image.Image:
             converted = ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
             if converted is not None:
                 return converted
-        except (ImageCms.PyCMSError, OSError):  # broken, or of other colors than the image
+        except (ImageCms.PyCMSError, OSError):  # broken, or for other colors than the image's
             pass
     return image.convert("RGB")

@@ -22,9 +22,9 @@ def downscale(image: Array, scale: int) -> Array:
     of 2017 and later mirrors the image at its edges instead: there the two outer pixels on each
     side differ.
 
-    Pillow has the same weights, but cuts them off at the edge, so the image is padded for it. They
-    have 22 bits there, which rounds every pixel as double precision does at scales 2 to 5 and 8; at
-    others a rare pixel may differ by 1.
+    Pillow has the same weights, but cuts them off at the edge, so the image is padded first. Its
+    weights have 22 bits. At scales 2 to 5 and 8 they round every pixel as double precision does; at
+    other scales a rare pixel may differ by 1.
 
     Parameters
     ----------

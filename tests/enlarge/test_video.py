@@ -968,7 +968,7 @@ def test_files_that_are_no_videos(tmp_path):
     fails(tmp_path, tmp_path, "directory", IsADirectoryError)
     fails("http://example.org/a.mp4", tmp_path, "No such file", FileNotFoundError)
     make_frame("rgb24", picture=lambda h, w, i, n: 99).to_image().save(tmp_path / "picture.png")
-    fails(tmp_path / "picture.png", tmp_path, r"picture\.png as a video: there is a picture")
+    fails(tmp_path / "picture.png", tmp_path, r"picture\.png as a video: there is an image")
     with av.open(str(tmp_path / "sound.m4a"), "w") as container:
         stream = container.add_stream("aac", rate=48000, layout="mono")
         sound = av.AudioFrame.from_ndarray(

@@ -111,11 +111,11 @@ def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent"):
         read_image(tmp_path / "absent.png")
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match=r"text\.png: cannot be read as a picture"):
+    with pytest.raises(ValueError, match=r"text\.png: cannot be read as an image"):
         read_image(tmp_path / "text.png")
     write_image(tmp_path / "whole.png", random_picture(64, 64, 3))
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:4000])
-    with pytest.raises(ValueError, match=r"cut\.png: cannot be read as a picture"):
+    with pytest.raises(ValueError, match=r"cut\.png: cannot be read as an image"):
         read_image(tmp_path / "cut.png")
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "float.tif")
     with pytest.raises(ValueError, match=r"float\.tif: .* no known range"):
@@ -125,7 +125,7 @@ def test_unreadable_files_are_named(tmp_path):
 def test_write_refuses_what_it_cannot_write(tmp_path):
     good = random_picture(4, 4, 3)
     for name in ("a", "a.xyz"):
-        with pytest.raises(ValueError, match="pictures are not written as"):
+        with pytest.raises(ValueError, match="images are not written as"):
             write_image(tmp_path / name, good)
     with pytest.raises(TypeError, match="image must be uint8, got float64"):
         write_image(tmp_path / "a.png", good / 255)
@@ -133,7 +133,7 @@ def test_write_refuses_what_it_cannot_write(tmp_path):
         with pytest.raises(ValueError, match="not empty, got shape"):
             write_image(tmp_path / "a.png", np.zeros(shape, np.uint8))
     with pytest.raises(
-        ValueError, match=r"a\.jpg: JPEG cannot hold the picture: cannot write mode RGBA"
+        ValueError, match=r"a\.jpg: JPEG cannot hold the image: cannot write mode RGBA"
     ):
         write_image(tmp_path / "a.jpg", random_picture(4, 4, 4))
     assert list(tmp_path.iterdir()) == []

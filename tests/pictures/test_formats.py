@@ -138,7 +138,7 @@ def test_files_that_are_cut_short(tmp_path: Path) -> None:
         noise(40, 50).save(path)
         path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
         with pytest.raises(
-            ValueError, match=rf"^{re.escape(str(path))}: cannot be read as a picture"
+            ValueError, match=rf"^{re.escape(str(path))}: cannot be read as an image"
         ):
             read(path)
         with pytest.raises(ValueError, match=rf"^{re.escape(str(path))}: "):
@@ -152,7 +152,7 @@ def test_animations_that_are_cut_short(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[: int(0.9 * path.stat().st_size)])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about a TIFF
-            with pytest.raises(ValueError, match=r"cannot be read as a picture"):
+            with pytest.raises(ValueError, match=r"cannot be read as an image"):
                 read(path)
 
 
@@ -162,7 +162,7 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     ):
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         (folder / name).write_bytes(data)
-        with pytest.raises(ValueError, match=r"a[.a-z]*: cannot be read as a picture: "):
+        with pytest.raises(ValueError, match=r"a[.a-z]*: cannot be read as an image: "):
             open_image(folder / name)
 
 
@@ -319,7 +319,7 @@ def test_pages_come_back(tmp_path: Path) -> None:
 def test_a_format_of_one_picture_takes_one(tmp_path: Path) -> None:
     for name in ["a.jpg", "a.bmp", "a.ppm"]:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        with pytest.raises(ValueError, match=rf"{name}: the format holds one picture, not 3"):
+        with pytest.raises(ValueError, match=rf"{name}: the format holds one image, not 3"):
             write_frames(folder / name, film("RGB"))
         assert os.listdir(folder) == [], name
 

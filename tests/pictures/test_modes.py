@@ -419,7 +419,7 @@ def test_an_image_without_a_file_is_the_picture() -> None:
     noise(40, 50).save(file, "PNG")
     image = opened(file.getvalue()[:2000])
     with (
-        pytest.raises(ValueError, match=r"^the picture: cannot be read as a picture: "),
+        pytest.raises(ValueError, match=r"^the image: cannot be read as an image: "),
         pillow_errors(name_of(image)),
     ):
         to_plain_mode(image)
