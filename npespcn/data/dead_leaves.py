@@ -195,7 +195,7 @@ def _colors(rng: np.random.Generator, n: int, s: LeafStatistics) -> Array:
     """Draw n colors, (n, 3) in 0..255: a gray, and around it a color that keeps its luma."""
     gray = rng.beta(s.contrast, s.contrast, (n, 1))
     cb, cr = (s.tint * rng.standard_normal((1, 2)) + s.hue * rng.standard_normal((n, 2))).T
-    # Full-range BT.601 backwards: red and blue first, and green so that the luma stays.
+    # Full-range BT.601 inverted: red and blue first, and green so that the luma stays.
     red, blue = 1.402 * cr, 1.772 * cb
     shift = np.stack([red, -(0.299 * red + 0.114 * blue) / 0.587, blue], axis=1)  # (n, 3)
     room = np.where(shift > 0, 1 - gray, gray)  # (n, 3), up to white or down to black
@@ -311,7 +311,7 @@ def _numbered(i: int, *, size: int, seed: int, statistics: LeafStatistics | None
 def _collected(
     results: Iterable[tuple[int, Array]], progress: Callable[[int], object] | None
 ) -> list[Array]:
-    """Return the images in the order of their numbers, in which they need not arrive."""
+    """Return the images in the order of their numbers; they may arrive in any order."""
     images = {}
     for i, image in results:
         images[i] = image

@@ -15,10 +15,10 @@ from npespcn.pictures.files import read_image
 def load_pictures(
     folder: str | os.PathLike[str], smallest_side: int = 1
 ) -> list[tuple[str, Array]]:
-    """Read every picture in a folder, in natural order (2.png before 10.png).
+    """Read every image in a folder, in natural order (2.png before 10.png).
 
-    Subfolders and hidden files are skipped. So is any other file that Pillow cannot read as a
-    picture, and any picture with a side below `smallest_side`, each with a warning.
+    Subfolders and hidden files are skipped. So is any other file that Pillow cannot read as an
+    image, and any image with a side below `smallest_side`, each with a warning.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def load_pictures(
     OSError
         If `folder` is not a folder, or cannot be read.
     ValueError
-        If no picture is left.
+        If no image is left.
     """
     whole_number("load_pictures: smallest_side", smallest_side, 0)
     names = [name for name in os.listdir(folder) if not os.path.isdir(os.path.join(folder, name))]
@@ -55,14 +55,14 @@ def load_pictures(
             continue
         pictures.append((name, image))
     if not pictures:
-        raise ValueError(f"load_pictures: no usable picture in {os.fspath(folder)}")
+        raise ValueError(f"load_pictures: no usable image in {os.fspath(folder)}")
     return pictures
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Return a key that sorts names in natural order, 2.png before 10.png.
 
-    Digits are compared as numbers; for 1.png and 01.png the name itself decides.
+    Digits are compared as numbers; the name itself decides between 1.png and 01.png.
     """
     parts = re.split(r"([0-9]+)", name.casefold())
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name

@@ -25,7 +25,7 @@ def psnr(a: Array, b: Array, data_range: float = 255, border: int = 0) -> float:
     a, b : (H, W) or (H, W, channels)
         Two images of the same shape, on the same scale. Their dtypes may differ.
     data_range
-        The largest value that an image could hold: 255, or 1 for images on the scale 0 to 1.
+        The largest value that an image can hold: 255, or 1 for images on the scale 0 to 1.
     border
         Number of pixels to leave out along each of the four sides.
 

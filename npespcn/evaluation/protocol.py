@@ -88,7 +88,7 @@ def evaluate(
         if model.scale != pictures.scale:
             raise ValueError(
                 f"evaluate: the network enlarges {model.scale} times, but the scale of the "
-                f"pictures is {pictures.scale}"
+                f"images is {pictures.scale}"
             )
         one_of("evaluate: the number of the network's channels", model.options["channels"], (1, 3))
     return _scores(pictures, None if model is None else accelerate(model), failed)
@@ -120,7 +120,7 @@ def mean_score(scores: Iterable[Score]) -> Score:
 
 
 def protocol(pictures: PictureSet, model: Network | None = None) -> dict[str, str]:
-    """Say in words how `evaluate` measures. Only figures measured in this way can be compared."""
+    """Describe how `evaluate` measures. Only figures measured in this way can be compared."""
     r, lost = pictures.scale, _lost(model)
     words = {
         "measured on": "Y of BT.601, studio range (black 16, white 235), rounded to 8 bits; "
@@ -195,7 +195,7 @@ def _luma(rgb: Array, gray: bool) -> Array:
 
 
 def predict(model: Accelerated, x: Array) -> Array:
-    """Return ``model.predict(x)`` for an `x` on the host and of any dtype; the result is there."""
+    """Return ``model.predict(x)`` for an `x` of any dtype; `x` and the result are on the host."""
     return to_host(model.predict(to_network(model, x)))
 
 

@@ -1,7 +1,7 @@
-"""Folders of test pictures: which files have high resolution (HR), and which low (LR).
+"""Folders of test images: which files have high resolution (HR), and which low (LR).
 
-Files are paired by their names, never by their places in two listings. Those need not agree, and
-a pair of different pictures has a PSNR too.
+Files are paired by their names, never by their places in two listings: the listings may disagree,
+and a pair of different images has a PSNR, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from npespcn.pictures.bombs import NEVER_READ, picture_formats
 
 DEFAULT_SCALE = 3
 
-# In order of preference: modcropped pictures before the originals that they were cut from.
+# In order of preference: modcropped images before the originals that they were cut from.
 _HR_FOLDERS = (r"GTmod\d+", r"(?P<set>.*_)?HR", r"GT", r"original")
 _LR_FOLDER = r"(?P<set>.*_)?LR(?:_?bic(?:ubic)?)?(?:_?x(?P<scale>[1-9]\d*))?"
 _LR_SUBFOLDER = r"x(?P<scale>[1-9]\d*)"
@@ -32,7 +32,7 @@ _NAME_AND_SUFFIXES = r"(.+?)(?:[_-]?x{0}|_SRF_{0}|[_-](?:HR|GT|LR|LRBI|LRbic))*"
 
 
 class Pair(NamedTuple):
-    """The two files of a picture. Where `lr` is None, low resolution is to be made from `hr`."""
+    """The two files of an image. Where `lr` is None, low resolution is to be made from `hr`."""
 
     hr: Path
     lr: Path | None
@@ -40,7 +40,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class PictureSet:
-    """The test pictures in a folder, as `find_pictures` returns them.
+    """The test images in a folder, as `find_pictures` returns them.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class PictureSet:
     pairs : list of Pair
         In natural order of the HR files' names.
     unpaired : list of str
-        One line for each picture that cannot be paired. It names the files.
+        One line for each image that cannot be paired. It names the files.
     source : Path or None
         The folder of the LR files, None if there are none.
     """
@@ -65,11 +65,11 @@ _Files: TypeAlias = "tuple[list[Path], list[Path] | None]"
 
 
 def find_pictures(folder: str | os.PathLike[str], scale: int | None = None) -> PictureSet:
-    """Find the test pictures in a folder, and pair HR files with LR files by their names.
+    """Find the test images in a folder, and pair HR files with LR files by their names.
 
     These layouts are known, in capital or small letters::
 
-        NAME.png                                                HR alone
+        NAME.png                                                HR only
         HR/NAME.png               LR/NAME.png                   or both in a folder x3
         HR/NAME.png               LR_bicubic/X3/NAMEx3.png      EDSR's benchmark
         DIV2K_valid_HR/0801.png   DIV2K_valid_LR_bicubic/X3/0801x3.png
@@ -78,22 +78,22 @@ def find_pictures(folder: str | os.PathLike[str], scale: int | None = None) -> P
 
     If the folder has no LR files of the scale, low resolution is to be made from HR. Two files are
     a pair if their names are the same without ``x3``, ``_SRF_3``, ``_HR``, ``_GT`` and ``_LR`` at
-    the ends. Hidden files and SelfExSR's other files are skipped without a word, files whose suffix
-    belongs to no picture format with a warning.
+    the ends. Hidden files and SelfExSR's other files are skipped silently, files whose suffix
+    belongs to no image format with a warning.
 
     Parameters
     ----------
     folder : str or Path
     scale : int, optional
         The upscale factor, at least 1. If not given: the only one that fits the names of the
-        folders and files and the sizes of the pictures, or 3 if several fit.
+        folders and files and the sizes of the images, or 3 if several fit.
 
     Raises
     ------
     OSError
         If `folder` is not a folder, or cannot be read.
     ValueError
-        If it holds no pictures, none of this scale, or several sets of them.
+        If it holds no images, none of this scale, or several sets of them.
     """
     if scale is not None:
         whole_number("find_pictures: scale", scale, 1)
@@ -109,11 +109,11 @@ def find_pictures(folder: str | os.PathLike[str], scale: int | None = None) -> P
     scale = scale or _only_scale(found) or DEFAULT_SCALE
     if scale not in found and None not in found:
         there = ", ".join(f"x{r}" for r in sorted(filter(None, found)))
-        raise ValueError(f"{root} has pictures for {there}, none for x{scale}")
+        raise ValueError(f"{root} has images for {there}, none for x{scale}")
     hr_files, lr_files = found.get(scale) or found[None]
     hr = _pictures(hr_files)
     if not hr:
-        raise ValueError(f"no test pictures in {root}: it must hold pictures, or a folder HR")
+        raise ValueError(f"no test images in {root}: it must hold images, or a folder HR")
     if lr_files is None:
         return PictureSet(scale, [Pair(path, None) for path in hr], [], None)
     pairs, unpaired = _paired(hr, _pictures(lr_files), str(scale))
@@ -149,7 +149,7 @@ def _layout(folder: Path, scale: int | None) -> dict[int | None, _Files]:
         return found
     if len(matches) > 1:
         names = ", ".join(sub.name for _, sub in matches)
-        raise ValueError(f"{folder} holds several sets of pictures: choose one of {names}")
+        raise ValueError(f"{folder} holds several sets of images: choose one of {names}")
     ((hr_match, hr_folder),) = matches
     hr = _entries(hr_folder)[0]
     for sub in folders:
@@ -166,7 +166,7 @@ def _layout(folder: Path, scale: int | None) -> dict[int | None, _Files]:
 
 
 def _set_name(match: re.Match[str]) -> str:
-    """Return what comes before HR or LR: DIV2K_valid_ for DIV2K_valid_HR."""
+    """Return the part of a name before HR or LR: DIV2K_valid_ for DIV2K_valid_HR."""
     return (match.groupdict().get("set") or "").casefold()
 
 
@@ -185,7 +185,7 @@ def _only_scale(found: dict[int | None, _Files]) -> int | None:
 
 
 def _size(path: Path) -> list[int]:
-    """Return the sides of a picture, the shorter one first, from the first bytes of its file."""
+    """Return the sides of an image, the shorter one first, from the first bytes of its file."""
     check_file(path)
     with Image.open(path, formats=picture_formats()) as image:
         return sorted(image.size)
@@ -196,7 +196,7 @@ def _pictures(files: list[Path]) -> list[Path]:
     pictures = [p for p in files if formats.get(p.suffix.lower(), NEVER_READ[0]) not in NEVER_READ]
     for path in files:
         if path not in pictures:
-            reason = f"{path.suffix!r} is not the suffix of a picture format"
+            reason = f"{path.suffix!r} is not the suffix of an image format"
             warnings.warn(f"skipped {path}: {reason}", stacklevel=3)
     return pictures
 
@@ -214,8 +214,8 @@ def _paired(hr: list[Path], lr: list[Path], digits: str) -> tuple[list[Pair], li
             pairs.append(Pair(ours[0], theirs[0]))
         elif len(ours) < 2 and len(theirs) < 2:
             missing = "HR" if theirs else "LR"
-            unpaired.append(f"{(ours + theirs)[0]}: there is no {missing} picture of this name")
+            unpaired.append(f"{(ours + theirs)[0]}: there is no {missing} image of this name")
         else:
             files = ", ".join(map(str, ours + theirs))
-            unpaired.append(f"{files}: a pair needs one HR and one LR picture of this name")
+            unpaired.append(f"{files}: a pair needs one HR and one LR image of this name")
     return pairs, unpaired

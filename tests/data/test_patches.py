@@ -64,7 +64,7 @@ def test_load_pictures_names_what_it_skips(tmp_path):
 
 
 def test_load_pictures_wants_a_picture(tmp_path):
-    with pytest.raises(ValueError, match=f"no usable picture in {tmp_path}"):
+    with pytest.raises(ValueError, match=f"no usable image in {tmp_path}"):
         load_pictures(tmp_path)
     with pytest.raises(FileNotFoundError, match="absent"):
         load_pictures(tmp_path / "absent")

@@ -56,7 +56,7 @@ def test_table(flats, tmp_path, run):
     assert run(flats, "--weights", weights) == (
         0,
         f"""\
-picture     HR size  bicubic PSNR    SSIM  network PSNR    SSIM
+image       HR size  bicubic PSNR    SSIM  network PSNR    SSIM
 9.png      31 x 100         22.11  0.9756         28.13  0.9945
 10.png      66 x 60         28.13  0.9945           inf  1.0000
 mean of 2                   25.12  0.9850           inf  0.9972
@@ -80,7 +80,7 @@ def test_table_of_bicubic_alone(flats, run):
     table, words = out.split("\n\n")
     assert (status, err) == (0, "")
     assert table.splitlines() == [
-        "picture     HR size  bicubic PSNR    SSIM",
+        "image       HR size  bicubic PSNR    SSIM",
         "9.png      31 x 100         22.11  0.9756",
         "10.png      66 x 60         28.13  0.9945",
         "mean of 2                   25.12  0.9850",
@@ -160,7 +160,7 @@ def test_what_fails_is_named_and_the_rest_is_printed(tmp_path, run):
     status, out, err = run(folder, "--scale", 3, "--bicubic")
     assert status == 1
     assert [line.split(" ")[0] for line in out.splitlines()[:4]] == [
-        *("picture", "1.png", "20.png", "mean"),
+        *("image", "1.png", "20.png", "mean"),
     ]
     lines = err.splitlines()
     assert all(line.startswith("npespcn evaluate: ") for line in lines)
@@ -174,7 +174,7 @@ def test_if_all_fail_that_is_one_line(tmp_path, run):
     for name in ("a.png", "b.png"):
         save(tmp_path / name, gray(1, 3, 3))
     line = (
-        f"npespcn evaluate: no picture could be measured: {tmp_path}/a.png: 3 x 3 pixels are too "
+        f"npespcn evaluate: no image could be measured: {tmp_path}/a.png: 3 x 3 pixels are too "
         f"few, at least 15 x 15 are needed (in multiples of 2); {tmp_path}/b.png: 3 x 3"
     )
     status, out, err = run(tmp_path, "--bicubic", "--scale", 2)
@@ -189,7 +189,7 @@ def test_if_all_fail_that_is_one_line(tmp_path, run):
 
 MISTAKES = {
     "absent": "No such file or directory: 'absent'",
-    "empty --bicubic": "no test pictures in empty",
+    "empty --bicubic": "no test images in empty",
     "flats --scale 2 --weights adds_10.npz": "the network enlarges 3 times, but the scale",
     "flats --weights absent.npz": "No such file or directory: 'absent.npz'",
     "flats --weights flats/HR/9.png": "9.png: not a readable .npz file",
@@ -232,7 +232,7 @@ def test_odd_names_do_not_break_the_table(tmp_path, run):
     status, out, err = run(tmp_path, "--bicubic")
     assert status == 1
     assert out.splitlines()[:8] == [
-        "picture          HR size  bicubic PSNR    SSIM",
+        "image            HR size  bicubic PSNR    SSIM",
         r"1\n2.png         30 x 30           inf  1.0000",
         r"2\x1b[31m.png    30 x 30           inf  1.0000",
         r"3\u202e.png      30 x 30           inf  1.0000",

@@ -221,7 +221,7 @@ def test_double_precision_and_the_gpu_give_the_same(tmp_path, gpu):
 def test_a_network_that_does_not_fit_is_refused_at_once(tmp_path):
     save(tmp_path / "a.png", leaves())
     pictures = find_pictures(tmp_path, 2)
-    words = "the network enlarges 3 times, but the scale of the pictures is 2$"
+    words = "the network enlarges 3 times, but the scale of the images is 2$"
     with pytest.raises(ValueError, match=words):
         evaluate(pictures, copier(3))
     with pytest.raises(ValueError, match=r"evaluate: .* channels must be one of 1, 3, got 2$"):
@@ -248,13 +248,13 @@ def test_pictures_that_cannot_be_scored_are_named_and_the_others_go_on(tmp_path)
 
 
 def test_without_a_way_to_tell_the_first_failure_raises(tmp_path):
-    with pytest.raises(ValueError, match=r"lonely\.png: there is no LR picture"):
+    with pytest.raises(ValueError, match=r"lonely\.png: there is no LR image"):
         next(evaluate(find_pictures(damaged(tmp_path), 3)))
     (tmp_path / "HR" / "lonely.png").unlink()
     (tmp_path / "LR" / "other.png").unlink()
     scores = evaluate(find_pictures(tmp_path, 3))
     assert [next(scores).name, next(scores).name] == ["1.png", "20.png"]
-    with pytest.raises(ValueError, match=r"cut\.png: cannot be read as a picture"):
+    with pytest.raises(ValueError, match=r"cut\.png: cannot be read as an image"):
         next(scores)
 
 

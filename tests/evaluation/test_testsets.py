@@ -91,8 +91,8 @@ def test_every_layout_pairs_by_name_in_natural_order(tmp_path, hr, lr):
     found = find_pictures(tmp_path, 3)
     assert inside(tmp_path, found.pairs) == [(hr.format(n), lr.format(n)) for n in NAMES[1:-1]]
     assert words(tmp_path, found.unpaired) == [
-        f"{hr.format(NAMES[-1])}: there is no LR picture of this name",
-        f"{lr.format(NAMES[0])}: there is no HR picture of this name",
+        f"{hr.format(NAMES[-1])}: there is no LR image of this name",
+        f"{lr.format(NAMES[0])}: there is no HR image of this name",
     ]
 
 
@@ -110,7 +110,7 @@ def test_two_files_of_one_name_are_named_together(tmp_path):
             (line,) = words(folder, found.unpaired)
             files, _, rule = line.partition(": ")
             assert sorted(files.split(", ")) == sorted([hr.format("c1"), lr.format("c1"), second])
-            assert rule == "a pair needs one HR and one LR picture of this name"
+            assert rule == "a pair needs one HR and one LR image of this name"
 
 
 def test_names_that_end_like_a_suffix(tmp_path):
@@ -206,8 +206,8 @@ def test_files_that_are_no_pictures_are_passed_over_with_a_warning(tmp_path):
     assert inside(tmp_path, found.pairs) == [("HR/a.png", "LR/a.png")]
     assert found.unpaired == []
     assert words(tmp_path, [str(one.message) for one in caught]) == [
-        "skipped HR/Thumbs.db: '.db' is not the suffix of a picture format",
-        "skipped LR/notes: '' is not the suffix of a picture format",
+        "skipped HR/Thumbs.db: '.db' is not the suffix of an image format",
+        "skipped LR/notes: '' is not the suffix of an image format",
     ]
 
 
@@ -257,7 +257,7 @@ def test_a_scale_without_pictures_is_refused(tmp_path, hr, lr):
     for r in (2, 4):
         touch(tmp_path, hr.format(r), lr.format(r))
     for asked, r in {8: 8, None: 3}.items():
-        with pytest.raises(ValueError, match=rf"has pictures for x2, x4, none for x{r}$"):
+        with pytest.raises(ValueError, match=rf"has images for x2, x4, none for x{r}$"):
             find_pictures(tmp_path, asked)
 
 
@@ -274,7 +274,7 @@ def test_the_folder_of_one_scale_can_be_given(tmp_path, monkeypatch, hr, lr):
         assert hr_path.samefile(tmp_path / hr.format(4))
         assert lr_path.samefile(tmp_path / lr.format(4))
         assert found.scale == 4
-        with pytest.raises(ValueError, match="has pictures for x4, none for x2"):
+        with pytest.raises(ValueError, match="has images for x4, none for x2"):
             find_pictures(given, 2)
 
 
@@ -304,7 +304,7 @@ def test_sizes_that_disagree_tell_nothing(tmp_path):
 def test_several_sets_are_refused(tmp_path):
     for part in ("train", "valid"):
         touch(tmp_path, f"DIV2K_{part}_HR/1.png", f"DIV2K_{part}_LR_bicubic/X3/1x3.png")
-    expected = "several sets of pictures: choose one of DIV2K_train_HR, DIV2K_valid_HR$"
+    expected = "several sets of images: choose one of DIV2K_train_HR, DIV2K_valid_HR$"
     with pytest.raises(ValueError, match=expected):
         find_pictures(tmp_path)
 
@@ -319,7 +319,7 @@ def test_wrong_folders_and_scales_are_refused(tmp_path):
         folder = tmp_path / str(number)
         (folder / "HR").mkdir(parents=True)
         touch(folder, *filter(None, [path]))
-        with pytest.raises(ValueError, match=f"^no test pictures in {re.escape(str(folder))}:"):
+        with pytest.raises(ValueError, match=f"^no test images in {re.escape(str(folder))}:"):
             find_pictures(folder)
     touch(tmp_path, "a.png")
     with pytest.raises(FileNotFoundError, match="absent"):
