@@ -1,4 +1,4 @@
-"""The metadata in a file: the network's class and options for us, and its use for people."""
+"""The metadata in a file: class and options of the network for npespcn, its use for people."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def describe(model: Network, order: str = "CRD", source: str = "") -> dict[str, 
     order : str
         Order of the channels before the shuffle in the file.
     source : str, optional
-        Where the weights are from.
+        Origin of the weights.
     """
     channels = model.options["channels"]
     shuffles = any(isinstance(layer, PixelShuffle) for layer in model.layers.values())
@@ -77,8 +77,8 @@ def to_host(x: Any) -> Array:
 def make_network(text: Any, weights: Mapping[str, Array], kind: type[Network] | None) -> Network:
     """Make the network that `about` describes, of the class `kind` or of ours, with these weights.
 
-    A file from a stranger may claim anything, so nothing is made before its claims are compared
-    with the number of weights at hand.
+    An untrusted file may claim anything, so its claims are compared with the number of weights in
+    it before anything is made.
     """
     facts, kinds = read_json(text), (ESPCN, SRCNN) if kind is None else (kind,)
     name, options = facts["network"], facts["options"]

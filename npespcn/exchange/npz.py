@@ -77,7 +77,7 @@ def load(path: str | os.PathLike[str], kind: type[Network] | None = None) -> Net
     Parameters
     ----------
     path : str or Path
-        A ``.safetensors`` file by its name, or else an ``.npz`` file.
+        A ``.safetensors`` file if the name ends so, otherwise an ``.npz`` file.
     kind : type, optional
         Class that the network must be of. Default: ESPCN or SRCNN, whichever the file names.
 
@@ -125,7 +125,7 @@ def pretrained(scale: int) -> Network:
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Read every array of an ``.npz`` file; refuse pickles, and more than it may unpack to.
+    """Read every array of an ``.npz`` file; refuse pickles, and files that unpack to too much.
 
     Raises
     ------

@@ -40,7 +40,7 @@ def write_onnx(
         ONNX's default mode, the filters that make these channels are permuted. The output is the
         same.
     source : str, optional
-        Where the weights are from, for the metadata.
+        Origin of the weights, for the metadata.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def write_onnx(
 
 
 def onnx_model(model: Network, order: str = "CRD", source: str = "") -> Any:
-    """Return what `write_onnx` writes, as an ``onnx.ModelProto``.
+    """Return the content of the file that `write_onnx` writes, as an ``onnx.ModelProto``.
 
     A node has the name of its layer, and an initializer has the name of its parameter.
     """
@@ -104,7 +104,7 @@ def onnx_model(model: Network, order: str = "CRD", source: str = "") -> Any:
 
 
 def _weights(model: Network, order: str) -> dict[str, Array]:
-    """Return the weights as float32, those before a shuffle in the order that is asked for."""
+    """Return the weights as float32, those before a shuffle in the requested order."""
     weights = {name: value.astype(np.float32) for name, value in host_weights(model).items()}
     feeding = ""  # the last convolution so far: a tail comes after the shuffle, and stays
     for name, layer in model.layers.items():

@@ -26,7 +26,7 @@ def write_safetensors(model: Network, path: str | os.PathLike[str], source: str 
     path : str or Path
         Should end in ``.safetensors``.
     source : str, optional
-        Where the weights are from, for the metadata.
+        Origin of the weights, for the metadata.
 
     Raises
     ------

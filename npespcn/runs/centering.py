@@ -3,7 +3,7 @@
 Pixels lie between 0 and 1, so all inputs of a kernel share one large direction, their mean, and an
 optimizer spends its steps on it. Subtracting a constant m from the input and from the target cures
 that, but then the network in the file is not the one that was trained. The subtraction can be moved
-into the first layer instead, for with s[o] = sum of weight[o, c, i, j] over c, i and j::
+into the first layer instead. With s[o] = sum of weight[o, c, i, j] over c, i and j::
 
     conv(x - m, weight, b) = conv(x, weight, b - m * s)
 
@@ -23,9 +23,9 @@ from npespcn.runs.wrappers import Wrapper
 def center_biases(model: Any, mean: float) -> None:
     """Set the biases of an untrained network so that a flat image of value `mean` stays so.
 
-    The first layer's bias, to give 0 there; and the last layer's, to give `mean`, unless an
-    activation follows it. In place. (Sigmoid between the layers, which is not 0 at 0, and the
-    border under "same" are off by a little; training mends that.)
+    The first layer's bias is set to give 0 there. The last layer's is set to give `mean`, unless an
+    activation follows it. Both change in place. (Sigmoid between the layers, which is not 0 at 0,
+    and the border under "same" cause a small deviation; training mends it.)
     """
     layers = [layer for layer in model.layers.values() if layer.params]
     layers[0].params["bias"] -= mean * _tap_sums(layers[0])

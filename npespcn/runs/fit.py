@@ -49,7 +49,7 @@ class Data(Protocol):
         """Return (LR, HR) patches: (N, C, p, p) and (N, C, p*r, p*r)."""
 
     def seek(self, step: int) -> None:
-        """Go on as after `step` batches."""
+        """Continue as after `step` batches."""
 
 
 class DivergedError(ArithmeticError):
@@ -88,8 +88,8 @@ def fit(
     data : Data
         Source of the batches, which are drawn with a generator seeded with `seed`.
     optimizer : Optimizer, optional
-        Of this model; it may be wrapped, as in `npespcn.runs.Scaled`. Default: SOAP at its own
-        rate.
+        An optimizer of this model; it may be wrapped, as in `npespcn.runs.Scaled`. Default: SOAP at
+        its own rate.
     steps : int
         Total number of steps, counting those before a resume. A resumed run may have another total
         if that leaves the schedule as it was.
@@ -115,7 +115,7 @@ def fit(
         The run's folder, see `npespcn.runs.folder`. The last checkpoint is written every 100 steps
         or 5 seconds, whichever is sooner.
     resume : bool
-        Whether to go on from the checkpoint in `out`, if there is one. A resumed run ends in the
+        Whether to continue from the checkpoint in `out`, if there is one. A resumed run ends in the
         same bits as a run that was never stopped.
     progress : bool
         Whether to report on stderr: a bar on a terminal, plain lines elsewhere.
@@ -138,8 +138,8 @@ def fit(
     DivergedError
         If the loss or a weight is no longer a finite number. The last good checkpoint stays.
     KeyboardInterrupt
-        On Ctrl-C (or SIGTERM) on any rank while training into `out`: after the current step, and
-        saved.
+        On Ctrl-C (or SIGTERM) on any rank while training into `out`, after the current step is done
+        and saved.
     """
     whole_number("fit: steps", steps, 1)
     whole_number("fit: batch_size", batch_size, 1)
@@ -228,7 +228,7 @@ def _constant(step: int) -> float:
 
 
 class _Run:
-    """How a run stands: all that changes from step to step."""
+    """The state of a run: everything that changes from step to step."""
 
     def __init__(self, model: Network, optimizer: Any, schedule: Schedule, seed: int) -> None:
         self.model, self.optimizer, self.schedule = model, unwrapped(optimizer), schedule
@@ -293,7 +293,7 @@ class _Run:
         }
 
     def resume(self, saved: Checkpoint, path: str) -> None:
-        """Go on from a checkpoint; an error names its file."""
+        """Continue from a checkpoint; an error names its file."""
         try:
             self._resume(saved)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -1,11 +1,11 @@
 """A training run's folder: its lock, its checkpoints, its history.
 
 ======================  ===========================================================================
-``last.npz``            the last checkpoint: network, optimizer, and all else that a resumed run
+``last.npz``            the last checkpoint: network, optimizer, and the rest that a resumed run
                         needs to end in the same bits
 ``best.npz``            the network with the best validation score so far
 ``history.csv``         step, lr, loss, val_psnr: a row for every 10 steps
-``.lock``               locked while a process writes here; the system unlocks it when that dies
+``.lock``               locked while a process writes here; the system unlocks it when it ends
 ======================  ===========================================================================
 
 Both ``.npz`` files load with `npespcn.load`. Every file is replaced whole.
@@ -34,7 +34,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LAST, BEST, HISTORY, LOCK = "last.npz", "best.npz", "history.csv", ".lock"
-_LONGEST = 800  # characters of a complaint
+_LONGEST = 800  # characters of a message
 
 
 class Checkpoint(NamedTuple):
@@ -45,7 +45,7 @@ class Checkpoint(NamedTuple):
     optimizer: dict[str, Array]
     """The optimizer's state: "parameter/entry"."""
     progress: dict[str, Any]
-    """Everything else that changes from step to step; anything that JSON takes."""
+    """Everything else that changes from step to step; any JSON values."""
     history: Mapping[str, Sequence[float]]
     """Columns of equal length."""
 
@@ -100,7 +100,7 @@ class RunFolder:
         model, optimizer, progress, history
             The fields of a `Checkpoint`, but the network for its weights.
         settings : mapping
-            What a resumed run must have in common with this one; anything that JSON takes.
+            Settings that a resumed run must share with this one; any JSON values.
         """
         path = self.path / HISTORY
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:

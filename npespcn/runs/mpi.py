@@ -17,10 +17,10 @@ _STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # the number of processes that 
 
 @contextlib.contextmanager
 def mpi_group() -> Iterator[MPIGroup]:
-    """Be one of the ranks that ``mpiexec`` has started, inside the ``with`` block.
+    """Join the ranks that ``mpiexec`` has started, for the ``with`` block.
 
     Each uses ``NPESPCN_THREADS`` threads, or else its share of the cores: their number divided by
-    that of the ranks on this machine that may use the same ones.
+    the number of ranks on this machine that may use them.
 
     An error that all ranks meet leaves the block on rank 0, and the others exit quietly with its
     status. An error on only some ranks would leave the others waiting forever: each of these ranks
@@ -68,7 +68,7 @@ def _require_mpi() -> Any:
 
 
 def _share_of_cores(node: Any) -> int:
-    """Return the number of cores that this rank may use, over that of ranks that share them."""
+    """Return this rank's share of the cores that it may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # missing on macOS and Windows
     cores = sorted(affinity(0)) if affinity else list(range(os.cpu_count() or 1))
     sharers = sum(other == cores for other in node.allgather(cores))
@@ -76,7 +76,7 @@ def _share_of_cores(node: Any) -> int:
 
 
 def _all_fail(failures: Any) -> bool:
-    """Return whether all other ranks come here, too, in a little while."""
+    """Return whether all other ranks arrive here, too, within a short time."""
     until = time.monotonic() + GRACE
     try:
         request = failures.Ibarrier()

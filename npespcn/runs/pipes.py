@@ -1,7 +1,7 @@
 """A group of ranks without MPI: processes of one machine, each with a pipe to the first.
 
 `Star` has the five methods of an MPI communicator that `npespcn.runs.ranks.MPIGroup` calls, under
-mpi4py's names, so that all else stays as it is. `on_ranks` starts the processes.
+mpi4py's names, so nothing else has to change. `on_ranks` starts the processes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def on_ranks(count: int, function: Callable[..., Result], *arguments: Any) -> Re
     Raises
     ------
     RuntimeError
-        If another process ends before its time; it has reported the reason on stderr, if it could.
+        If another process ends early; it has reported the reason on stderr, if it could.
     """
     if whole_number("on_ranks: count", count, 1) == 1:
         return function(SingleProcess(), *arguments)
@@ -69,7 +69,7 @@ def _other(
     function: Callable[..., object],
     arguments: tuple[Any, ...],
 ) -> None:
-    """Be one of the ranks from 1 on."""
+    """Run one of the ranks from 1 on."""
     follow_the_parent()
     group: Group = MPIGroup(Star(rank, count, [pipe]), rank)
     try:
@@ -77,13 +77,13 @@ def _other(
     except _GoneError:  # rank 0 has ended, and reports why
         raise SystemExit(1) from None
     except BaseException as error:
-        if not _hangs_up(pipe):  # rank 0 has not met the error, too
+        if not _hangs_up(pipe):  # rank 0 has not met the same error
             report_failure(group, error)
         raise SystemExit(1) from None
 
 
 def _hangs_up(pipe: Connection[Any, Any]) -> bool:
-    """Return whether the other end is closed in a little while."""
+    """Return whether the other end is closed within a short time."""
     until = time.monotonic() + GRACE
     try:
         while pipe.poll(max(0.0, until - time.monotonic())):

@@ -1,4 +1,4 @@
-"""How a run stands, on stderr."""
+"""Progress of a run, on stderr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class Progress:
-    """A bar on a terminal; elsewhere a plain line after about every twentieth of the steps.
+    """A bar on a terminal; elsewhere a plain line about every twentieth of the way.
 
     Parameters
     ----------

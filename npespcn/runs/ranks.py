@@ -2,14 +2,14 @@
 
 Every rank has the whole network and takes its share of every batch. The gradient of a mean is the
 mean of the gradients, so before each step one Allreduce adds up the gradients of the ranks, and
-gives the sum to all of them. From there on each does the same to the same numbers. So they stay
-equal, and after the beginning neither weights nor the optimizer's state need to be sent.
+gives the sum to all of them. Then each takes the same step with the same numbers. So they stay
+equal, and only at the beginning are weights and the optimizer's state sent.
 
-With rank i of P on n[i] of a batch of N patches, and its own mean loss L[i]::
+If rank i of P has n[i] of a batch of N patches, and its own mean loss is L[i]::
 
     L = sum over i of n[i]/N L[i]          dL/dweight = sum over i of n[i]/N dL[i]/dweight
 
-which holds for every loss that is a mean over images or over their elements, as all of
+This holds for every loss that is a mean over images or over their elements, as all of
 `npespcn.losses` are. `fit` is written for a group of ranks; `SingleProcess` is the group of one.
 """
 
@@ -30,7 +30,7 @@ from npespcn.runs.wrappers import Wrapper
 
 Result = TypeVar("Result")
 
-GRACE = 3.0  # seconds in which ranks that fail for one reason fail, too
+GRACE = 3.0  # seconds within which all ranks meet a common error
 
 
 class Group:
@@ -39,7 +39,7 @@ class Group:
     rank, size = 0, 1
 
     def share(self, count: int) -> slice:
-        """Return which of `count` things are this rank's; it may be none."""
+        """Return this rank's share of `count` things, which may be empty."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def check_batch(self, count: int) -> None:
@@ -51,7 +51,7 @@ class Group:
             )
 
     def agree(self, loss: Array, weight: float, *flags: bool) -> tuple[Any, ...]:
-        """Return the mean loss, and each flag: whether it is set on any rank.
+        """Return the mean loss, and each flag combined over all ranks by OR.
 
         `weight` is this rank's share of the batch; over all ranks these add up to 1.
         """
@@ -117,7 +117,7 @@ class MPIGroup(Group):
         return result
 
     def gather(self, mine: list[Array]) -> list[Array]:
-        """Exchange them."""
+        """Exchange the arrays."""
         return [array for part in self.comm.allgather(mine) for array in part]
 
     def use_gpu(self) -> None:
@@ -128,9 +128,9 @@ class MPIGroup(Group):
 
 
 class Share:
-    """Cut this rank's share from each batch of `data`, for the dtype and the device of `model`.
+    """Cut this rank's share from each batch of `data`, in the dtype and on the device of `model`.
 
-    ``weight`` is the last share's part of its batch.
+    ``weight`` is the last share's fraction of its batch.
     """
 
     def __init__(self, data: Any, group: Group, model: Any) -> None:
@@ -164,7 +164,7 @@ class Averaged(Wrapper):
 
 
 def report_failure(group: Group, error: BaseException) -> None:
-    """Say why this rank ended; with the traceback, where it is no error of the user's."""
+    """Report why this rank ended, with the traceback unless the error is the user's."""
     if not isinstance(error, OSError | ValueError | RuntimeError | ArithmeticError | MemoryError):
         traceback.print_exception(error)
     words = " ".join(f"{type(error).__name__}: {error}".split())

@@ -15,7 +15,7 @@ Schedule: TypeAlias = Callable[[int], float]
 
 
 class Scheduled(Wrapper):
-    """Multiply the learning rate of each step by what a schedule says; `step` is the first one."""
+    """Multiply the learning rate of each step by a schedule's factor; `step` is the first step."""
 
     def __init__(self, optimizer: Any, schedule: Schedule, step: int = 0) -> None:
         super().__init__(optimizer)
@@ -47,9 +47,9 @@ def step_decay(milestones: Sequence[int], factor: float = 0.1) -> Schedule:
 class Plateau:
     """The paper's rule (section 3.2): lower the rate whenever the loss has stopped improving.
 
-    The rate falls by `factor` each time that `patience` losses in a row were not better than the
-    best by more than `threshold`, relatively, and never below `final` times the first rate. The
-    paper goes from 0.01 to 0.0001, and does not publish its threshold.
+    The rate falls by `factor` each time that `patience` losses in a row improve on the best by no
+    more than the relative `threshold`, but never below `final` times the first rate. The paper goes
+    from 0.01 to 0.0001, and does not publish its threshold.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Plateau:
         self.scale, self.best, self.waited = 1.0, math.inf, 0
 
     def __call__(self, step: int) -> float:
-        """Return the factor now in force; the step does not matter."""
+        """Return the current factor; the step does not matter."""
         return self.scale
 
     def observe(self, loss: float) -> None:
-        """Take note of a loss, such as an epoch's mean."""
+        """Observe a loss, such as an epoch's mean."""
         if loss < self.best * (1 - self.threshold):
             self.best, self.waited = loss, 0
             return
@@ -79,9 +79,9 @@ class Plateau:
             self.scale, self.waited = max(self.scale * self.factor, self.final), 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the rule remembers, for a checkpoint."""
+        """Return the rule's state, for a checkpoint."""
         return {"scale": self.scale, "best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.scale, self.best, self.waited = state["scale"], state["best"], state["waited"]

@@ -1,6 +1,6 @@
 """Optimizers around an optimizer: each changes the gradients, the rate or the step that it takes.
 
-An optimizer, to the training loop, is a thing with ``model``, ``lr`` and ``step()``. A wrapper is
+To the training loop an optimizer is any object with ``model``, ``lr`` and ``step()``. A wrapper is
 one, too, so wrappers can be nested: ``Scheduled(Centered(Adam(model), 0.5), cosine(1000))``.
 """
 
@@ -14,7 +14,7 @@ from npespcn.common.messages import short_repr
 
 
 class Wrapper:
-    """Base class: steps as the optimizer inside, whose model and learning rate are its own."""
+    """Base class: steps like the optimizer inside, and shares its model and learning rate."""
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer, self.model = optimizer, optimizer.model
@@ -47,8 +47,8 @@ class Scaled(Wrapper):
     ----------
     optimizer : Optimizer
     factors : mapping of str to float
-        From 0, by the name of a parameter ("conv3.weight") or of a layer ("conv3"); a parameter's
-        own name goes before its layer's.
+        At least 0, by the name of a parameter ("conv3.weight") or of a layer ("conv3"); a
+        parameter's own name takes precedence over its layer's.
 
     Raises
     ------
