@@ -96,7 +96,7 @@ def _colors(n: int) -> list[dict[str, str]]:
 
 
 def _photo() -> dict[str, Any]:
-    """Return a face at low resolution, and the channels of it in the ×3 network."""
+    """Return a face at low resolution, and its channels in the ×3 network."""
     photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     luma = rgb_to_y(downscale(photograph, PHOTO_SCALE).astype(np.float32)) / 255  # (H, W)
     features = subpixel_channels(pretrained(PHOTO_SCALE), luma[None, None])[0]  # (9, H, W)

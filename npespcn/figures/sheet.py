@@ -40,7 +40,7 @@ def channel_colors(n: int) -> list[str]:
 
 
 def text_color(background: str) -> str:
-    """Return "black" or "white", by which is easier to read on `background` (WCAG 2 contrast).
+    """Return "black" or "white", whichever is easier to read on `background` (WCAG 2 contrast).
 
     Examples
     --------

@@ -147,7 +147,7 @@ class _Scene:
             raise ValueError(f"{where}: size must be at most 26 pixels, got {self.h} by {self.w}")
         self.n = channels * upscale_factor**2
         self.colors = channel_colors(self.n)
-        # The source cells are numbered, and the numbers shuffled; the drawing looks all up in them.
+        # The source cells' numbers are shuffled; the drawing looks everything up in them.
         shape = (self.n, self.h, self.w)
         numbers = pixel_shuffle(np.arange(np.prod(shape)).reshape(shape), self.r, order=order)
         self.origin = np.stack(np.unravel_index(numbers, shape), axis=-1)  # (C, H*r, W*r, 3)

@@ -1,8 +1,8 @@
 """Make the networks of this folder again: ``make weights DATA="T91 BSD200"``.
 
 DATA names the two folders of photographs, in this order; without it the networks learn from dead
-leaves only. It takes four hours on a core, and may be stopped: the same command goes on from there.
-On the same processor with the same versions of Python, NumPy and Pillow the weights are the same to
+leaves only. It takes four hours on a core, and may be stopped: the same command continues it. On
+the same processor with the same versions of Python, NumPy and Pillow the weights are the same to
 the bit, on one thread or several; elsewhere matrix products round differently, and the last digits
 differ.
 """
@@ -45,7 +45,7 @@ RECIPES = {  # each run's folder: its own options
     f"--start {_from('weights_first')}",
     f"{RUNS}/weights_x4": f"--scale 4 {LAST_STEPS} {_from('weights_x4_first')}",
 }
-LEAVES = "dead-leaves pictures of npespcn.data.dead_leaves, seed 0, as many as the recipe says"
+LEAVES = "dead-leaves images of npespcn.data.dead_leaves, seed 0, as many as the recipe says"
 
 
 def main() -> int:
@@ -92,7 +92,7 @@ def _write(model: Network, commands: list[str], options: argparse.Namespace) -> 
     }
     if options.data:
         names = [Path(folder).name for folder in options.data]
-        about["data"] += f"; and {' and '.join(names)}, of which every fifth picture was held out"
+        about["data"] += f"; and {' and '.join(names)}, of which every fifth image was held out"
         about["terms"] = (
             f"{' and '.join(names)} are photographs that come for research and education; these "
             "weights have seen them"
