@@ -25,7 +25,7 @@ H, W = explorer.SIZE
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 every_setup = pytest.mark.parametrize(("r", "c", "order"), SETUPS)
 
-# The cells of a view as they are on the screen: their data, text, colour and place.
+# The cells of a view as they are on the screen: their data, text, color and place.
 READ = """selector => [...document.querySelectorAll(selector)].map(cell => {
     const box = cell.getBoundingClientRect();
     return {...cell.dataset, text: cell.textContent, name: cell.getAttribute("aria-label"),
@@ -74,7 +74,7 @@ def on_screen(cells: list[dict[str, Any]], shape: tuple[int, ...]) -> list[dict[
 
 
 def drawn(page: Any, view: str, kind: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Read the labels and the colours of all grids of a side, each sorted by place."""
+    """Read the labels and the colors of all grids of a side, each sorted by place."""
     count, *size = shape
     grid = {"source": ".channel", "output": ".plane"}[kind]
     texts, fills = [], []
@@ -82,11 +82,11 @@ def drawn(page: Any, view: str, kind: str, shape: tuple[int, ...]) -> tuple[Arra
         selector = f'[data-view="{view}"] :nth-child({n + 1} of {grid}) .cell'
         cells = on_screen(page.evaluate(READ, selector), tuple(size))
         texts.append([cell["text"] for cell in cells])
-        fills.append([colour(cell["fill"]) for cell in cells])
+        fills.append([color(cell["fill"]) for cell in cells])
     return np.array(texts).reshape(shape), np.array(fills).reshape(shape)
 
 
-def colour(css: str) -> str:
+def color(css: str) -> str:
     return to_hex([int(part) / 255 for part in re.findall(r"\d+", css)[:3]])
 
 
@@ -674,16 +674,16 @@ CANVAS = """() => {
     const context = copy.getContext("2d", {willReadFrequently: true});
     context.drawImage(canvas, 0, 0);
     const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
-    const grey = [];
+    const gray = [];
     for (let y = 1; y < canvas.height; y += 3) {
         for (let x = 1; x < canvas.width; x += 3) {
             const at = 4 * (y * canvas.width + x);
             const equal = data[at] === data[at + 1] && data[at] === data[at + 2];
-            if (!equal || data[at + 3] !== 255) throw new Error("not grey");
-            grey.push(data[at]);
+            if (!equal || data[at + 3] !== 255) throw new Error("not gray");
+            gray.push(data[at]);
         }
     }
-    return {grey, width: canvas.width / 3};
+    return {gray, width: canvas.width / 3};
 }"""
 
 
@@ -697,7 +697,7 @@ def channels() -> Array:
 
 def picture(page: Any) -> Array:
     read = page.evaluate(CANVAS)
-    return np.array(read["grey"]).reshape(-1, int(read["width"]))
+    return np.array(read["gray"]).reshape(-1, int(read["width"]))
 
 
 def photo_player(page: Any, name: str) -> None:
@@ -791,8 +791,8 @@ def test_the_lens_shows_channels_and_values(visit: Visit, channels: Array, order
         cells = on_screen(cells, (9, 9))
         shown = np.array([int(cell["text"]) for cell in cells]).reshape(9, 9)
         assert shown.tolist() == channel_of[piece].tolist()
-        greys = np.array([int(re.findall(r"\d+", cell["fill"])[0]) for cell in cells])
-        assert greys.tolist() == image[piece].ravel().tolist()
+        grays = np.array([int(re.findall(r"\d+", cell["fill"])[0]) for cell in cells])
+        assert grays.tolist() == image[piece].ravel().tolist()
 
     expect((10, 20))
     canvas.focus()
