@@ -1,4 +1,4 @@
-"""The commands, a module each, and what they share: help, numbers, lines of text."""
+"""The commands, one module each, and their common parts: help, numbers, lines of text."""
 
 from __future__ import annotations
 

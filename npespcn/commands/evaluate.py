@@ -1,4 +1,4 @@
-"""``npespcn evaluate``: PSNR and SSIM on test pictures, as the literature measures them."""
+"""``npespcn evaluate``: PSNR and SSIM on test images, as the literature measures them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure a network on test pictures",
-        description="Measure bicubic interpolation and a network on a folder of test pictures: "
-        "PSNR and SSIM of luma, by the protocol of the literature. The folder holds HR pictures, "
-        "or HR and LR pictures in one of the usual layouts (HR and LR, LR_bicubic/X3, DIV2K, "
+        help="measure a network on test images",
+        description="Measure bicubic interpolation and a network on a folder of test images: "
+        "PSNR and SSIM of luma, by the protocol of the literature. The folder holds HR images, "
+        "or HR and LR images in one of the usual layouts (HR and LR, LR_bicubic/X3, DIV2K, "
         "GTmod12 and LRbicx3, image_SRF_3).",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
-    add("folder", metavar="DIR", help="the test pictures")
+    add("folder", metavar="DIR", help="the test images")
     add("--scale", type=from_(1), metavar="R",
-        help="upscale factor (default: that of the network, or of the LR pictures, "
+        help="upscale factor (default: that of the network, or of the LR images, "
         "or 3)")  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--weights", metavar="FILE",
@@ -47,7 +47,7 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> bool:
-    """Measure, and print a table or a JSON object; return whether any picture failed."""
+    """Measure, and print a table or a JSON object; return whether any image failed."""
     if options.bicubic and options.device == "gpu":
         raise ValueError("--device gpu is for networks: --bicubic is computed on the CPU")
     model = load(options.weights) if options.weights else None
@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace) -> bool:
     failures: list[str] = []
     with tqdm(
         total=len(pictures.pairs) + len(pictures.unpaired),
-        unit="picture",
+        unit="image",
         disable=not sys.stderr.isatty(),
         leave=False,
     ) as bar:
@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace) -> bool:
     if not scores:
         untold = len(failures) - MOST_TOLD
         words = "; ".join(failures[:MOST_TOLD]) + (f"; and {untold} more" if untold > 0 else "")
-        raise ValueError(f"no picture could be measured: {_printable(words, sys.stderr)}")
+        raise ValueError(f"no image could be measured: {_printable(words, sys.stderr)}")
     for words in failures:
         print(f"npespcn evaluate: {_printable(words, sys.stderr)}", file=sys.stderr)
     weights = None if model is None else options.weights or "pretrained"
@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> bool:
 def _report(
     scores: list[PictureScore], weights: str | None, scale: int, rules: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the results as JSON can hold them: no infinite numbers, no names but Unicode."""
+    """Return the results as JSON can hold them: finite numbers, Unicode names."""
     pictures = [
         {"name": _unicode(one.name), "size": one.size, **_both(one.bicubic, one.network)}
         for one in scores
@@ -125,9 +125,9 @@ def _means(scores: list[PictureScore]) -> tuple[Score, Score | None]:
 
 
 def _print_table(scores: list[PictureScore], report: dict[str, Any]) -> None:
-    """Print a line for each picture, the mean, and the protocol."""
+    """Print a line for each image, the mean, and the protocol."""
     bicubic, network = _means(scores)
-    rows = [["picture", "HR size", "bicubic PSNR", "SSIM"]]
+    rows = [["image", "HR size", "bicubic PSNR", "SSIM"]]
     rows[0] += ["network PSNR", "SSIM"] if network else []
     rows += [
         [one.name, "{} x {}".format(*one.size), *_cells(one.bicubic), *_cells(one.network)]

@@ -12,7 +12,7 @@ from npespcn.data.patches import validation_pairs
 from npespcn.pictures.files import read_image
 from npespcn.shuffle import ORDERS
 
-LARGEST = 384  # pixels: of a larger picture only the middle is drawn
+LARGEST = 384  # pixels: of a larger image only the middle is drawn
 
 
 def add_to(commands: Any) -> None:
@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:
     add("--order", choices=ORDERS, default="CRD", help="order of the channels")
     add("--weights", metavar="FILE", help="a trained network (.npz, .safetensors)")
     add("--image", metavar="FILE",
-        help="a picture for it to enlarge (default: dead leaves)")  # fmt: skip
+        help="an image for it to enlarge (default: dead leaves)")  # fmt: skip
     add("-o", dest="out", type=_figure_file, metavar="FILE", help=".png, .gif or .html")
     parser.set_defaults(run=_run)
 
@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
     page = out.suffix.lower() == ".html"
     if options.weights:
         if page:
-            raise ValueError("--weights draws a picture; a page shows the network of npespcn")
+            raise ValueError("--weights draws an image; a page shows the network of npespcn")
         model = exchange.load(options.weights)
         picture = read_image(options.image) if options.image else dead_leaves_pictures(1, 96)[0]
         top, left = (max(0, side - LARGEST) // 2 for side in picture.shape[:2])

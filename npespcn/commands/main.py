@@ -1,9 +1,9 @@
 """The command line: ``npespcn`` and ``python -m npespcn``.
 
 Each command is a module of `npespcn.commands`: it adds its options to the parser, calls the
-library, and prints. Its `run` names the inputs at which it fails, and returns whether there are
-any; an error ends it at once. Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped
-by Ctrl-C, SIGTERM or a closed terminal. A user's mistake is one line on stderr.
+library, and prints. Its `run` names the inputs that fail, and returns whether there are any; an
+error ends it at once. Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped by
+Ctrl-C, SIGTERM or a closed terminal. A user's mistake is one line on stderr.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Found:
 
     sources: list[Source] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
-    """Files in folders that are skipped: by their names no pictures, or earlier results."""
+    """Skipped files in folders, by their names: not images, or earlier results."""
     problems: list[str] = field(default_factory=list)
     """One line for each name that leads to no file."""
 
@@ -50,7 +50,7 @@ def find_sources(
     """Find the files that names, folders and globs stand for, each once, in natural order.
 
     In a folder, hidden files are ignored, and so are earlier results: a file called ``NAME_x2`` or
-    the like beside a picture called ``NAME``.
+    the like beside an image called ``NAME``.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def find_sources(
             _search(path, is_picture, recursive, results, found)
             if (len(found.sources), len(found.problems)) == before:
                 hint = "" if recursive else " (--recursive looks into its folders, too)"
-                found.problems.append(f"{name}: no picture in this folder{hint}")
+                found.problems.append(f"{name}: no image in this folder{hint}")
         elif os.path.lexists(name):
             found.sources.append(Source(path))
         else:
@@ -145,14 +145,14 @@ def name_targets(
     ending: str,
     suffix: Callable[[Path], str],
 ) -> list[Path]:
-    """Return where the larger version of each source goes, every one to a place of its own.
+    """Return a path for the larger version of each source; no two are the same.
 
     Parameters
     ----------
     sources
         What to enlarge.
     out
-        A folder for all; or none, and each goes beside its source.
+        A folder for all of them, or None to put each beside its source.
     ending
         What to add to the stems: ``_x2``.
     suffix
@@ -187,7 +187,7 @@ def name_targets(
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what all names of one file have in common, also where a disk knows no case."""
+    """Return an identity that all names of one file share, also where a disk ignores case."""
     try:
         status = path.stat()
     except OSError:

@@ -33,28 +33,28 @@ from npespcn.runs.wrappers import Scaled
 OPTIMIZERS: dict[str, Any] = {"soap": SOAP, "adam": Adam, "sgd": SGD}
 LOSSES = {"mse": mse, "l1": l1, "charbonnier": charbonnier, "log_mse": log_mse}
 SCHEDULES = ("cosine", "plateau", "constant")
-VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless it asks for this series
+VALIDATION_SEED = 1_000_000  # dead leaves that no training draws, unless its --seed is this one
 
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "train",
-        help="train a network, on dead leaves or on a folder of pictures",
-        description="Train an ESPCN. Without --data it learns from dead-leaves pictures that it "
+        help="train a network, on dead leaves or on a folder of images",
+        description="Train an ESPCN. Without --data it learns from dead-leaves images that it "
         "draws itself: no data set, no download.",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
-    add("--data", nargs="+", metavar="DIR", help="train on the pictures in these folders")
+    add("--data", nargs="+", metavar="DIR", help="train on the images in these folders")
     add("--pictures", type=from_(1), metavar="N",
-        help="dead-leaves pictures to draw (default: 200, or with --data none)")  # fmt: skip
+        help="dead-leaves images to draw (default: 200, or with --data none)")  # fmt: skip
     add("--renew", type=from_(0), default=0, metavar="N",
-        help="without --data: replace a picture after every N steps; 0: keep them")  # fmt: skip
+        help="without --data: replace an image after every N steps; 0: keep them")  # fmt: skip
     validation = parser.add_mutually_exclusive_group()
-    validation.add_argument("--val", metavar="DIR", help="validate on the pictures in this folder")
+    validation.add_argument("--val", metavar="DIR", help="validate on the images in this folder")
     validation.add_argument("--hold-out", type=from_(2), metavar="K",
-        help="validate on every K-th picture of --data, and do not train on it")  # fmt: skip
+        help="validate on every K-th image of --data, and do not train on it")  # fmt: skip
     add("--start", metavar="FILE",
         help="begin with the weights of this network that fit (.npz, .safetensors)")  # fmt: skip
     add("--scale", type=from_(1), default=3, metavar="R", help="upscale factor")
@@ -114,10 +114,10 @@ def _be_rank(group: Group, options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace, group: Group) -> None:
     """Train an ESPCN into a folder, and draw its learning curve."""
     if options.data is None and options.hold_out:
-        raise ValueError("--hold-out takes pictures from --data")
+        raise ValueError("--hold-out takes images from --data")
     if options.data is not None and options.renew:
         raise ValueError("--renew is for dead leaves only, without --data")
-    group.check_batch(options.batch_size)  # good to know before pictures are read
+    group.check_batch(options.batch_size)  # fails before images are read
     count = options.pictures or (0 if options.data else 200)
     model = _untrained(options)
     center_biases(model, 0.5)
@@ -142,7 +142,7 @@ def _train(options: argparse.Namespace, group: Group) -> None:
 
     def check_folder() -> None:
         with RunFolder(out, options.resume):
-            pass  # it can be used: good to know before pictures are drawn
+            pass  # an unusable folder fails before images are drawn
 
     group.on_rank_0(check_folder)
     data = _data(options, pictures, count, max(320, least), group)
@@ -180,7 +180,7 @@ def _train(options: argparse.Namespace, group: Group) -> None:
     measured = [value for value in history["val_psnr"] if value == value]
     measured = measured or [validate(model, validation)]  # stopped before the first one
     print(
-        f"{out}: {len(data)} pictures, {options.steps} steps; on {len(held_out)} pictures held "
+        f"{out}: {len(data)} images, {options.steps} steps; on {len(held_out)} images held "
         f"out {max(measured):.2f} dB at best, {measured[-1]:.2f} dB at last (bicubic "
         f"{bicubic:.2f} dB)\n{out}/best.npz and last.npz, history.csv, learning_curve.png"
     )
@@ -219,9 +219,9 @@ def _photographs(folders: list[str], smallest_side: int) -> list[Array]:
 def _data(
     options: argparse.Namespace, pictures: list[Array], count: int, size: int, group: Group
 ) -> PairedPatches:
-    """Return the photographs and `count` dead-leaves pictures of `size` to train on."""
+    """Return the photographs and `count` dead-leaves images of `size` to train on."""
     if count and group.rank == 0:
-        print(f"drawing {count} dead-leaves pictures", file=sys.stderr)
+        print(f"drawing {count} dead-leaves images", file=sys.stderr)
     if options.renew:
         return LeafStream(
             options.scale,

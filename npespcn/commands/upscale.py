@@ -1,4 +1,4 @@
-"""``npespcn upscale``: enlarge pictures and videos."""
+"""``npespcn upscale``: enlarge images and videos."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "upscale",
-        help="enlarge pictures and videos",
-        description="Enlarge pictures, animations and videos. photo.jpg becomes photo_x2.png "
+        help="enlarge images and videos",
+        description="Enlarge images, animations and videos. photo.jpg becomes photo_x2.png "
         "beside it. No input is overwritten, unless --force allows it.",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
-    add("names", nargs="+", metavar="IN", help="pictures, videos, folders or globs")
+    add("names", nargs="+", metavar="IN", help="images, videos, folders or globs")
     add("-o", dest="out", metavar="OUT",
         help="the file to write, whose suffix chooses the format, or a folder")  # fmt: skip
     add("--scale", type=int, choices=PRETRAINED, help="upscale factor (default: 2)")
@@ -185,7 +185,7 @@ class _Work:
             return False
 
     def do_picture(self, source: Path, target: Path) -> None:
-        """Enlarge a picture, or every frame of an animation."""
+        """Enlarge an image, or every frame of an animation."""
         with open_image(source) as image, _bar(None, "tile", len(self.items) == 1) as bar:
             count, loop = frame_count(image), loops(image)
 
@@ -218,7 +218,7 @@ class _Work:
         arrays = {"bicubic": np.asarray(bicubic), "network": np.asarray(larger)}
         name = (
             one_line(source.name).encode("latin-1", "replace").decode("latin-1")
-        )  # what its font has
+        )  # its font has no other characters
         title = name.replace("$", r"\$") + f", {self.model.scale} times larger"
         box = figures.where_they_differ(*arrays.values())
         figures.save(figures.before_after(arrays, box, title=title), path)
@@ -239,7 +239,7 @@ class _Work:
 
             upscale_video(source, target, self.model, progress=progress)
         if self.options.compare:
-            self.lines.append(_complaint(f"{source}: --compare is for pictures"))
+            self.lines.append(_complaint(f"{source}: --compare is for images"))
 
 
 def _can_be_enlarged(path: Path) -> bool:

@@ -125,13 +125,13 @@ def test_explain_fails_in_one_line(capsys, tmp_path, monkeypatch):
         "--weights notes.txt": "notes.txt: not a readable .npz file",
         "--weights .": "Is a directory",
         "--weights good.npz --image absent.png": "absent.png",
-        "--weights good.npz --image notes.txt": "notes.txt: cannot be read as a picture",
+        "--weights good.npz --image notes.txt": "notes.txt: cannot be read as an image",
         "--weights valid.npz --image tiny.png": "kernel does not fit",
         "-o absent/picture.png": "No such file or directory: 'absent/picture.png'",
         "-o absent/picture.gif": "No such file or directory: 'absent/picture.gif'",
         "--weights good.npz -o notes.txt/picture.png": "Not a directory",
         "-o absent/page.html": "No such file or directory: 'absent/page.html'",
-        "--weights good.npz -o page.html": "--weights draws a picture",
+        "--weights good.npz -o page.html": "--weights draws an image",
     }.items():
         assert cli.main(["explain", *words.split()]) == 1
         assert expected in last_line(capsys, "explain"), words

@@ -113,9 +113,9 @@ def test_a_name_that_leads_nowhere(tree: Path) -> None:
 def test_folders_without_pictures(tree: Path) -> None:
     found = find("empty")
     assert found.problems == [
-        "empty: no picture in this folder (--recursive looks into its folders, too)"
+        "empty: no image in this folder (--recursive looks into its folders, too)"
     ]
-    assert find("empty", recursive=True).problems == ["empty: no picture in this folder"]
+    assert find("empty", recursive=True).problems == ["empty: no image in this folder"]
 
 
 def test_a_folder_that_cannot_be_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

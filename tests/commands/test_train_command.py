@@ -131,19 +131,19 @@ def test_train_without_data_draws_its_own(capsys, tmp_path, monkeypatch):
     assert load(out / "best.npz").options == load(out / "last.npz").options
     words, log = capsys.readouterr()
     pattern = (
-        r"runs/espcn_x3: 2 pictures, 12 steps; on 4 pictures held out [\d.]+ dB at best, "
+        r"runs/espcn_x3: 2 images, 12 steps; on 4 images held out [\d.]+ dB at best, "
         r"[\d.]+ dB at last \(bicubic [\d.]+ dB\)\n"
         r"runs/espcn_x3/best.npz and last.npz, history.csv, learning_curve.png\n"
     )
     assert re.fullmatch(pattern, words)
-    assert re.match(r"drawing 2 dead-leaves pictures\nstep 10/12: loss .*\nstep 12/12: loss", log)
+    assert re.match(r"drawing 2 dead-leaves images\nstep 10/12: loss .*\nstep 12/12: loss", log)
 
 
 def test_train_names_and_skips_what_it_cannot_use(capsys, train, blank_curves):
     assert train() == 0
     words, log = capsys.readouterr()
-    assert "3 pictures" in words
-    assert "2 pictures held out" in words
+    assert "3 images" in words
+    assert "2 images held out" in words
     skipped = re.findall(r"^npespcn: skipped (.+?): ", log, re.MULTILINE)
     assert skipped == ["cut.png", "empty.jpg", "flat.png", "notes.txt"]
     assert "flat.png: 100 x 3 pixels, at least 20 x 20 are needed" in log
@@ -231,7 +231,7 @@ def test_validation_pictures_must_show_something(capsys, train, blank_curves, tm
         flags = ["--val", tmp_path / padding, "--padding", padding]
         assert train(*flags, out=tmp_path / f"run {padding}") == 0
         words, log = capsys.readouterr()
-        assert "on 1 pictures held out" in words, padding
+        assert "on 1 images held out" in words, padding
         assert f"skipped {least - 1:02}.png: 24 x {least - 1} pixels" in log, padding
 
 
@@ -402,7 +402,7 @@ def test_missing_and_empty_folders_are_one_line(capsys, train, tmp_path):
         assert train(flag, tmp_path / "absent") == 1
         assert "No such file or directory" in last_line(capsys)
         assert train(flag, tmp_path / "empty") == 1
-        assert f"no usable picture in {tmp_path / 'empty'}" in last_line(capsys)
+        assert f"no usable image in {tmp_path / 'empty'}" in last_line(capsys)
         assert train(flag, tmp_path / "file.png") == 1
         assert "Not a directory" in last_line(capsys)
     assert not (tmp_path / "run").exists()
@@ -410,7 +410,7 @@ def test_missing_and_empty_folders_are_one_line(capsys, train, tmp_path):
 
 def test_pictures_that_are_all_too_small_are_one_line(capsys, train, photos):
     assert train("--patch-size", 41) == 1
-    assert f"no usable picture in {photos}" in last_line(capsys)
+    assert f"no usable image in {photos}" in last_line(capsys)
 
 
 def test_a_place_that_cannot_be_written_is_one_line(capsys, train, tmp_path):
@@ -490,8 +490,8 @@ def test_it_starts_with_the_weights_that_fit(train, blank_curves, tmp_path, monk
 def test_pictures_can_be_held_out_of_data_only(capsys, blank_curves, photos, tmp_path, train):
     flags = f"train {FEW} --steps 3 --optimizer adam --hold-out 2 --out".split()
     assert cli.main([*flags, str(tmp_path / "run"), "--data", str(photos)]) == 0
-    assert "1 pictures, 3 steps; on 2 pictures held out" in capsys.readouterr().out
+    assert "1 images, 3 steps; on 2 images held out" in capsys.readouterr().out
     assert cli.main(flags[:-1]) == 1
-    assert last_line(capsys) == "--hold-out takes pictures from --data"
+    assert last_line(capsys) == "--hold-out takes images from --data"
     assert train("--renew", 3) == 1
     assert last_line(capsys) == "--renew is for dead leaves only, without --data"

@@ -551,8 +551,8 @@ def bad_files(folder: Path) -> dict[str, str]:
     bomb = b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
     contents = {
         "cut.png": (whole[: len(whole) // 2], "truncated"),
-        "empty.jpg": (b"", "no format that is read"),
-        "text.png": (b"no picture", "no format that is read"),
+        "empty.jpg": (b"", "its format is not supported"),
+        "text.png": (b"no picture", "its format is not supported"),
         "bomb.bmp": (bomb, "decompression bomb"),
         "strip.gif": (b"GIF89a" + bytes(30), ""),
     }
@@ -578,7 +578,7 @@ def test_bad_inputs_have_a_line_each_and_the_others_go_on(here: Path, run: Run) 
         assert sorted(run.out) == ["a_x2.png", "z_x2.png"]
         assert listing(folder) == sorted([*before, "a_x2.png", "z_x2.png"])
         assert len(run.err) == len(bad) + 3
-        bad |= {"folder.png": "no picture in this folder", "missing.png": "no such file"}
+        bad |= {"folder.png": "no image in this folder", "missing.png": "no such file"}
         for name, words in bad.items():
             (line,) = (line for line in run.err if line.startswith(f"npespcn upscale: {name}: "))
             assert words in line
@@ -599,7 +599,7 @@ def test_a_folder_with_bad_files(here: Path, run: Run) -> None:
 def test_nothing_but_an_empty_folder(here: Path, run: Run) -> None:
     assert run(".") == 1
     assert len(run.err) == 1
-    assert "no picture in this folder" in run.err[0]
+    assert "no image in this folder" in run.err[0]
 
 
 def test_errors_on_the_way(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -755,10 +755,10 @@ def test_a_signal_to_all_processes_stops_them(here: Path, start: Any, name: str,
     wait_until(process, Path("out").exists)
     time.sleep(0.5)
     os.killpg(process.pid, getattr(signal, name))
-    signalled = time.monotonic()
+    signaled = time.monotonic()
     out, err = process.communicate(timeout=300)  # when the last of them is gone
     assert (process.returncode, out, err) == (130, "", "npespcn upscale: stopped\n")
-    assert time.monotonic() - signalled < 20
+    assert time.monotonic() - signaled < 20
     assert listing(here) == before
 
 
@@ -997,7 +997,7 @@ def test_videos_are_handed_on(here: Path, run: Run, monkeypatch: pytest.MonkeyPa
     assert run.out == ["clip_x3.MP4", "old_x3.mp4", "clip_x3.png"]
     assert calls[1] == (Path("old.mpg"), Path("old_x3.mp4"), 3)
     assert run("clip.MP4", "-o", "other.mkv", "--compare") == 0
-    assert run.err == ["npespcn upscale: clip.MP4: --compare is for pictures"]
+    assert run.err == ["npespcn upscale: clip.MP4: --compare is for images"]
     Path("out").mkdir()
     sizes = {"old.mpg": (4, 6), "old_x2.mp4": (8, 12), "clip.MP4": (4, 6), "clip_x2.MP4": (8, 11)}
     monkeypatch.setattr(command, "video_size", lambda path: sizes[path.name])

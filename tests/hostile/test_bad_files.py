@@ -407,7 +407,7 @@ def test_bad_pictures_among_those_to_evaluate_and_to_train_on(
             assert len(about) == (file not in fine), (name, about)
         assert answer["seconds"] < 2 * judge.SECONDS  # for all of them
         assert answer["peak"] < judge.MEMORY
-        assert "3 pictures" in answer["out"] or "mean of 3" in answer["out"]
+        assert "3 images" in answer["out"] or "mean of 3" in answer["out"]
 
 
 # --- at random ------------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ def test_the_command_trains_on_ranks_and_goes_on_with_others(ranks_of, command, 
     flags = ("--distributed", "--pictures", 3, "--resume")
     ended = end_of(ranks_of(2, "-m", "npespcn", *command(*flags, "--steps", 12)))
     assert ended[0] == 0
-    summary = r"\S+run: 6 pictures, 12 steps; on 3 pictures held out .*\n\S+best.npz and last.npz.*"
+    summary = r"\S+run: 6 images, 12 steps; on 3 images held out .*\n\S+best.npz and last.npz.*"
     assert re.fullmatch(rf"{summary}\n", ended[1])
     lines = ended[2].splitlines()
     assert lines[0] == "2 ranks; threads of rank 0: 1"

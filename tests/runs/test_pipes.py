@@ -116,7 +116,7 @@ def test_the_command_trains_and_goes_on_with_fewer(tmp_path, words, capsys):
     with start("-m", "npespcn", *words, "--processes=2", "--steps=12") as process:
         out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
-    assert "6 pictures, 12 steps" in out
+    assert "6 images, 12 steps" in out
     lines = err.splitlines()
     assert lines[0].startswith("2 ranks; threads of rank 0: ")
     assert len(lines) == 1 + 2 + 1 + 2  # a picture that is none, twice; what is drawn; two steps
