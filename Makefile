@@ -24,7 +24,7 @@ test: $(DEV_INSTALLED) ## run the tests that a change should pass before it is c
 
 test-all: test test-slow test-faults test-pythons ## run all of the tests (10 minutes)
 
-test-slow: $(DEV_INSTALLED) ## run what make test leaves out: hostile files, bad arguments, the GPU's stand-in
+test-slow: $(DEV_INSTALLED) ## run the tests that make test leaves out: hostile files, bad arguments, the GPU's stand-in
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow --ignore tests/faults $(ARGS)
 
 test-faults: $(DEV_INSTALLED) ## kill, starve and mislead runs (ARGS="--kills 100 --minutes 60" for more)
@@ -37,7 +37,7 @@ test-pythons: ## run the quicker tests on the oldest Python and versions, and on
 test-oldest: $(OLDEST_INSTALLED) ## run the tests with the lowest versions that are allowed (Python 3.10 to 3.12)
 	NPESPCN_OLDEST=1 $(OLDEST)/bin/python -m pytest -n auto --ignore tests/faults $(ARGS)
 
-audit: $(INSTALLED) ## ask PyPI for known holes in what is installed, and in what pip would install
+audit: $(INSTALLED) ## ask PyPI for known security holes in the installed packages, and in those that pip would install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'
 	$(BIN)/pip-audit --strict --requirement requirements.txt
 
@@ -84,7 +84,7 @@ bench-steps: $(INSTALLED) ## time every step from the loops to the final form
 weights: $(INSTALLED) ## train the networks that come with the package again (DATA="T91 BSD200"; 4 hours)
 	$(BIN)/python npespcn/weights/make.py $(DATA) $(ARGS)
 
-clean: ## remove what make and the tools made, the virtual environment too
+clean: ## remove everything that make and the tools created, including the virtual environment
 	rm -rf $(VENV) $(OLDEST) .venv-newest build dist *.egg-info runs/demo runs/tutorials runs/notebooks
 	rm -rf docs/_build docs/api docs/lessons .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
