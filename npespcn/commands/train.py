@@ -72,7 +72,7 @@ def add_to(commands: Any) -> None:
     add("--validate-every", type=_tens, default=250, metavar="N",
         help="steps between two validations, a multiple of 10")  # fmt: skip
     add("--out", metavar="DIR", help="the run's folder (default: runs/espcn_xR)")
-    add("--resume", action="store_true", help="go on from the folder's last checkpoint, if any")
+    add("--resume", action="store_true", help="continue from the folder's last checkpoint, if any")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="device that computes")
     many = parser.add_mutually_exclusive_group()
     many.add_argument("--processes", type=from_(1), default=1, metavar="N",
@@ -166,7 +166,7 @@ def _train(options: argparse.Namespace, group: Group) -> None:
         )
     except KeyboardInterrupt:
         if group.rank == 0 and (out / LAST).exists():
-            text = f"saved in {out}; the same command with --resume goes on from there"
+            text = f"saved in {out}; the same command with --resume continues from there"
             print(text, file=sys.stderr)
         raise
     if group.rank:

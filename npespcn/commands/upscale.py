@@ -109,7 +109,7 @@ def _results(work: _Work) -> Iterator[Iterable[Result]]:
         with threads_for(share), process_pool(jobs, _begin, work) as pool:
             yield (result for _, result in pool.results(_Work.do, work.items))
     except WorkerDiedError as error:
-        raise RuntimeError(f"{error}: --resume goes on, fewer --jobs need less of it") from None
+        raise RuntimeError(f"{error}: --resume continues, fewer --jobs need less memory") from None
 
 
 def _begin(work: _Work) -> _Work:

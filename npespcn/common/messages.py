@@ -1,4 +1,4 @@
-"""Text for error messages: always one line, whatever is in it."""
+"""Text for error messages: always one line, whatever the values are."""
 
 from __future__ import annotations
 

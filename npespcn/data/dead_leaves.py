@@ -52,10 +52,10 @@ class LeafStatistics:
     """Number of large leaves below them, so that little ground stays bare."""
 
     smallest_radius: float = 1.5
-    """Of a leaf. Smaller ones would be noise in the network's input, which is at low resolution."""
+    """Of the smallest leaf. Smaller ones would be noise in the network's low-resolution input."""
 
     largest_radius: float = 1 / 3
-    """As a fraction of the side: one leaf should seldom cover the whole image."""
+    """Of the largest leaf, as a fraction of the side: a leaf should seldom cover the whole image."""
 
     radius_exponent: float = 3.0
     """Radii have the density r^-exponent (not 1). With 3, images look the same at every size."""

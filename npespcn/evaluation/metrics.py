@@ -1,4 +1,4 @@
-"""How close two images are: PSNR and SSIM.
+"""Similarity of two images: PSNR and SSIM.
 
 Images are (H, W) or (H, W, channels) with at most four channels, of any real dtype. The arithmetic
 is done in float64, so unsigned integers cannot wrap. The literature measures luma (``rgb_to_y``) on

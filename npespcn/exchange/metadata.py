@@ -109,7 +109,7 @@ def read_json(text: Any) -> Any:
 
 
 def refusal(path: str | os.PathLike[str], verdict: str, error: Exception) -> ValueError:
-    """Return the error about a file, in one short line, whatever was wrong with it."""
+    """Return the error about a file, cut to one short line."""
     reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
     return ValueError(f"{os.fspath(path)}: {verdict}: {one_line(reason)[:_LONGEST_REASON]}")
 

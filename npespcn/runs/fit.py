@@ -314,7 +314,7 @@ class _Run:
         if not math.isclose(there, here, abs_tol=1e-12):
             raise ValueError(
                 f"its schedule stands at {there:.6g} after {self.step} steps, this one at "
-                f"{here:.6g}: go on with the same number of steps in all"
+                f"{here:.6g}: continue with the same total number of steps"
             )
         own, arrays = _arrays(self.optimizer), saved.optimizer
         for name in own | arrays:

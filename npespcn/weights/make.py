@@ -49,7 +49,7 @@ LEAVES = "dead-leaves images of npespcn.data.dead_leaves, seed 0, as many as the
 
 
 def main() -> int:
-    """Train, or go on training; then write the weights and the facts about them."""
+    """Train, or continue to train; then write the weights and the facts about them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="*", metavar="DIR", help="folders of photographs")
     parser.add_argument("--test", metavar="DIR", help="a test set, to record its scores, too")

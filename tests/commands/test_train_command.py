@@ -254,7 +254,7 @@ def test_resume_through_the_command_line_gives_the_same_bits(
         capsys.readouterr()
         assert train(*flags, "--resume", out=pieces) == 130
         *_, advice, stopped = capsys.readouterr().err.splitlines()
-        assert advice == f"saved in {pieces}; the same command with --resume goes on from there"
+        assert advice == f"saved in {pieces}; the same command with --resume continues from there"
         assert stopped == "npespcn train: stopped"
         assert saved(pieces, "progress")["step"] == step
     assert train(*flags, "--resume", out=pieces) == 0
@@ -284,7 +284,7 @@ def test_a_signal_stops_a_process_that_says_how_to_go_on(
     assert process.returncode == 130
     assert words == ""
     assert "Traceback" not in log
-    advice = f"saved in {out}; the same command with --resume goes on from there"
+    advice = f"saved in {out}; the same command with --resume continues from there"
     assert log.splitlines()[-2:] == [advice, "npespcn train: stopped"]
 
     steps = saved(out, "progress")["step"] + 5
@@ -368,7 +368,7 @@ def test_resuming_with_other_flags_is_refused(capsys, train, blank_curves):
         ("--batch-size 3", "was trained with other settings: batch_size=2 there, 3 here"),
         ("--last-layer 0.1", "factors=None there, {'conv3': 0.1} here"),
         ("--schedule plateau", "schedule='cosine' there, 'Plateau' here"),
-        ("--steps 5", "go on with the same number of steps"),
+        ("--steps 5", "continue with the same total number of steps"),
     ]:
         capsys.readouterr()
         assert train("--resume", *flags.split()) == 1, flags

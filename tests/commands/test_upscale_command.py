@@ -813,7 +813,7 @@ def test_a_process_that_is_killed_ends_it_with_a_line(here: Path, start: Any) ->
     assert process.returncode == 1
     assert err == (
         "npespcn upscale: one of the processes was ended, perhaps because memory ran out: "
-        "--resume goes on, fewer --jobs need less of it\n"
+        "--resume continues, fewer --jobs need less memory\n"
     )
     process = start(".", "-o", "out", "--jobs", 2, "--resume")
     assert process.communicate(timeout=300)[1] == ""

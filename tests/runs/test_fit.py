@@ -109,7 +109,7 @@ def test_a_run_that_is_made_longer_is_as_one_that_was_meant_to_be(tmp_path, sche
 def test_a_cosine_for_another_number_of_steps_is_refused(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, interrupt_at(8), schedule="cosine")
-    with pytest.raises(ValueError, match=r"after 8 steps.*the same number of steps"):
+    with pytest.raises(ValueError, match=r"after 8 steps.*the same total number of steps"):
         train(tmp_path, resume=True, steps=50, schedule=cosine(50))
     assert saved_step(tmp_path) == 8
 

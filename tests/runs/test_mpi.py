@@ -224,7 +224,7 @@ def test_a_signal_ends_all_ranks_after_a_step_that_is_saved(ranks_of, command, t
     # MPICH's mpiexec says that it passes Ctrl-C on.
     assert [line for line in words.splitlines() if "mpiexec" not in line] == []
     own = [line for line in log.splitlines() if "mpiexec" not in line]
-    advice = f"saved in {out}; the same command with --resume goes on from there"
+    advice = f"saved in {out}; the same command with --resume continues from there"
     assert own[-2:] == [advice, "npespcn train: stopped"]
     assert own.count(advice) == 1
     steps = saved_step(out) + 3

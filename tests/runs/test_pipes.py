@@ -137,7 +137,7 @@ def test_a_signal_ends_all_after_a_step_that_is_saved(tmp_path, words, number, t
         _, err = process.communicate(timeout=100)
     assert process.returncode == 130
     *_, saved, stopped = err.splitlines()
-    assert "--resume goes on from there" in saved
+    assert "--resume continues from there" in saved
     assert stopped == "npespcn train: stopped"
     assert "Traceback" not in err
     assert saved_step(tmp_path / "run") > 0
