@@ -55,7 +55,7 @@ class LeafStatistics:
     """Of the smallest leaf. Smaller ones would be noise in the network's low-resolution input."""
 
     largest_radius: float = 1 / 3
-    """Of the largest leaf, as a fraction of the side: a leaf should seldom cover the whole image."""
+    """Of the largest leaf, as a fraction of the side: leaves should seldom cover a whole image."""
 
     radius_exponent: float = 3.0
     """Radii have the density r^-exponent (not 1). With 3, images look the same at every size."""

@@ -10,9 +10,7 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     add = parser.addoption
     add("--kills", type=int, default=12, help="of training, and as many of enlarging")
-    add(
-        "--minutes", type=float, default=None, help="of training in one process, then 1000 images"
-    )
+    add("--minutes", type=float, default=None, help="of training in one process, then 1000 images")
     add("--seed", type=int, default=None, help="of the moments; a new one each time without it")
 
 
