@@ -495,9 +495,13 @@ def test_train_yields_each_step_and_learns():
     for padding in models.PADDINGS:
         for optimizer in (SGD, Adam, SOAP):
             model = ESPCN(2, padding=padding, widths=(8, 4))
+            x, hr = Ramp().batch(rng(1), 4, 12)
+            middle = hr if padding == "same" else hr[..., 8:-8, 8:-8]
+            first, _ = mse(model(x), middle)
             opt = optimizer(model)
             history = list(train(model, Ramp(), opt, 60, batch_size=4, patch_size=12, rng=rng(1)))
             assert [step for step, _ in history] == list(range(1, 61))
+            assert history[0][1] == first
             losses = [float(value) for _, value in history]
             assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10]), (padding, optimizer)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import relative_error
+from helpers import relative_error, torch_if_there
 from record_torch_layers import every_layer
 
 from npespcn.arrays import array_module
@@ -34,7 +34,8 @@ def test_array_module_asks_the_array(tmp_path):
     mapped = np.memmap(tmp_path / "x", dtype=np.float32, mode="w+", shape=(2, 3))
     for x in (np.zeros(3), np.float32(1), mapped):
         assert array_module(x) is np
-    for x in ([1.0], 1.0, None, "x"):
+    torch = torch_if_there()
+    for x in ([1.0], 1.0, None, "x", *([torch.zeros(3)] if torch else [])):
         with pytest.raises(TypeError, match=f"got {type(x).__name__}"):
             array_module(x)
 
