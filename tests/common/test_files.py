@@ -180,7 +180,7 @@ def test_a_writer_that_is_swept_before_it_holds_its_file_makes_it_again(tmp_path
             begun.set()
             time.sleep(0.05)
             path.unlink()
-        swept.append(path)
+            swept.append(path)  # while the lock is still held
 
     def flock_too_late(file, how):
         if not begun.is_set():
