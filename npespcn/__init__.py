@@ -1,8 +1,8 @@
 """ESPCN, the sub-pixel convolution network for image super-resolution, from scratch in NumPy.
 
 The ten files beside this one are the book; read them in this order: `arrays`, `shuffle`, `conv`,
-`initializers`, `layers`, `losses`, `optim`, `models`, `training`, `gradcheck`. They need NumPy
-alone. The folders are its wings: whatever is fast, robust, or deals with files and people.
+`initializers`, `layers`, `losses`, `optim`, `models`, `training`, `gradcheck`. They need
+only NumPy. The folders are its wings: code that is fast, robust, or deals with files and people.
 """
 
 import importlib

@@ -12,6 +12,9 @@ import numpy as np
 def array_module(x):
     """Return the module that an array belongs to: ``numpy``, or ``cupy`` if it lies on a GPU.
 
+    The array is asked, not the machine: its class comes from a package, and that package has a
+    class ``ndarray``.
+
     >>> array_module(np.zeros(3)).__name__
     'numpy'
     """

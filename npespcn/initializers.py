@@ -13,9 +13,10 @@ from npespcn.shuffle import channel_permutation
 def xavier(rng, shape):
     """Uniform in ±sqrt(6 / (fan_in + fan_out)): keeps the variance of signals and of gradients.
 
-    Made for tanh, whose slope at 0 is 1. Glorot and Bengio 2010, equation 16.
+    fan_in = C*k*k numbers feed one output; one input feeds fan_out = O*k*k. Made for tanh, whose
+    slope at 0 is 1. Glorot and Bengio 2010, equation 16.
     """
-    o, c, h, w = shape
+    o, c, h, w = map(int, shape)  # 8-bit integers would overflow
     bound = np.sqrt(6 / ((c + o) * h * w))
     return rng.uniform(-bound, bound, shape)
 
@@ -25,7 +26,7 @@ def he(rng, shape):
 
     He et al. 2015, equation 10.
     """
-    _, c, h, w = shape
+    _, c, h, w = map(int, shape)
     return rng.normal(0, np.sqrt(2 / (c * h * w)), shape)
 
 

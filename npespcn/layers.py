@@ -1,12 +1,13 @@
 """Layers, with forward and backward passes written by hand.
 
-A layer is a formula and its derivative. Three rules hold for all of them:
+A layer is a formula and its derivative: a thin object around pure functions, which holds the
+parameters, their gradients, and what backward must know of forward. Three rules hold for all:
 
 - ``forward(x)`` remembers what the backward pass needs; ``predict(x)`` gives the same y, and the
   layer keeps nothing;
 - ``backward(dy)`` takes dy, the gradient of the loss in y, returns dx, its gradient in x, and
   *overwrites* ``grads`` (it does not add to them);
-- ``params`` and ``grads`` have the same keys.
+- ``params`` and, after `backward`, ``grads`` have the same keys.
 """
 
 import copy
@@ -14,7 +15,7 @@ import copy
 import numpy as np
 
 from npespcn.arrays import array_module, check_shape, require
-from npespcn.conv import conv2d_backward, conv2d_forward
+from npespcn.conv import col2im, conv2d_backward, conv2d_forward
 from npespcn.initializers import xavier
 from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
 
@@ -66,25 +67,28 @@ class Conv2d(Layer):
 class ConvTranspose2d(Conv2d):
     """Convolve backwards ("deconvolution"): (N, C, H, W) -> (N, O, H', W'), weight (C, O, k, k).
 
-    Each input pixel adds its multiple of the kernel to the output, s pixels further for each next
-    one. That is the adjoint of `Conv2d`: its backward pass is this layer's forward, and its forward
-    is this layer's backward. H' = (H - 1)*s - 2*padding + k + output_padding; padding is an int,
-    and output_padding, less than s, chooses among the sizes that a strided convolution maps to one.
+    Each input pixel adds the kernel, times its value, to the output; the next pixel does so s
+    pixels further on. That is the adjoint of `Conv2d`: its backward pass is this layer's forward,
+    and its forward is this layer's backward. H' = (H - 1)*s - 2*padding + k + output_padding.
+
+    padding, a number, takes rows and columns off each side of the output. output_padding, less than
+    s, adds some below and to the right: a strided convolution turns several sizes into one, and
+    this says which of them to go back to.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
-                 output_padding=0, rng=None, dtype="float32", init=xavier):  # fmt: skip
-        super().__init__(out_channels, in_channels, kernel_size, stride, padding, rng, dtype, init)
+                 output_padding=0, rng=None, dtype="float32"):  # fmt: skip
+        super().__init__(out_channels, in_channels, kernel_size, stride, padding, rng, dtype)
         self.output_padding = output_padding
         self.params["bias"] = np.zeros(out_channels, dtype)
 
     def forward(self, x):
-        weight, s, p = self.params["weight"], self.stride, self.padding
-        require(x.shape[1] == len(weight), f"x is {x.shape}, but weight is {weight.shape}")
-        grow = weight.shape[2] - 2 * p + self.output_padding
-        size = [(side - 1) * s + grow for side in x.shape[2:]]
-        blank = array_module(x).zeros((len(x), weight.shape[1], *size), x.dtype)
-        y, _, _ = conv2d_backward(x, blank, weight, s, p)  # dx of a convolution whose dy is our x
+        (n, c, h, w), s, p = x.shape, self.stride, self.padding
+        weight, (_, o, k, _) = self.params["weight"], self.params["weight"].shape
+        require(c == len(weight), f"x has {c} channels, but weight is {weight.shape}")
+        size = [(side - 1) * s + k - 2 * p + self.output_padding for side in (h, w)]
+        columns = weight.reshape(c, -1).T @ x.reshape(n, c, h * w)  # (N, O*k*k, H*W)
+        y = col2im(columns, (n, o, *size), k, s, p)  # (N, O, H', W')
         self.x, self.y_shape = x, y.shape
         return y + self.params["bias"].reshape(-1, 1, 1)
 
@@ -181,6 +185,8 @@ class Sequential(Layer):
 
     def __init__(self, *layers, **named_layers):
         self.layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
+        different = {*layers, *named_layers.values()}
+        require(len(different) == len(self.layers), "each layer needs a place and name of its own")
 
     @property
     def params(self):

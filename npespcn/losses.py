@@ -1,10 +1,13 @@
-"""Losses: (prediction, target) -> (value, dprediction), means over all elements or images."""
+"""Losses: (prediction, target) -> (value, dprediction), means over all elements or images.
+
+The value stays where the arrays are; ``float(value)`` reads it, and on a GPU waits for it.
+"""
 
 from npespcn.arrays import array_module, check_shape, require
 
 
 def mse(prediction, target):
-    """Mean squared error: mean (p - t)², gradient 2 (p - t) / size. PSNR is its logarithm.
+    """Mean squared error: mean (p - t)², gradient 2 (p - t) / size. PSNR is -10 log10 of it.
 
     >>> import numpy as np
     >>> value, dprediction = mse(np.array([1.0, 4.0]), np.array([1.0, 2.0]))
@@ -36,8 +39,9 @@ def log_mse(prediction, target, epsilon=1e-4):
 
     Gradient 2 (p - t) / (size of an image) / (mse_n + ε) / N, where mse_n is that of image n.
     A mean PSNR is a mean of such logarithms, so a difficult image counts no more than an easy one;
-    plain `mse` learns mostly from the difficult ones, whose error is larger. ε, a PSNR of 40 dB for
-    images from 0 to 1, keeps flat images, with hardly any error, from counting for everything.
+    plain `mse` learns mostly from the difficult ones, whose error is larger. ε is the error at a
+    PSNR of 40 dB (images from 0 to 1). Without it, flat images, which have hardly any error, would
+    have the largest gradients.
 
     >>> import numpy as np
     >>> value, _ = log_mse(np.array([[0.1, 0.1], [0.2, 0.2]]), np.zeros((2, 2)), epsilon=0)
@@ -46,7 +50,7 @@ def log_mse(prediction, target, epsilon=1e-4):
     """
     difference, xp = _difference(prediction, target), array_module(prediction)
     axes = tuple(range(1, difference.ndim))
-    errors = (difference * difference).mean(axis=axes, keepdims=True) + epsilon  # (N, 1, 1, 1)
+    errors = (difference * difference).mean(axis=axes, keepdims=True) + epsilon  # (N, 1, ..., 1)
     return xp.log(errors).mean(), difference / errors * (2 / difference.size)
 
 

@@ -24,15 +24,15 @@ PADDINGS = {"same": "same", "valid": "valid", "edge": "valid"}  # and what the c
 class Network(Sequential):
     """A network of convolutions that remembers how it was made.
 
-    ``options`` are the constructor's arguments, ``scale`` is r, and ``halo`` is how many LR pixels
-    on each side of its own an output pixel depends on.
+    ``options`` are the constructor's arguments (a saved file holds them), ``scale`` is r, and
+    ``halo`` is how many input pixels on each side of its own an output pixel depends on.
     """
 
     def __init__(self, layers, options):
         super().__init__(**layers)
         self.options, self.padding = options, options["padding"]
         self.scale = options.get("scale", 1)
-        self.halo = sum(k // 2 for k in options["kernels"])
+        self.halo = sum(k // 2 for k in options["kernels"])  # 4 for ESPCN: 2 + 1 + 1
 
     def predict(self, x):
         if self.padding == "edge":

@@ -1,13 +1,13 @@
 """Optimizers: ``step()`` reads ``model.grads`` and changes ``model.params`` in place.
 
-In order of increasing complexity: SGD, Adam, SOAP. What an optimizer remembers between steps is in
-``state``, one dictionary of arrays for each parameter, so that a run can be saved and resumed.
-``lr`` may be changed between steps; `cosine` says how.
+In order of increasing complexity: SGD, Adam, SOAP. An optimizer keeps its memory in ``state``, one
+dictionary of arrays for each parameter, so that a run can be saved and resumed.
+``lr`` may be changed between steps: multiply the first rate by what `cosine` gives for the step.
 """
 
 import math
 
-from npespcn.arrays import array_module
+from npespcn.arrays import array_module, check_shape
 
 
 class Optimizer:
@@ -23,9 +23,10 @@ class Optimizer:
 
     def step(self):
         self.steps += 1
-        grads = self.model.grads
         for name, param in self.model.params.items():
-            param -= self.lr * self.update(grads[name], self.state[name])
+            grad = self.model.grads[name]
+            check_shape(f"the gradient of {name}", grad, param.shape)
+            param -= self.lr * self.update(grad, self.state[name])
 
 
 class SGD(Optimizer):
@@ -80,16 +81,16 @@ class SOAP(Adam):
         G' = Q_Lᵀ G Q_R                                 Adam on G', giving D'
         W -= lr * Q_L D' Q_Rᵀ
 
-    A gradient is counted into L and R after the step that it causes. In a basis of its own making
-    it would be diagonal, and Adam would divide the rounding noise beside the diagonal by itself. So
-    the first call of ``step`` changes no weight: it looks at the first gradient, for a basis to
-    begin with. After that the eigenvectors change slowly, and every `refresh` steps one step of
-    orthogonal iteration, a product and a QR decomposition, follows them. ESPCN's matrices are tiny
-    (64×64 and 25×25, 32×32 and 576×576). Biases, with no second axis, get Adam.
+    A gradient is counted into L and R after the step that it causes. If it were counted before, the
+    first basis would be that gradient's own: G' would be diagonal but for rounding noise, and Adam
+    would divide that noise by its own size. So the first call of ``step`` changes nothing in the
+    model: it only makes a basis from the first gradient. From then on the eigenvectors change
+    slowly; every `refresh` steps, one step of orthogonal iteration (a product and a QR
+    decomposition) follows them. ESPCN's matrices are tiny (64×64 and 25×25, 32×32 and 576×576), so
+    a step costs little more than Adam's. Biases, with no second axis, get Adam.
 
-    This is what the authors' program does, but for three things: it refreshes every 10 steps, has
-    weight decay, and adds ε before it corrects the bias of v; and a weight there keeps its four
-    axes, with a covariance for each, where here it is one matrix.
+    The authors' program differs in four things: it refreshes every 10 steps, has weight decay, adds
+    ε before it corrects the bias of v, and keeps a weight's four axes, with a covariance for each.
     """
 
     def __init__(self, model, lr=3e-3, betas=(0.95, 0.95), epsilon=1e-8, refresh=20):
@@ -101,10 +102,9 @@ class SOAP(Adam):
         if param.ndim == 1:
             return super().start(param)
         w, xp = param.reshape(len(param), -1), array_module(param)  # (O, C*k*k)
-        bases = {"left_basis": xp.eye(len(w)), "right_basis": xp.eye(w.shape[1])}
-        covariances = {"left": xp.zeros((len(w),) * 2), "right": xp.zeros((w.shape[1],) * 2)}
-        state = {key: x.astype(param.dtype) for key, x in (bases | covariances).items()}
-        return super().start(w) | state
+        left, right = (xp.eye(side, dtype=w.dtype) for side in w.shape)
+        covariances = {"left": 0 * left, "right": 0 * right}
+        return super().start(w) | covariances | {"left_basis": left, "right_basis": right}
 
     def update(self, grad, state):
         if grad.ndim == 1:
@@ -117,7 +117,10 @@ class SOAP(Adam):
         return step
 
     def follow(self, g, mean, square, covariance, basis):
-        """Count the gradient into a covariance; refresh its basis, and what lies in it, in time."""
+        """Count the gradient into a covariance; every `refresh` steps, renew its basis.
+
+        The mean is turned into the new basis. Squares cannot be turned, only put in its order.
+        """
         _average(covariance, g @ g.T, self.betas[1])
         if self.steps == 0:
             basis[...] = array_module(g).linalg.eigh(covariance)[1][:, ::-1]  # the largest first
@@ -131,7 +134,7 @@ class SOAP(Adam):
 
 
 def cosine(steps, final=0.0):
-    """Return a schedule: step -> factor on the rate, from 1 at 0 down to `final` at `steps`.
+    """Return a schedule, step -> factor on the rate: half a cosine, from 1 down to `final`.
 
     >>> [round(cosine(4)(step), 3) for step in range(5)]
     [1.0, 0.854, 0.5, 0.146, 0.0]

@@ -6,9 +6,9 @@ done: every output pixel is a copy of one input value. With i = row % r and j = 
 
     y[c, row, col] = x[channel(c, i, j), row // r, col // r]
 
-Three ways of doing so are here, and they agree to the last bit: a loop (the definition), reshape
-and transpose (the usual one), and split and concatenate (early TensorFlow's). How the r² channels
-of an image channel are counted is the order, and frameworks differ in it:
+Three ways to do this are here, and they agree to the last bit: a loop (the definition), reshape
+and transpose (the usual one), and split and concatenate (early TensorFlow's). The *order* says how
+the C·r² channels are numbered, and frameworks differ in it:
 
 =========  ===================  ============================================================
 order      channel(c, i, j)     used by
@@ -18,8 +18,6 @@ DCR        (i·r + j)·C + c      TensorFlow's ``depth_to_space``, ONNX "DCR"
 paper      (j·r + i)·C + c      equation 4 of Shi et al. 2016, with its x the row
 =========  ===================  ============================================================
 """
-
-import math
 
 import numpy as np
 
@@ -44,7 +42,7 @@ def pixel_shuffle_loop(x, upscale_factor):
 
 
 def pixel_shuffle_reshape(x, upscale_factor):
-    """The same by reshape, transpose, reshape; only the middle step moves data.
+    """The same by reshape, transpose, reshape; only the copy after the transpose moves data.
 
     The first reshape gives c, i and j an axis each. The transpose moves i behind the rows and j
     behind the columns. The last reshape reads (H, i) as one row number and (W, j) as one column
@@ -57,10 +55,11 @@ def pixel_shuffle_reshape(x, upscale_factor):
 
 
 def pixel_shuffle_concat(x, upscale_factor):
-    """The same by split and concatenate: cut into rows, lay them end to end; then the columns.
+    """The same by split and concatenate, an axis at a time.
 
-    Early TensorFlow code, which had few dimensions to spare in a transpose, does it like this
-    (``_phase_shift``).
+    The H rows are cut apart and laid end to end, so that (H, i) becomes one axis; then the W
+    columns are, so that (W, j) does. Early TensorFlow code, which had few dimensions to spare in a
+    transpose, does it like this (``_phase_shift``).
     """
     r, (lead, c, h, w) = upscale_factor, _sizes(x, upscale_factor)
     if h == 0 or w == 0:  # nothing to cut
@@ -126,18 +125,16 @@ def channel_permutation(channels, upscale_factor, order="CRD"):
     >>> channel_permutation(2, 2, "DCR")
     array([0, 2, 4, 6, 1, 3, 5, 7])
     """
-    require(channels >= 0, f"channels must be at least 0, got {channels}")
+    require(channels >= 0 and upscale_factor >= 1, f"{channels=}, {upscale_factor=}: too small")
     axes, size = choose(order, ORDERS), {"c": channels, "i": upscale_factor, "j": upscale_factor}
     shape = [size[axis] for axis in axes]
-    numbers = np.arange(math.prod(shape)).reshape(shape)  # its axes as `order` counts them
+    numbers = np.arange(np.prod(shape)).reshape(shape)  # its axes as `order` counts them
     return numbers.transpose([axes.index(axis) for axis in "cij"]).reshape(-1)  # (C*r*r,)
 
 
 def _sizes(x, r):
     """Return (*lead), C, H and W for an array of (*, C·r², H, W)."""
     *lead, channels, h, w = x.shape
-    groups = f"groups of r*r = {r * r} (upscale_factor={r})"
-    require(
-        r >= 1 and channels % (r * r) == 0, f"{channels} channels cannot be split into {groups}"
-    )
+    rule = f"{channels} channels cannot be split into groups of r*r = {r * r} (upscale_factor={r})"
+    require(r >= 1 and channels % (r * r) == 0, rule)
     return lead, channels // (r * r), h, w

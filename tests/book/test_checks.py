@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from helpers import small_network
+from helpers import small_network, whole
 
 from npespcn.conv import col2im, conv2d_backward, conv2d_forward, conv2d_loop, im2col
+from npespcn.gradcheck import gradcheck, numerical_gradient
 from npespcn.initializers import icnr
-from npespcn.layers import Conv2d, ConvTranspose2d, ReLU, Sigmoid, Tanh
+from npespcn.layers import Conv2d, ConvTranspose2d, Layer, ReLU, Sequential, Sigmoid, Tanh
 from npespcn.losses import charbonnier, l1, log_mse, mse
 from npespcn.models import ESPCN, SRCNN
-from npespcn.shuffle import pixel_shuffle, pixel_unshuffle
+from npespcn.optim import Adam
+from npespcn.shuffle import channel_permutation, pixel_shuffle, pixel_unshuffle
 from npespcn.training import center_crop
 
 same = np.testing.assert_array_equal
@@ -75,9 +77,37 @@ def test_each_check_raises_and_says_the_rule():
         (lambda: ESPCN(2, init="zeros"), "got 'zeros'"),
         (lambda: SRCNN(init="icnr"), "got 'icnr'"),
         (lambda: center_crop(x, (6, 6)), "no 6x6 pixels in"),
+        (lambda: Sequential(Tanh(), (twice := Tanh()), twice), "a place and name of its own"),
+        (lambda: Sequential(Tanh(), **{"0": ReLU()}), "a place and name of its own"),
+        (lambda: channel_permutation(2, 0), "too small"),
+        (lambda: numerical_gradient(lambda: x, x.astype(np.float32), x), "float64 is needed"),
+        (lambda: step_with_a_gradient_of(()), r"gradient of bias must have shape \(3,\)"),
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+def step_with_a_gradient_of(shape):
+    layer = Conv2d(1, 3, 3)
+    layer.grads = {"weight": np.ones((3, 1, 3, 3)), "bias": np.ones(shape)}
+    Adam(layer).step()
+
+
+def test_a_layer_that_returns_a_view_passes_gradcheck():
+    class Identity(Layer):
+        def forward(self, x):
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    assert gradcheck(Identity(), np.arange(6.0).reshape(1, 1, 2, 3)) < 1e-8
+
+
+def test_sizes_of_8_bits_are_ordinary_numbers():
+    same(ESPCN(np.int8(2)).params["conv3.weight"], ESPCN(2).params["conv3.weight"])
+    x, weight = whole(1, 1, 129, 5), whole(1, 1, 3, 3)
+    same(conv2d_forward(x, weight, None, np.int8(2)), conv2d_forward(x, weight, None, 2))
 
 
 def test_load_state_dict_takes_all_or_nothing_and_names_what_it_cannot_take():

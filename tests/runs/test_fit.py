@@ -531,3 +531,9 @@ def test_a_terminal_gets_a_bar():
     assert sys.stderr is not written
     last = written.getvalue().split("\r")[-1]
     assert re.search(r"20/20 \[.*step.*loss=?.*PSNR \d+\.\d\d dB\]", last)
+
+
+def test_data_for_another_scale_are_refused():
+    data = PairedPatches([np.zeros((60, 60, 3), np.uint8)], 3)
+    with pytest.raises(ValueError, match="the data are for scale 3, the model for 2"):
+        fit(ESPCN(2), data, steps=1)
