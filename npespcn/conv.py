@@ -107,7 +107,7 @@ def _geometry(shape, k, stride, padding):
     require(works and min(zeros) >= 0, f"stride={stride} and padding={padding!r} do not work")
     sides = [side + sum(zeros) for side in shape[2:]]
     require(1 <= k <= min(sides), f"a {k}x{k} kernel does not fit {sides[0]}x{sides[1]} pixels")
-    return zeros, (sides[0] - k) // stride + 1, (sides[1] - k) // stride + 1
+    return zeros, *(int((side - k) // stride + 1) for side in sides)  # int: 8 bits may overflow
 
 
 def _fitting(x, weight, stride, padding):

@@ -148,8 +148,8 @@ def fit(
         raise ValueError(
             f"fit: validate_every must be a multiple of {ROW_EVERY}, got {validate_every}"
         )
-    if getattr(data, "scale", model.scale) != model.scale:
-        raise ValueError(f"fit: the data are for scale {data.scale}, the model for {model.scale}")
+    if (scale := getattr(data, "scale", model.scale)) != model.scale:
+        raise ValueError(f"fit: the data are for scale {scale}, the model for {model.scale}")
     group, optimizer = ranks or SingleProcess(), optimizer or SOAP(model)
     group.check_batch(batch_size)
     schedule = schedule or _constant
