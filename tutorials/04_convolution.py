@@ -89,7 +89,7 @@ print(OUT / "04_columns.png")
 # -----------------------
 # With C channels in, O out and N pictures there are seven loops, and still one matrix product:
 # columns of C·k·k numbers, a kernel of O rows. That is all of the library's ``conv2d_forward``,
-# printed below. (Its two helpers check the shapes, and count the positions of the kernel.)
+# printed below. (Its helper checks the shapes, and counts the positions of the kernel.)
 #
 # A pixel needs O·C·k·k multiplications, as many as the layer has weights: 22,624 in all for ESPCN
 # at ×3. Loops are slow because Python handles each multiplication by itself. The product pays in
