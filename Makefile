@@ -11,7 +11,7 @@ BROWSER_INSTALLED := $(VENV)/browser-installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 OLDEST := .venv-oldest
 OLDEST_INSTALLED := $(OLDEST)/installed
-SKIPPED := $(addprefix --ignore=tests/,commands figures tutorials) # which depend little on versions
+SKIPPED := $(addprefix --ignore=tests/,commands figures runs tutorials fast/test_processes.py) # depend little on versions
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -22,6 +22,7 @@ def gradcheck(layer, x, rng=None, epsilon=1e-5, tolerance=1e-6):
     >>> gradcheck(Tanh(), np.linspace(-1, 1, 12).reshape(1, 2, 2, 3)) < 1e-6
     True
     """
+    require(all(a.dtype == np.float64 for a in (x, *layer.params.values())), "needs float64")
     y, x = layer.forward(x), x.copy()
     dy = array_module(y).asarray((rng or np.random.default_rng(0)).normal(size=y.shape))
     gradients = {"dx": (layer.backward(dy), x)}
@@ -44,12 +45,12 @@ def numerical_gradient(function, array, dy, epsilon=1e-5):
 
     Moves each entry of `array` in place, where `function` reads it, and puts it back.
     """
-    require(array.dtype == np.float64, f"float64 is needed, got {array.dtype}")
+    require(array.dtype.kind == "f", f"array must be floating-point, got {array.dtype}")
     gradient, epsilon = array_module(array).zeros_like(array), float(epsilon)
     for index in np.ndindex(array.shape):
         before = float(array[index])
         array[index] = before + epsilon
-        up = function().copy()  # a copy, for it may be a view of `array`
+        up = +function()  # a copy, because it may be a view of `array`
         array[index] = before - epsilon
         gradient[index] = ((up - function()) * dy).sum() / (2 * epsilon)
         array[index] = before
