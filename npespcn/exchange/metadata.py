@@ -33,6 +33,7 @@ _LONGEST_JSON, _LONGEST_REASON = 4_000_000, 250  # bytes, characters
 
 def about(model: Network) -> str:
     """Return the class and the options of a network as JSON, from which `make_network` makes it."""
+    model = getattr(model, "network", model)  # inside an accelerated one; all else it passes on
     facts = {"network": type(model).__name__, "options": model.options, "npespcn": __version__}
     return json.dumps(facts, default=_plain)
 

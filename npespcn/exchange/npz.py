@@ -55,7 +55,6 @@ def save(
     ...     load(f"{folder}/small.npz").options["widths"]
     (32, 16)
     """
-    model = getattr(model, "network", model)  # inside an accelerated one
     arrays = {f"weights/{name}": value for name, value in host_weights(model).items()}
     arrays["about"] = np.array(about(model))
     more = {name: to_host(value) for name, value in (extra or {}).items()}

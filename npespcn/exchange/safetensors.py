@@ -35,7 +35,6 @@ def write_safetensors(model: Network, path: str | os.PathLike[str], source: str 
     RuntimeError
         If the package safetensors is missing.
     """
-    model = getattr(model, "network", model)  # inside an accelerated one
     write_tensors(path, host_weights(model), describe(model, source=source))
 
 

@@ -76,7 +76,7 @@ class Accelerated(Layer):
     def __init__(self, network: Any, input_gradient: bool) -> None:
         self.network, self.input_gradient = network, input_gradient
         self.twins = [twin(layer) for layer in _flat(network)]
-        self._kept: Any = None  # (shape of x, shape of y, chunks and the twins that saw them)
+        self._kept: Any = None  # (shape of y, the chunks and the twins that saw each)
 
     def __getattr__(self, name: str) -> Any:
         if name == "network":  # not yet set: while being copied
