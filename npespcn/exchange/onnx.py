@@ -61,7 +61,7 @@ def onnx_model(model: Network, order: str = "CRD", source: str = "") -> Any:
 
     A node has the name of its layer, and an initializer has the name of its parameter.
     """
-    onnx = require_package("onnx")
+    onnx, model = require_package("onnx"), getattr(model, "network", model)  # if accelerated
     one_of("write_onnx: order", order, ORDERS)
     constants, helper = _weights(model, order), onnx.helper
     nodes: list[Any] = []
