@@ -14,7 +14,7 @@ from helpers import require_gpu
 # Files and folders that `make test` leaves to `make test-slow`. Some files mark tests themselves.
 SLOW = {
     *("faults", "gpu", "hostile", "test_arguments.py", "test_package.py", "test_checker.py"),
-    *("test_pipes.py", "test_mpi.py", "test_processes.py", "test_train_command.py"),
+    *("test_mpi.py", "test_processes.py", "test_train_command.py"),
     *("test_video.py",),
 }
 

@@ -154,11 +154,17 @@ for size in (2, 1) if mpiexec and find_spec("mpi4py") else ():
 # %%
 # A thousand machines
 # -------------------
+# Threads need no messages, because they read and write the same memory. So on one machine ``npespcn
+# train`` shares a step among the threads of one process. Ranks are for many machines, connected by
+# nothing but cables.
+#
 # A good Allreduce among P ranks takes 2·log₂ P·latency + 2·bytes/bandwidth. With 16 patches for
 # each rank, as many as one had above, that is next to nothing. The expensive work is the work that
 # is not shared: here every rank cuts *all* patches out, to take its slice (it need not). And
-# batches that grow soon stop making steps better. **Next:** ``npespcn train --processes 2``; its
-# ranks talk through the pipes of ``npespcn/runs/pipes.py``.
+# batches that grow soon stop making steps better.
+#
+# **Next:** ``mpiexec -n 2 npespcn train --distributed``. The ten lines are in
+# ``npespcn/runs/ranks.py``, in ``Share`` and ``Averaged``.
 
 ranks = 2 ** np.arange(1, 13)
 patches = data.PairedPatches(data.dead_leaves_pictures(4, 160), 3)

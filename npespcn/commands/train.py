@@ -25,8 +25,7 @@ from npespcn.runs.centering import center_biases
 from npespcn.runs.fit import ROW_EVERY, fit
 from npespcn.runs.folder import LAST, RunFolder
 from npespcn.runs.mpi import mpi_group
-from npespcn.runs.pipes import on_ranks
-from npespcn.runs.ranks import Group
+from npespcn.runs.ranks import Group, SingleProcess
 from npespcn.runs.schedules import Plateau, Schedule
 from npespcn.runs.wrappers import Scaled
 
@@ -74,10 +73,7 @@ def add_to(commands: Any) -> None:
     add("--out", metavar="DIR", help="the run's folder (default: runs/espcn_xR)")
     add("--resume", action="store_true", help="continue from the folder's last checkpoint, if any")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="device that computes")
-    many = parser.add_mutually_exclusive_group()
-    many.add_argument("--processes", type=from_(1), default=1, metavar="N",
-        help="share each batch among N processes of this machine")  # fmt: skip
-    many.add_argument("--distributed", action="store_true",
+    add("--distributed", action="store_true",
         help="share each batch among MPI ranks: mpiexec -n N npespcn train ...")  # fmt: skip
     add("--seed", type=from_(0), default=0, metavar="N",
         help="seed of weights, dead leaves and batches")  # fmt: skip
@@ -96,19 +92,15 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     """Train, in one process or as one of many ranks."""
-    if options.distributed:
-        with mpi_group() as group:
-            _be_rank(group, options)
-    else:
-        on_ranks(options.processes, _be_rank, options)
-
-
-def _be_rank(group: Group, options: argparse.Namespace) -> None:
-    if group.rank:
-        warnings.simplefilter("ignore", UserWarning)  # rank 0 shows them
-    elif group.size > 1 or options.distributed:
-        print(f"{group.size} ranks; threads of rank 0: {thread_count()}", file=sys.stderr)
-    _train(options, group)
+    if not options.distributed:
+        _train(options, SingleProcess())
+        return
+    with mpi_group() as group:
+        if group.rank:
+            warnings.simplefilter("ignore", UserWarning)  # rank 0 shows them
+        else:
+            print(f"{group.size} ranks; threads of rank 0: {thread_count()}", file=sys.stderr)
+        _train(options, group)
 
 
 def _train(options: argparse.Namespace, group: Group) -> None:

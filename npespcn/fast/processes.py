@@ -42,7 +42,7 @@ def process_pool(
     pipes = [spawn.Pipe() for _ in range(workers)]
     processes = [spawn.Process(target=_work, args=(theirs,)) for _, theirs in pipes]
     try:
-        start(processes)
+        _start(processes)
         for _, theirs in pipes:
             theirs.close()
         pool = Pool([ours for ours, _ in pipes])
@@ -121,7 +121,8 @@ def _work(pipe: Connection[Any, Any]) -> None:
             raise SystemExit(1)
 
     signal.signal(signal.SIGTERM, end)
-    follow_the_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where `hold_signals` has no mask
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     try:
         first, failure = [], None
         make, arguments = pipe.recv()
@@ -143,7 +144,7 @@ def _work(pipe: Connection[Any, Any]) -> None:
         pass
 
 
-def start(processes: Iterable[SpawnProcess]) -> None:
+def _start(processes: Iterable[SpawnProcess]) -> None:
     """Start processes that never get Ctrl-C or the signal of a closed terminal."""
     with hold_signals():
         multiprocessing.get_context("spawn").Lock()
@@ -151,12 +152,6 @@ def start(processes: Iterable[SpawnProcess]) -> None:
     with hold_signals():
         for process in processes:
             process.start()
-
-
-def follow_the_parent() -> None:
-    """Leave Ctrl-C to the parent of this process, and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where `hold_signals` has no mask
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 
 def _end_with_the_parent() -> None:

@@ -4,7 +4,6 @@ from npespcn.runs.centering import Centered, center_biases
 from npespcn.runs.fit import DivergedError, fit
 from npespcn.runs.folder import BEST, HISTORY, LAST, RunFolder
 from npespcn.runs.mpi import mpi_group
-from npespcn.runs.pipes import on_ranks
 from npespcn.runs.ranks import Group, SingleProcess
 from npespcn.runs.schedules import Plateau, Scheduled, step_decay
 from npespcn.runs.wrappers import Scaled
@@ -24,6 +23,5 @@ __all__ = [
     "center_biases",
     "fit",
     "mpi_group",
-    "on_ranks",
     "step_decay",
 ]

@@ -120,8 +120,8 @@ def fit(
     progress : bool
         Whether to report on stderr: a bar on a terminal, plain lines elsewhere.
     ranks : Group, optional
-        The group that `npespcn.runs.mpi_group` or `npespcn.runs.on_ranks` gives. Rank 0 validates,
-        saves and reports, and all ranks begin with its weights and checkpoint.
+        The group that `npespcn.runs.mpi_group` gives. Rank 0 validates, saves and reports, and all
+        ranks begin with its weights and checkpoint.
 
     Returns
     -------

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import sys
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
 from npespcn.fast.threads import threads_for
-from npespcn.runs.ranks import GRACE, MPIGroup, report_failure
+from npespcn.runs.ranks import MPIGroup
 
+GRACE = 3.0  # seconds within which all ranks meet a common error
 _STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # the number of processes that mpiexec has started
 
 
@@ -46,7 +49,7 @@ def mpi_group() -> Iterator[MPIGroup]:
             yield group
     except BaseException as error:
         if not _all_fail(failures):
-            report_failure(group, error)
+            _report_failure(group, error)
             comm.Abort(1)
         if group.rank:
             raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
@@ -87,3 +90,16 @@ def _all_fail(failures: Any) -> bool:
     except RuntimeError:  # MPI's own, if it has noticed that a rank is gone
         return False
     return True
+
+
+def _report_failure(group: MPIGroup, error: BaseException) -> None:
+    """Report why this rank ended, with the traceback unless the error is the user's."""
+    if not isinstance(error, OSError | ValueError | RuntimeError | ArithmeticError | MemoryError):
+        traceback.print_exception(error)
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    print(
+        f"npespcn: rank {group.rank} of {group.size} failed, which ends the run; its last "
+        f"checkpoint stays. {words}",
+        file=sys.stderr,
+        flush=True,
+    )

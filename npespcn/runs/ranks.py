@@ -16,8 +16,6 @@ This holds for every loss that is a mean over images or over their elements, as 
 from __future__ import annotations
 
 import importlib
-import sys
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -29,8 +27,6 @@ from npespcn.fast.gpu import to_device, to_host, to_network
 from npespcn.runs.wrappers import Wrapper
 
 Result = TypeVar("Result")
-
-GRACE = 3.0  # seconds within which all ranks meet a common error
 
 
 class Group:
@@ -88,7 +84,7 @@ class MPIGroup(Group):
         The number of this rank among those on its machine.
     """
 
-    def __init__(self, comm: Any, node_rank: int = 0) -> None:
+    def __init__(self, comm: Any, node_rank: int) -> None:
         self.comm, self.node_rank = comm, node_rank
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
 
@@ -161,16 +157,3 @@ class Averaged(Wrapper):
             grad[...] = total[start : start + grad.size].reshape(grad.shape)
             start += grad.size
         super().step()
-
-
-def report_failure(group: Group, error: BaseException) -> None:
-    """Report why this rank ended, with the traceback unless the error is the user's."""
-    if not isinstance(error, OSError | ValueError | RuntimeError | ArithmeticError | MemoryError):
-        traceback.print_exception(error)
-    words = " ".join(f"{type(error).__name__}: {error}".split())
-    print(
-        f"npespcn: rank {group.rank} of {group.size} failed, which ends the run; its last "
-        f"checkpoint stays. {words}",
-        file=sys.stderr,
-        flush=True,
-    )

@@ -194,7 +194,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}
 
 
-def start(*words: object, **options: Any) -> subprocess.Popen[str]:
+def start(*words: object) -> subprocess.Popen[str]:
     """Start Python with these words."""
     return subprocess.Popen(  # noqa: S603
         [sys.executable, *map(str, words)],
@@ -203,5 +203,4 @@ def start(*words: object, **options: Any) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        **options,
     )

@@ -34,7 +34,7 @@ import npespcn
 from npespcn.commands import main as cli
 from npespcn.fast.threads import thread_count
 from npespcn.pictures import write_image
-from npespcn.runs import mpi, mpi_group, ranks
+from npespcn.runs import mpi, mpi_group
 
 # --- without MPI ----------------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ def test_a_signal_ends_all_ranks_after_a_step_that_is_saved(ranks_of, command, t
 
 def rank_dies(out: str, how: str) -> None:
     """Be a rank: train, and as rank 1 die in step 8."""
-    mpi.GRACE = ranks.GRACE = 0.5
+    mpi.GRACE = 0.5
     module.SAVE_EVERY_STEPS = 5
     with mpi_group() as group:
 

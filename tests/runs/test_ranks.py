@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from helpers import assert_same_run
 from run_cases import (
+    FEW,
     SAME_STEPS,
     assert_same_bits,
     assert_same_steps,
     in_one_process,
     module,
     pictures,
+    saved_step,
     train_double,
 )
 
@@ -28,6 +30,7 @@ from npespcn.data import PairedPatches, dead_leaves_pictures
 from npespcn.fast.gpu import to_host
 from npespcn.losses import mse
 from npespcn.optim import SGD
+from npespcn.pictures import write_image
 from npespcn.runs import DivergedError, Group, RunFolder, SingleProcess
 from npespcn.runs.ranks import Averaged, MPIGroup, Share
 
@@ -91,7 +94,7 @@ def as_threads(size: int, work: Any) -> list[Any]:
 
 def test_shares_are_disjoint_and_even_and_all_there_is():
     for count, size in ((1, 1), (8, 2), (7, 3), (16, 5), (4, 4), (2, 3)):
-        groups = [MPIGroup(Thread(rank, size, None, [])) for rank in range(size)]
+        groups = [MPIGroup(Thread(rank, size, None, []), rank) for rank in range(size)]
         shares = [group.share(count) for group in groups]
         assert [i for share in shares for i in range(count)[share]] == list(range(count))
         lengths = [share.stop - share.start for share in shares]
@@ -100,7 +103,7 @@ def test_shares_are_disjoint_and_even_and_all_there_is():
 
 def test_a_batch_smaller_than_the_ranks_is_refused():
     with pytest.raises(ValueError, match="a batch of 3 leaves some of 4 ranks without a patch: "):
-        MPIGroup(Thread(1, 4, None, [])).check_batch(3)
+        MPIGroup(Thread(1, 4, None, []), 1).check_batch(3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -388,6 +391,22 @@ def test_each_rank_draws_a_share_of_the_leaves(monkeypatch):
             for (lr, hr), (lr_alone, hr_alone) in zip(data._pairs, alone._pairs, strict=True):
                 np.testing.assert_array_equal(lr, lr_alone)
                 np.testing.assert_array_equal(hr, hr_alone)
+
+
+def test_the_command_trains_on_ranks_and_goes_on_with_one(tmp_path, capsys):
+    from npespcn.commands import main as cli
+
+    for i, picture in enumerate(pictures(3, 40)):
+        write_image(tmp_path / f"{i}.png", picture)
+    run, photos = str(tmp_path / "run"), str(tmp_path)
+    words = ["train", *FEW.split(), "--batch-size", "4", "--data", photos, "--val", photos]
+    words += ["--pictures", "3", "--out", run, "--resume", "--steps"]
+    options = cli._parser().parse_args([*words, "12"])
+    as_threads(2, lambda group: command._train(options, group))
+    assert saved_step(tmp_path / "run") == 12
+    assert capsys.readouterr().out.count("6 images, 12 steps; on 3 images held out") == 1
+    assert cli.main([*words, "17"]) == 0
+    assert saved_step(tmp_path / "run") == 17
 
 
 class Second(Group):
