@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-slow test-faults test-pythons test-oldest test-gpu test-browser audit fuzz lint tutorials \
-	check handout notebooks docs bench bench-gpu bench-steps weights clean
+	check handout notebooks docs bench bench-fit bench-gpu bench-steps weights clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -72,8 +72,11 @@ docs: $(DOCS_INSTALLED) ## build the site into docs/_build/html; new and changed
 	$(BIN)/python -m sphinx -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	$(BIN)/python docs/check_site.py docs/_build/html
 
-bench: $(INSTALLED) ## time it beside PyTorch, if that is installed in .venv (ARGS=--quick for less)
+bench: $(INSTALLED) ## time it beside PyTorch and ONNX Runtime, if .venv has them (ARGS=--quick for less)
 	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-fit: $(INSTALLED) ## time a whole training run beside PyTorch (ARGS=--quick for less, --lock for the threads' waits)
+	$(BIN)/python benchmarks/fit.py $(ARGS)
 
 bench-gpu: $(INSTALLED) ## time it on a GPU, beside PyTorch if that is installed in .venv and finds it
 	$(BIN)/python benchmarks/gpu.py $(ARGS)

@@ -2,9 +2,9 @@
 
 ``make bench-gpu`` runs this. As in ``bench.py``, each side is a process of its own, and they take
 turns, some runs in a row each. A turn is timed between two events on the device; the table shows
-medians, and in brackets the fastest and the slowest turn. PyTorch runs in float32 as npespcn does,
-in two memory formats, of which the better median counts. In a column of its own it may use TF32,
-its default for convolutions: faster, with products of three digits.
+medians, and in brackets the quartiles. PyTorch runs in float32 as npespcn does, in two memory
+formats, of which the better median counts. In a column of its own it may use TF32, its default for
+convolutions: faster, with products of three digits.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import bench
 import numpy as np
+import sides
 
 from npespcn.fast.gpu import check_device, to_device, to_host
 
 SIDES = ("npespcn", "torch", "torch channels_last", "torch tf32")
 AIM, FRAMES = 1.5, 60  # times PyTorch's time at most; frames a second at 2160p at least
 BURST = 0.05  # seconds of runs in a row, of which the mean counts as one
-Clock = Callable[[bench.Task], float]
+Clock = Callable[[sides.Task], float]
 
 
 def main() -> None:
@@ -48,13 +48,13 @@ def main() -> None:
         check_device("gpu")
     except RuntimeError as error:
         sys.exit(f"bench-gpu: {error}")
-    sides = SIDES if torch_has_a_gpu() else SIDES[:1]
-    if len(sides) == 1:
+    names = SIDES if torch_has_a_gpu() else SIDES[:1]
+    if len(names) == 1:
         print("there is no PyTorch that finds a GPU: no ratios, only npespcn's own times\n")
-    results: dict[str, Any] = {"versions": bench.versions() | about_the_device(), "sides": sides}
+    results: dict[str, Any] = {"versions": sides.versions() | about_the_device(), "sides": names}
     print(", ".join(f"{name} {value}" for name, value in results["versions"].items()), "\n")
     with contextlib.ExitStack() as stack:
-        served = [stack.enter_context(bench.Side(name, 1, __file__)) for name in sides]
+        served = [stack.enter_context(sides.Side(name, 1, __file__)) for name in names]
         rows = [measure(served, *row, 2 if options.quick else 21) for row in work(options.shrink)]
     results["rows"] = rows
     print_times(rows)
@@ -85,7 +85,7 @@ def torch_has_a_gpu() -> bool:
     """Whether PyTorch finds a device; asked in another process, because it occupies the device."""
     code = "import sys, torch; sys.exit(not torch.cuda.is_available())"
     command = [sys.executable, "-c", code]
-    return bench.HAS_TORCH and subprocess.run(command, check=False).returncode == 0  # noqa: S603
+    return sides.installed("torch") and subprocess.run(command, check=False).returncode == 0  # noqa: S603
 
 
 def about_the_device() -> dict[str, str]:
@@ -108,18 +108,18 @@ def about_the_device() -> dict[str, str]:
 
 def serve(side: str) -> None:
     """Time tasks on the device."""
-    makers = {**bench.MAKERS, "carried": carried_task}
+    makers = {**sides.MAKERS, "carried": carried_task}
     if side == "npespcn":
         clock, memory = cupy_clock(importlib.import_module("cupy"))
     else:
-        clock, memory = torch_clock(bench.torch, "tf32" in side)
-    bench.serve(side, makers, clock, memory)
+        clock, memory = torch_clock(sides.torch, "tf32" in side)
+    sides.serve(side, makers, clock, memory)
 
 
 def cupy_clock(cupy: Any) -> tuple[Clock, Callable[[], float]]:
     """Return the device's clock and peak memory, or the host's where there is no device."""
     if not hasattr(cupy.cuda, "Event"):
-        return bench.wall_clock, bench.peak_memory
+        return sides.wall_clock, sides.peak_memory
     pool = cupy.get_default_memory_pool()
     clock = partial(device_clock, cupy.cuda.Event, cupy.cuda.get_elapsed_time)
     return clock, lambda: pool.total_bytes() / 1e6
@@ -135,7 +135,7 @@ def torch_clock(torch: Any, tf32: bool) -> tuple[Clock, Callable[[], float]]:
 
 
 def device_clock(
-    event: Callable[[], Any], milliseconds: Callable[[Any, Any], float], task: bench.Task
+    event: Callable[[], Any], milliseconds: Callable[[Any, Any], float], task: sides.Task
 ) -> float:
     """Return the mean milliseconds of a run, between events around a row of runs of `BURST`."""
     start, end, count = event(), event(), 1
@@ -151,18 +151,18 @@ def device_clock(
         count = math.ceil(count * min(10, 1.2e3 * BURST / max(elapsed, 1e-3)))
 
 
-def carried_task(side: str, height: int, width: int, scale: int) -> bench.Task:
+def carried_task(side: str, height: int, width: int, scale: int) -> sides.Task:
     """Bring a plane of luma to the device, enlarge it, and bring the result back."""
     x = np.random.default_rng(0).random((1, 1, height, width), np.float32)
     if side == "npespcn":
-        model = bench.our_network("gpu", False, scale)
+        model = sides.our_network("npespcn", "gpu", scale)
         return lambda: to_host(model.predict(to_device(x)))
-    network, _ = bench.torch_twin(side, "tanh", x, scale, "gpu")
-    tensor = bench.torch.tensor(x)
+    network, _ = sides.torch_twin(side, "tanh", x, scale, "gpu")
+    tensor = sides.torch.tensor(x)
 
     def infer() -> Any:
-        with bench.torch.inference_mode():
-            return network(tensor.to(bench.TORCH_DEVICES["gpu"])).cpu()
+        with sides.torch.inference_mode():
+            return network(tensor.to(sides.TORCH_DEVICES["gpu"])).cpu()
 
     return infer
 
@@ -171,10 +171,10 @@ def carried_task(side: str, height: int, width: int, scale: int) -> bench.Task:
 
 
 def measure(
-    served: list[bench.Side], name: str, kind: str, task: list[Any], turns: int
+    served: list[sides.Side], name: str, kind: str, task: list[Any], turns: int
 ) -> dict[str, Any]:
     """Time one row on all sides in turn."""
-    times = bench.alternate([(side, task) for side in served], turns)
+    times = [sides.summary(own) for own in sides.alternate([(s, task) for s in served], turns)]
     row: dict[str, Any] = {"name": name, "kind": kind, "npespcn": times[0]}
     if len(times) > 1:
         row |= {"torch": min(times[1:3]), "torch tf32": times[3]}
@@ -187,7 +187,7 @@ def measure(
 
 def print_times(rows: list[dict[str, Any]]) -> None:
     """Print a table."""
-    print(f"ms: median [fastest, slowest]; aims: {AIM} × PyTorch's float32 time at most,")
+    print(f"ms: median [quartiles]; aims: {AIM} × PyTorch's float32 time at most,")
     print(f"{FRAMES} frames a second from 1080 to 2160 rows at least")
     print(f"{'':44}{'npespcn':>26}{'PyTorch':>26}{'ratio':>7}{'TF32':>9}")
     for r in rows:

@@ -45,8 +45,8 @@ def test_it_runs_on_the_stand_in(tmp_path: Path) -> None:
     rows = results["rows"]
     assert {kind: sum(row["kind"] == kind for row in rows) for kind in KINDS} == KINDS
     for row in rows:
-        median, fastest, slowest = row["npespcn"]
-        assert 0 < fastest <= median <= slowest
+        median, lower, upper = row["npespcn"]
+        assert 0 < lower <= median <= upper
         assert ("frames" in row) == (row["kind"] == "predict")
         assert "ratio" not in row
         assert row["name"] in done.stdout
@@ -144,13 +144,13 @@ def test_pytorchs_clock_memory_and_precision(bench_gpu: Any, tf32: bool) -> None
 def test_each_side_gets_its_own_clock(bench_gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     served, precision = [], []
     monkeypatch.setitem(sys.modules, "cupy", "CuPy")
-    monkeypatch.setattr(bench_gpu.bench, "torch", "PyTorch", raising=False)
+    monkeypatch.setattr(bench_gpu.sides, "torch", "PyTorch", raising=False)
     monkeypatch.setattr(bench_gpu, "cupy_clock", lambda cupy: (cupy, "memory"))
     monkeypatch.setattr(
         bench_gpu, "torch_clock", lambda torch, tf32: precision.append(tf32) or (torch, "memory")
     )
     monkeypatch.setattr(
-        bench_gpu.bench, "serve", lambda side, makers, clock, memory: served.append((side, clock))
+        bench_gpu.sides, "serve", lambda side, makers, clock, memory: served.append((side, clock))
     )
     for side in bench_gpu.SIDES:
         bench_gpu.serve(side)
@@ -160,7 +160,7 @@ def test_each_side_gets_its_own_clock(bench_gpu: Any, monkeypatch: pytest.Monkey
 
 
 def test_our_tasks_run(bench_gpu: Any, gpu: Any) -> None:
-    makers = {**bench_gpu.bench.MAKERS, "carried": bench_gpu.carried_task}
+    makers = {**bench_gpu.sides.MAKERS, "carried": bench_gpu.carried_task}
     for _, _, (name, *numbers) in bench_gpu.work(300):
         result = makers[name]("npespcn", *numbers)()
         if name == "carried":
@@ -173,11 +173,11 @@ def test_pytorchs_tasks_run_where_they_should(
     bench_gpu: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On its "meta" device, where nothing is computed, and whose tensors mix with no others."""
-    torch, bench = require_torch(), bench_gpu.bench
-    monkeypatch.setattr(bench, "torch", torch, raising=False)
-    monkeypatch.setattr(bench, "nn", torch.nn, raising=False)
-    monkeypatch.setitem(bench.TORCH_DEVICES, "gpu", "meta")
-    makers = {**bench.MAKERS, "carried": bench_gpu.carried_task}
+    torch, sides = require_torch(), bench_gpu.sides
+    monkeypatch.setattr(sides, "torch", torch, raising=False)
+    monkeypatch.setattr(sides, "nn", torch.nn, raising=False)
+    monkeypatch.setitem(sides.TORCH_DEVICES, "gpu", "meta")
+    makers = {**sides.MAKERS, "carried": bench_gpu.carried_task}
     for _, _, (name, *numbers) in bench_gpu.work(300):
         for side in bench_gpu.SIDES[1:3]:
             task = makers[name](side, *numbers)
