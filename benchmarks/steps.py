@@ -1,7 +1,7 @@
 """The figures of ``docs/performance.md``: the same work, in each step from the loops to our form.
 
 ``make bench-steps`` runs this. One thread unless a row says otherwise; the ways take turns, and the
-table shows medians.
+tables show medians.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -18,61 +18,72 @@ from unittest import mock
 import numpy as np
 
 from npespcn import conv, shuffle
-from npespcn.fast import accelerate, layers, rows, winograd
-from npespcn.fast import conv as fast_conv
-from npespcn.fast.layers import FastPixelShuffle
+from npespcn.fast import accelerate
+from npespcn.fast import shuffle as fast_shuffle
+from npespcn.fast.columns import ColumnWeight
+from npespcn.fast.memory import Scratch, Tall, aligned
+from npespcn.fast.shuffle import FastPixelShuffle
 from npespcn.fast.threads import one_blas_thread
+from npespcn.fast.winograd import WinogradWeight
 from npespcn.layers import PixelShuffle
+from npespcn.losses import mse
 from npespcn.models import ESPCN
 
 Task = Callable[[], Any]
-SAME = ((1, 1), (1, 1))
 WHOLE = 1 << 30  # pixels: more than there are
 
 
 def main() -> None:
-    """Print a table for the middle layer, one for the whole network, and one for the shuffle."""
+    """Print tables for the middle layer, a step, enlarging and the shuffle."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer runs")
-    report = partial(print_table, runs=2 if parser.parse_args().quick else 9)
+    report = partial(print_table, runs=2 if parser.parse_args().quick else 25)
     rng = np.random.default_rng(0)
     print("ns for each pixel of the input")
 
-    x = rng.random((1, 64, 180, 320), np.float32)
-    x_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    x = rng.random((4, 64, 17, 17), np.float32)
     weight, bias = rng.random((32, 64, 3, 3), np.float32), rng.random(32, np.float32)
-    small, square = x[:, :, :4, :4], rng.random((1024, 1024), np.float32)
-    blocks = partial(fast_conv.forward, x, weight, bias, SAME)
-    print("\nthe middle layer, 3x3, 64 to 32 channels, 180x320 pixels")
-    report({"loops: the definition": lambda: conv.conv2d_loop(small, weight, bias, 1, 1)}, 16)
+    small, square = x[:1, :, :4, :4], rng.random((1536, 1536), np.float32)
+    print("\nthe middle layer, 3x3, 64 to 32 channels, 4 images of 17x17 pixels")
+    loops = {"loops: the definition": lambda: conv.conv2d_loop(small, weight, bias, 1, 1)}
+    print_table(loops, 16, runs=1)
     ways: dict[str, Task] = {
         "the book: all columns, one product": lambda: conv.conv2d_forward(x, weight, bias, 1, 1),
-        "columns in blocks": lambda: without((winograd, rows), blocks),
-        "rows, channels last: no columns": lambda: rows.forward(x_last, weight, bias, SAME),
-        "the same with Winograd's F(4, 3)": lambda: winograd.forward(x_last, weight, bias, SAME),
+        "columns of 3 pixels, recorded": recorded(ColumnWeight, x, weight),
+        "Winograd's F(4, 3), recorded": recorded(WinogradWeight, x, weight),
     }
-    report(ways, x[0, 0].size)
+    report(ways, x[:, 0].size)
     name = "the definition's multiplications at the best product's rate"
-    report({name: lambda: square @ square}, 1024**3 / weight.size, of=min)
+    report({name: lambda: square @ square}, 1536**3 / weight.size, of=min)
 
-    luma, model = rng.random((1, 1, 360, 640), np.float32), ESPCN(3)
-    fast = accelerate(model)
-    layered = partial(in_layers, fast, luma)
+    x, target = rng.random((64, 1, 17, 17), np.float32), rng.random((64, 1, 51, 51), np.float32)
+    model = ESPCN(3)
+    fast = accelerate(model, input_gradient=False)
+    print("\na step of 64x17x17 pixels: forward, loss, backward")
+    step = partial(take_step, fast, x, target)
+    ways = {
+        "the book": lambda: take_step(model, x, target),
+        "recorded": step,
+        "recorded, two threads": lambda: with_threads(2, step),
+    }
+    report(ways, x.size)
+    print("\nthe calls of that step, by kind")
+    print_calls(fast, x, target)
+
+    luma = rng.random((1, 1, 360, 640), np.float32)
     print("\npredict, 360x640 to 1080x1920")
     ways = {
         "the book": lambda: model.predict(luma),
-        "layer by layer, columns in blocks": lambda: without((winograd, rows), layered),
-        "layer by layer, rows": lambda: without((winograd,), layered),
-        "layer by layer, Winograd": layered,
-        "in tiles": lambda: with_threads(1, lambda: fast.predict(luma)),
-        "in tiles, two threads": lambda: with_threads(2, lambda: fast.predict(luma)),
+        "recorded, in strips": lambda: fast.predict(luma),
+        "recorded, in strips, two threads": lambda: with_threads(2, lambda: fast.predict(luma)),
     }
     report(ways, luma.size)
 
     channels = rng.random((1, 27, 360, 640), np.float32)
     few = channels[:, :, :20, :20]
     print("\nshuffle, (1, 27, 360, 640) by 3: ns for each number")
-    report({"loop": lambda: shuffle.pixel_shuffle_loop(few, 3)}, few.size)
+    loop = {"loop": lambda: shuffle.pixel_shuffle_loop(few, 3)}
+    print_table(loop, few.size, runs=1)
     ways = {
         "split and concatenate": lambda: shuffle.pixel_shuffle_concat(channels, 3),
         "the book: reshape, transpose, copy": lambda: shuffle.pixel_shuffle_reshape(channels, 3),
@@ -84,26 +95,52 @@ def main() -> None:
     report(ways, channels.size)
 
 
-def shuffled(x: Any, threads: int, piece: int = layers._PIECE) -> Any:
+def recorded(kind: Any, x: Any, weight: Any) -> Task:
+    """Return a task that replays a convolution of x with zeros around it."""
+    (n, c, h, w), (o, _, k, _) = x.shape, weight.shape
+    pads = ((k // 2, k // 2), (k // 2, k // 2))
+    tall = Tall((n, h, w, c), k, pads, partial(aligned, dtype=x.dtype))
+    tall.inside.view[...] = x.transpose(0, 2, 3, 1)
+    form = kind(k, c, o, x.dtype)
+    form.set(weight.transpose(2, 3, 1, 0), None)
+    calls = form.convolve(tall, Scratch(x.dtype)).calls
+    return lambda: [call() for call in calls]
+
+
+def take_step(network: Any, x: Any, target: Any) -> None:
+    """Take a training step, but for the optimizer."""
+    network.backward(mse(network.forward(x), target)[1])
+
+
+def print_calls(fast: Any, x: Any, target: Any, runs: int = 25) -> None:
+    """Print the time of the calls of a step, added up by kind."""
+    take_step(fast, x, target)
+    _, batch = fast.parts[0].kept
+    times: dict[str, list[float]] = defaultdict(lambda: [0.0] * runs)
+    with one_blas_thread():
+        for run in range(runs):
+            for chunk in batch.chunks:
+                for call in (*chunk.forward_calls, *chunk.backward_calls):
+                    start = time.perf_counter()
+                    call()
+                    times[kind_of(call)][run] += time.perf_counter() - start
+    for name, measured in sorted(times.items(), key=lambda pair: -np.median(pair[1])):
+        print(f"{np.median(measured) / x.size * 1e9:14.2f}  {name}")
+
+
+def kind_of(call: Any) -> str:
+    """Return what a call is for."""
+    name = call.func.__name__ if hasattr(call, "func") else call.__name__
+    if name == "matmul":
+        return "transforms" if min(call.args[0].size, call.args[1].size) <= 36 else "products"
+    kinds = {"copyto": "copies", "fill": "zeros", "add": "biases", "tanh": "tanh"}
+    return kinds.get(name, "tanh backward")
+
+
+def shuffled(x: Any, threads: int, piece: int = fast_shuffle._PIECE) -> Any:
     """Shuffle on this number of threads, this number of pixels at a time."""
-    with mock.patch.object(layers, "_PIECE", piece):
+    with mock.patch.object(fast_shuffle, "_PIECE", piece):
         return with_threads(threads, lambda: FastPixelShuffle(PixelShuffle(3)).forward(x))
-
-
-def in_layers(fast: Any, x: Any) -> Any:
-    """Take the whole image through one layer after the other."""
-    for layer in fast.twins:
-        x = layer.predict(x)
-    return x
-
-
-def without(modules: tuple[Any, ...], task: Task) -> Any:
-    """Run the task as if these fast ways did not exist."""
-    with ExitStack() as stack:
-        for module in modules:
-            decision = "pays" if module is winograd else "moves_less"
-            stack.enter_context(mock.patch.object(module, decision, return_value=False))
-        return task()
 
 
 def with_threads(threads: int, task: Task) -> Any:

@@ -24,8 +24,8 @@ from npespcn.common import Array
 from npespcn.common.checks import function, one_of, whole_number
 from npespcn.exchange.npz import pretrained
 from npespcn.fast import Accelerated, accelerate
-from npespcn.fast.blocks import Pads
 from npespcn.fast.gpu import to_host, to_network
+from npespcn.fast.memory import Pads
 from npespcn.fast.tiles import Tile, cut_tiles, run_all, tile_size
 from npespcn.models import ESPCN
 from npespcn.pictures.bombs import check_bomb

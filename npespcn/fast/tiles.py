@@ -14,7 +14,7 @@ import numpy as np
 
 from npespcn.arrays import array_module
 from npespcn.common import Array
-from npespcn.fast.blocks import Pads
+from npespcn.fast.memory import Pads
 from npespcn.fast.threads import parallel_map
 
 Work = TypeVar("Work")
@@ -37,7 +37,7 @@ class Tile(NamedTuple):
 
 def tile_size(x: Array) -> Span:
     """Return the rows and columns of a good tile: small on a CPU, where it stays in the cache."""
-    return (96, 160) if array_module(x) is np else (512, 512)
+    return (192, 160) if array_module(x) is np else (512, 512)
 
 
 def cut_tiles(height: int, width: int, halo: int, about: Span, lost: int = 0) -> list[Tile]:

@@ -12,22 +12,26 @@ is zero at all points but one (Winograd 1980; for networks, Lavin and Gray 2016,
 are).
 
 Here d is six rows of an image and y is four rows of the result, so each "multiplication" is a 1x3
-convolution of a whole row: one matrix product, with the views of `npespcn.fast.rows`. Bᵀ and Aᵀ are
-matrix products too, with a 6x6 and a 4x6 matrix, and cost a tenth of what they save. The sums have
-other terms than in the definition, so the rounding differs: in float32 by about 1e-6 of the largest
-output, against 3e-7 for the direct sum. "Largest" counts the pixels that share six rows. Where
-small images are stacked into a tall one, these rows may belong to two images, and a NaN may spread
-from one to the other.
+convolution of a whole row. With the channels last in memory, the three pixels of a patch are 3*c
+consecutive numbers, and the patches of all positions are views, which a product takes as they are
+(`npespcn.fast.columns` has the picture). Bᵀ and Aᵀ are matrix products too, with a 6x6 and a 4x6
+matrix, and cost a tenth of what they save.
+
+The sums have other terms than in the definition, so the rounding differs: in float32 by about 1e-6
+of the largest output, against 3e-7 for the direct sum. "Largest" counts the pixels that share six
+rows. Where images lie in one `Tall` memory, these rows may belong to two of them, and a NaN may
+spread from one to the other.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from npespcn.common import Array
-from npespcn.fast.blocks import Pads, add_up, blocks, output_size, view
-from npespcn.fast.rows import StackedBatch, by_phase
+from npespcn.fast.memory import Call, Images, Scratch, Tall, aligned, spans, view
 
 G = np.array(
     [
@@ -58,87 +62,152 @@ AT = np.array(
     ]
 )
 K, POINTS, STEP = 3, 6, 4  # taps, points, and output rows made from 6 input rows
+_ONE = 1  # the point whose column in AT is all ones
+_BAND = 300  # products at a point that are computed together, and stay in a core's cache
 
 
-def pays(in_channels: int, out_channels: int, k: int, dtype: DTypeLike) -> bool:
+def pays(k: int, c: int, o: int) -> bool:
     """Whether the saved multiplications are worth the transforms; not with few channels."""
-    return k == K and min(in_channels, out_channels) >= 4 and dtype in (np.float32, np.float64)
+    return k == K and min(c, o) >= 4
 
 
-def forward(x: Array, weight: Array, bias: Array | None, pads: Pads) -> Array:
-    """Convolve with a 3x3 kernel, like `npespcn.fast.conv.forward`."""
-    out_channels, in_channels = weight.shape[:2]
-    out_h, out_w = output_size(x, K, pads)
-    dtype = np.result_type(x, weight)
-    by_row = weight.transpose(2, 3, 1, 0).reshape(K, -1)  # (3 rows, 3 columns * in * out)
-    taps = (G.astype(dtype) @ by_row).reshape(POINTS, 1, -1, out_channels)
-    y = np.empty((len(x), out_h, out_w, out_channels), dtype)
-    for images, rows in blocks(len(x), out_h, out_w):
-        batch = StackedBatch(x[images], rows, out_w, K, pads, STEP)
-        flat = _at_points(batch, dtype)
-        pixels = len(flat) // POINTS
-        products = np.empty((POINTS, pixels, out_channels), dtype)
-        step, one = flat.strides
-        patches = view(  # by phase, as in `npespcn.fast.rows`
-            flat,
-            (POINTS, K, pixels // K, K * in_channels),
-            (pixels * step, step, K * step, one),
-        )
-        np.matmul(patches, taps, out=by_phase(products, K))
-        four_rows = np.empty((batch.rows // STEP, STEP, batch.pitch * out_channels), dtype)
-        np.matmul(AT.astype(dtype), _by_group(products, batch), out=four_rows)
-        terms = [batch.of_images(four_rows.reshape(-1, out_channels))]
-        add_up(terms if bias is None else [*terms, bias], y[images, rows])
-    return y.transpose(0, 3, 1, 2)  # (N, out_channels, out_h, out_w)
+class WinogradWeight:
+    """A 3x3 weight at the six points, and a bias.
 
-
-def weight_gradient(dy: Array, x: Array, pads: Pads) -> Array:
-    """Return dweight (out_channels, in_channels, 3, 3): `forward` backwards, matrix by matrix."""
-    out_channels, in_channels = dy.shape[1], x.shape[1]
-    dtype = np.result_type(dy, x)
-    dtaps = np.zeros((POINTS, K, in_channels, out_channels), dtype)
-    dy_last = dy.transpose(0, 2, 3, 1)  # (N, out_h, out_w, out_channels)
-    for images, rows in blocks(*dy_last.shape[:3]):
-        batch = StackedBatch(x[images], rows, dy.shape[3], K, pads, STEP)
-        flat = _at_points(batch, dtype)
-        pixels = len(flat) // POINTS
-        four_rows = np.zeros((batch.rows * batch.pitch, out_channels), dtype)
-        batch.of_images(four_rows)[...] = dy_last[images, rows]
-        four_rows = four_rows.reshape(batch.rows // STEP, STEP, -1)  # (groups, 4, pitch*out)
-        dproducts = np.empty((POINTS, pixels, out_channels), dtype)
-        dproducts[:, batch.rows // STEP * batch.pitch :] = 0
-        np.matmul(AT.T.astype(dtype), four_rows, out=_by_group(dproducts, batch))
-        step, one = flat.strides
-        columns = view(  # the inputs of each of the kernel's columns: (6, 3, C, pixels)
-            flat, (POINTS, K, in_channels, pixels), (pixels * step, step, one, step)
-        )
-        dtaps += np.matmul(columns, dproducts[:, None])
-    by_row = G.T.astype(dtype) @ dtaps.reshape(POINTS, -1)  # (3, 3*in*out)
-    return by_row.reshape(K, K, in_channels, out_channels).transpose(3, 2, 0, 1)
-
-
-def _at_points(batch: StackedBatch, dtype: DTypeLike) -> Array:
-    """Return Bᵀ @ (every six rows): flat memory of (6 * pixels + 2, C), two zeros at the end.
-
-    The six rows begin at every fourth row; pixels is a fourth of the image's, rounded up to a
-    multiple of three.
+    Parameters
+    ----------
+    k, c, o
+        Side of the kernel (3), and channels in and out.
     """
-    c, one = batch.pixels.shape[1], batch.pixels.itemsize
-    row, groups = batch.pitch * c, batch.rows // STEP
-    strides = (STEP * row * one, row * one, one)
-    six_rows = view(batch.pixels, (groups, POINTS, row), strides)  # (groups, 6, pitch*C)
-    count = groups * batch.pitch
-    rounded = -(-count // K) * K
-    flat: Array = np.empty((POINTS * rounded + K - 1, c), dtype)
-    flat[POINTS * rounded :] = 0  # the last patches reach into these
-    values = flat[: POINTS * rounded].reshape(POINTS, rounded, c)
-    values[:, count:] = 0
-    np.matmul(BT.astype(dtype), six_rows, out=_by_group(values, batch))
-    return flat
+
+    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike) -> None:
+        self.c, self.o = c, o
+        self.G, self.BT, self.AT = (matrix.astype(dtype) for matrix in (G, BT, AT))
+        self.taps = aligned(POINTS * K * c * o, dtype).reshape(POINTS, 1, K * c, o)
+        self.biases = dict[int, Array]()  # by the number of pixels in a row
+
+    def set(self, taps: Array, bias: Array | None) -> None:
+        """Take a weight as (3, 3, c, o), and a bias (o,)."""
+        np.matmul(self.G, taps.reshape(K, -1), self.taps.reshape(POINTS, -1))
+        if bias is not None:
+            for row in self.biases.values():
+                np.copyto(row.reshape(-1, self.o), bias)
+
+    def bias_row(self, pitch: int) -> Array:
+        """Return memory for the bias of a whole row of pixels: NumPy is best at long rows."""
+        return self.biases.setdefault(pitch, np.zeros(pitch * self.o, self.taps.dtype))
+
+    def slots(self, count: int) -> Array:
+        """Return memory for the gradients of `count` chunks."""
+        return np.empty((count, K * K * self.c + 1, self.o), self.taps.dtype)
+
+    def gradients(self, slots: Array) -> tuple[Array, Array]:
+        """Add up the slots: the gradients of the weight (3, 3, c, o) and the bias (o,)."""
+        total = slots.sum(axis=0)
+        return total[:-1].reshape(K, K, self.c, self.o), total[-1]
+
+    def convolve(self, x: Tall, scratch: Scratch) -> WinogradConvolution:
+        """Record the convolution of what will lie in `x`."""
+        return WinogradConvolution(self, x, scratch)
 
 
-def _by_group(values: Array, batch: StackedBatch) -> Array:
-    """View (6, pixels, C) as the matrices take it: (groups of rows, 6, pitch*C)."""
-    groups = batch.rows // STEP
-    kept = values[:, : groups * batch.pitch]
-    return kept.reshape(POINTS, groups, batch.pitch * values.shape[2]).swapaxes(0, 1)
+class WinogradConvolution:
+    """A recorded convolution: `calls` compute `y`, in scratch memory."""
+
+    nbytes = 0  # of memory that belongs to it alone
+
+    def __init__(self, weight: WinogradWeight, x: Tall, scratch: Scratch) -> None:
+        o, groups = weight.o, -(-x.rows // STEP)
+        bands = spans(groups, round(groups * x.pitch / _BAND))
+        self.bands = [_Band(weight, x, first, last - first, scratch) for first, last in bands]
+        y = scratch("rows", groups, STEP, x.pitch * o)
+        self.y = Images(y.reshape(-1), x.by_image(y.reshape(-1), (*x.out_shape, o)))
+        self.calls: list[Call] = []
+        for band, (first, last) in zip(self.bands, bands, strict=True):
+            self.calls += band.forward(y[first:last])
+        self.weight, self.scratch = weight, scratch
+
+    def gradients(self, dy: Tall, slot: Array) -> list[Call]:
+        """Record the gradients of weight and bias: `calls` backwards, matrix by matrix."""
+        weight, c, o = self.weight, self.weight.c, self.weight.o
+        total, part = (self.scratch(name, POINTS * K * c * o + o) for name in ("dtaps", "part"))
+        calls = self.bands[0].backward(dy, total)
+        for band in self.bands[1:]:
+            calls += [*band.backward(dy, part), partial(np.add, total, part, total)]
+        by_point, by_row = total[:-o].reshape(POINTS, -1), slot[:-1].reshape(K, -1)
+        calls.append(partial(np.matmul, weight.G.T, by_point, by_row))
+        return [*calls, partial(np.copyto, slot[-1], total[-o:])]
+
+
+class _Band:
+    """Some groups of rows of a convolution: few enough for a core's cache.
+
+    Attributes
+    ----------
+    count, rounded : int
+        Products at each point; and that number with zeros after it, so that all phases are equally
+        long and none reaches into the next point.
+    """
+
+    def __init__(
+        self, weight: WinogradWeight, x: Tall, first: int, groups: int, scratch: Scratch
+    ) -> None:
+        self.weight, self.x, self.first, self.groups = weight, x, first, groups
+        self.scratch = scratch
+        self.count = groups * x.pitch
+        self.rounded = -(-(self.count + K - 1) // K) * K
+
+    def forward(self, y: Array) -> list[Call]:
+        """Return the calls that compute y, (groups, 4, pitch*o)."""
+        weight, c, o = self.weight, self.weight.c, self.weight.o
+        points, calls = self._at_points()
+        phases = (POINTS, K, self.rounded // K, K * c)
+        patches = view(points, phases, (self.rounded * c, c, K * c, 1))
+        products = self.scratch("products", POINTS, self.rounded, o)
+        by_phase = products.reshape(POINTS, -1, K, o).swapaxes(1, 2)
+        by_group = self._by_group(products)
+        # What is added at the point 1 reaches all four rows of a group, for a fourth of the work.
+        at_one = by_group[:, _ONE]
+        return [
+            *calls,
+            partial(np.matmul, patches, weight.taps, by_phase),
+            partial(np.add, at_one, weight.bias_row(self.x.pitch), at_one),
+            partial(np.matmul, weight.AT, by_group, y),
+        ]
+
+    def backward(self, dy: Tall, sums: Array) -> list[Call]:
+        """Return the calls that compute the gradients at the points, and of the bias after them."""
+        weight, c, o, row = self.weight, self.weight.c, self.weight.o, self.x.pitch * self.weight.o
+        points, calls = self._at_points()
+        columns = view(  # the inputs of each of the kernel's columns
+            points, (POINTS, K, c, self.rounded), (self.rounded * c, c, 1, c)
+        )
+        start = dy.start + self.first * STEP * row
+        four_rows = view(dy.flat, (self.groups, STEP, row), (STEP * row, row, 1), start)
+        dproducts = self.scratch("products", POINTS, self.rounded, o)
+        ones, dtaps = np.ones(self.rounded, sums.dtype), sums[:-o].reshape(POINTS, K, c, o)
+        return [
+            *calls,
+            partial(dproducts[:, self.count :].fill, 0),
+            partial(np.matmul, weight.AT.T, four_rows, self._by_group(dproducts)),
+            partial(np.matmul, columns, dproducts[:, None], dtaps),
+            partial(np.matmul, ones, dproducts[_ONE], sums[-o:]),
+        ]
+
+    def _at_points(self) -> tuple[Array, list[Call]]:
+        """Return Bᵀ @ (every six rows of x), (6, rounded, c) and a bit more, and the calls."""
+        c, row = self.weight.c, self.x.pitch * self.weight.c
+        stride, after = self.rounded * c, (self.rounded - self.count + K - 1) * c
+        points = self.scratch("points", POINTS * stride + (K - 1) * c)
+        zeros = view(points, (POINTS, after), (stride, 1), self.count * c)
+        shape = (self.groups, POINTS, row)
+        six_rows = view(self.x.flat, shape, (STEP * row, row, 1), self.first * STEP * row)
+        by_group = view(points, shape, (row, stride, 1))
+        return points, [
+            partial(zeros.fill, 0),
+            partial(np.matmul, self.weight.BT, six_rows, by_group),
+        ]
+
+    def _by_group(self, values: Array) -> Array:
+        """View (6, rounded, channels) as AT takes it: (groups, 6, pitch*channels)."""
+        return values[:, : self.count].reshape(POINTS, self.groups, -1).swapaxes(0, 1)

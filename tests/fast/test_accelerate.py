@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from helpers import relative_error
 
-from npespcn import conv as book
-from npespcn.fast import Accelerated, accelerate, blocks, conv, network, rows, winograd
+from npespcn.fast import Accelerated, accelerate, batches, pieces, winograd
 from npespcn.fast.tiles import cut, cut_tiles
 from npespcn.gradcheck import gradcheck
 from npespcn.layers import (
@@ -31,11 +30,7 @@ from npespcn.models import ESPCN, PADDINGS, SRCNN
 from npespcn.optim import Adam
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
-WAYS = {
-    "columns": lambda *_: False,
-    "rows": lambda *_: False,
-    "winograd": lambda in_channels, out_channels, k, dtype: k == 3,
-}
+WAYS = {"columns": lambda *_: False, "winograd": lambda k, *_: k == 3}
 
 
 def random(*shape: int, dtype: str = "float64", seed: int = 0) -> Any:
@@ -89,40 +84,28 @@ def test_every_network_agrees_with_the_book(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("block", [7, 100, 3072])
 def test_every_way_to_convolve_agrees_with_the_book(
-    monkeypatch: pytest.MonkeyPatch, way: str, block: int
+    monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr(winograd, "pays", WAYS[way])
-    monkeypatch.setattr(rows, "moves_less", lambda *_: way == "rows")
-    monkeypatch.setattr(blocks.blocks, "__defaults__", (block,))
-    cases = [(2, 3, 4, k, p) for k in (1, 2, 3, 5) for p in range(k + 1)]
+    monkeypatch.setattr(pieces, "_ROWS", 3)
+    cases: list[tuple[int, int, int, int, Any]] = []
+    cases += [(2, 3, 4, k, p) for k in (1, 2, 3, 4, 5) for p in (*range(k), "same")]
     cases += [(1, 1, 1, 3, 1), (3, 5, 7, 3, 0), (1, 2, 3, 3, 2)]
     for n, c, o, k, p in cases:
-        for h, w in ((5, 7), (9, 6)):
-            x, weight = random(n, c, h, w), random(o, c, k, k, seed=1)
+        layer = Conv2d(c, o, k, padding=p, rng=np.random.default_rng(2), dtype="float64")
+        layer.params["bias"] += random(o)
+        fast = accelerate(layer)
+        for h, w in ((5, 7), (9, 6), (40, 5)):
             for lay in (lambda a: a, np.asfortranarray, lambda a: a[..., ::-1]):
+                x = lay(random(n, c, h, w))
+                y = layer.forward(x)
+                dy = lay(random(*y.shape, seed=3))
+                expected = [y, y, layer.backward(dy), *layer.grads.values()]
+                found = [fast.predict(x), fast.forward(x), fast.backward(dy), *fast.grads.values()]
                 case = f"{way}: n={n} c={c} o={o} k={k} p={p} {h}x{w}"
-                x = lay(x)
-                y = book.conv2d_forward(x, weight, padding=p)
-                dy = lay(random(*y.shape, seed=2))
-                dx, dweight, dbias = book.conv2d_backward(dy, x, weight, padding=p)
-                pads = ((p, p), (p, p))
-                for mine, theirs in (
-                    (conv.forward(x, weight, None, pads), y),
-                    (conv.input_gradient(dy, weight, pads), dx),
-                    (conv.weight_gradient(dy, x, k, pads), dweight),
-                    (conv.bias_gradient(dy), dbias),
-                ):
+                for mine, theirs in zip(found, expected, strict=True):
                     np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-11, err_msg=case)
-
-
-def test_pads_of_four_different_sides() -> None:
-    x, weight = random(2, 3, 6, 5), random(4, 3, 3, 3, seed=1)
-    for pads in (((0, 1), (2, 0)), ((2, 0), (0, 1))):
-        padded = np.pad(x, ((0, 0), (0, 0), *pads))
-        expected = book.conv2d_forward(padded, weight)
-        np.testing.assert_allclose(conv.forward(x, weight, None, pads), expected, atol=1e-12)
 
 
 def test_sums_of_gradients_are_nearly_as_exact_as_numpys() -> None:
@@ -137,10 +120,9 @@ def test_sums_of_gradients_are_nearly_as_exact_as_numpys() -> None:
 
 
 def test_a_gradcheck_passes_through_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_CHUNK", 20)
-    monkeypatch.setattr(network, "_SMALL_BATCH", 0)
+    monkeypatch.setattr(batches, "_CHUNK", 20)
     model = ESPCN(2, widths=(4, 3), dtype="float64")
-    assert len(network._chunks(np.zeros((3, 1, 5, 4)))) == 3
+    assert len(batches.cut(3, 20)) == 3
     assert gradcheck(accelerate(model), random(3, 1, 5, 4)) < 1e-7
 
 
@@ -211,15 +193,17 @@ def test_an_image_never_reaches_another_in_predict() -> None:
             np.testing.assert_array_equal(found[2:], expected[2:])
 
 
-def test_predict_does_not_show_its_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict_does_not_show_its_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     for padding in PADDINGS:
         model = ESPCN(3, padding=padding, dtype="float64")
         for size in ((9, 13), (29, 15), (10, 41)):
             x = random(2, 1, *size)
-            for about in ((4, 4), (6, 11), (100, 100)):
-                monkeypatch.setattr(network, "tile_size", lambda _, about=about: about)
+            for columns, pixels, lowest in ((4, 1, 1), (6, 100, 5), (100, 2000, 100)):
+                monkeypatch.setattr(pieces, "_COLUMNS", columns)
+                monkeypatch.setattr(pieces, "_PIXELS", pixels)
+                monkeypatch.setattr(pieces, "_ROWS", lowest)
                 error = relative_error(accelerate(model).predict(x), model.predict(x))
-                assert error < 1e-12, f"{padding}: {size} in tiles of {about}"
+                assert error < 1e-12, f"{padding}: {size} in strips of {columns}"
 
 
 def test_a_tile_is_a_part_of_the_whole() -> None:
@@ -241,17 +225,37 @@ def test_cuts_cover_everything_once() -> None:
         assert all((a - start) % 4 == 0 and a < b for a, b in spans)
 
 
-def test_predict_keeps_nothing_and_takes_little_memory() -> None:
+def test_predict_takes_little_memory_whatever_the_size() -> None:
     model = accelerate(ESPCN(3))
-    x = random(1, 1, 400, 500, dtype="float32")
-    model.predict(x[..., :100, :100])
-    tracemalloc.start()
-    model.predict(x)
-    now, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    output = 9 * x.nbytes
-    assert now < output / 2  # nothing is left but what Python itself keeps
-    assert peak < 3 * output + 40e6 < 64 * x.nbytes + 40e6  # 64 feature maps never exist at once
+    model.predict(random(1, 1, 64, 64, dtype="float32"))
+    plans = []
+    for side in (400, 1200):
+        x = random(1, 1, side, side, dtype="float32")
+        tracemalloc.start()
+        model.predict(x)
+        now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 9 * x.nbytes + 20e6 < 64 * x.nbytes  # 64 feature maps never exist at once
+        plans.append(now)
+    assert max(plans) < 20e6
+
+
+def test_plans_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "KEPT_BYTES", 16 << 20)
+    model = ESPCN(3, dtype="float64")
+    fast = accelerate(model)
+    for width in (*range(10, 20), 19, 19):  # a plan for each
+        x = random(2, 1, 12, width)
+        y, dy = model.forward(x), random(2, 1, 36, 3 * width)
+        dx = model.backward(dy)
+        assert relative_error(fast.forward(x), y) < 1e-12
+        assert relative_error(fast.backward(dy), dx) < 1e-12
+        plans = [plan for _, plan in fast.parts[0].plans.plans]
+        assert sum(plan.nbytes for plan in plans) <= 16 << 20
+    assert 1 < len(plans) < 9
+    _, last = fast.parts[0].kept
+    fast.forward(x)
+    assert fast.parts[0].kept[1] is last  # it was used again
 
 
 def test_predict_may_be_called_from_several_threads() -> None:

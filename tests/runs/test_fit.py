@@ -39,7 +39,7 @@ from run_cases import (
 import npespcn
 from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
 from npespcn.evaluation import bicubic_score, validate
-from npespcn.fast.layers import FastConv2d
+from npespcn.fast.batches import Chunk
 from npespcn.losses import mse
 from npespcn.models import ESPCN, SRCNN
 from npespcn.optim import SGD, Adam, cosine
@@ -133,14 +133,14 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
 
 @pytest.mark.parametrize("optimizer", ["SOAP", "Adam"])
 def test_the_number_of_threads_changes_no_bit(monkeypatch, optimizer):
-    workers, forward = set(), FastConv2d.forward
+    workers, forward = set(), Chunk.forward
 
-    def slow_forward(self, x):
+    def slow_forward(self, x, y):
         workers.add(threading.get_ident())
         time.sleep(0.002)  # so that no thread does the work of all
-        return forward(self, x)
+        forward(self, x, y)
 
-    monkeypatch.setattr(FastConv2d, "forward", slow_forward)
+    monkeypatch.setattr(Chunk, "forward", slow_forward)
     runs, seen = [], []
     for threads in (1, 2, 3):
         monkeypatch.setenv("NPESPCN_THREADS", str(threads))

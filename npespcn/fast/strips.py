@@ -1,0 +1,114 @@
+"""Enlarging: strips of an image, from top to bottom, a few rows at a time.
+
+Each convolution keeps the last k - 1 rows of its input, at the top of its memory. New rows come
+below them, so no row is computed twice, everything stays in the core's cache, and memory does not
+grow with the image. Only the sides of the strips overlap.
+
+The first rows that come out lie above the image: the pipeline fills. They are dropped, and so are
+the last ones if they lie below it. Where a layer computes such rows for the next convolution, they
+are set to zero, because the next convolution must see its padding there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from npespcn.common import Array
+from npespcn.fast.memory import Images, Scratch, Shape
+from npespcn.fast.recorded import (
+    Convolution,
+    Weight,
+    pads_of,
+    record_forward,
+    stages_of,
+)
+from npespcn.fast.shuffle import by_pixel, by_sub_pixel, copies, without_last_shuffle
+
+
+class Strip:
+    """A recorded forward pass over an image `width` pixels wide, `rows` rows at a time."""
+
+    def __init__(self, layers: Sequence[Any], width: int, rows: int, dtype: Any) -> None:
+        self.rows, self.scratch = rows, Scratch(dtype)
+        self.lag = self.grown = 0  # rows: how far the output is behind; how many more it has
+        self.start = self.height = 0  # of the image: the first row at work; its number of rows
+        self.convolutions: list[RollingConvolution] = []
+        layers, self.r, order = without_last_shuffle(layers)
+        channels = layers[0].params["weight"].shape[1]
+        stages = stages_of(layers, (1, rows, width, channels), self.scratch, self._convolution)
+        y, self.calls = record_forward(stages)
+        self.nbytes = self.scratch.nbytes + sum(stage.nbytes for stage in stages)
+        self.y = by_sub_pixel(y.view, self.r, order)[0]  # (C, H, i, W, j)
+        self.factor = self.y.shape[1] // rows  # by which a shuffle has enlarged before the last one
+
+    def _convolution(self, layer: Any, shape: Shape) -> Convolution:
+        weight = Weight(layer, self.scratch.dtype)
+        self.convolutions.append(RollingConvolution(weight, shape, self))
+        return self.convolutions[-1]
+
+    def run(self, x: Array, y: Array, row: int = 0, column: int = 0) -> None:
+        """Write y, a part of the output for the image x.
+
+        Parameters
+        ----------
+        x : array, (C, h, w)
+            The image, of the width that was recorded and any height.
+        y : array, (C', H', W')
+            Where the part goes.
+        row, column : int
+            The part's first pixel in the output, counted in pixels of the input's size.
+        """
+        for each in self.convolutions:
+            each.weight.update()
+            each.tall.flat.fill(0)
+        target = by_pixel(y.transpose(1, 2, 0)[None], self.r)[0]  # (C', H, i, W, j)
+        row, column = row * self.factor, column * self.factor
+        source = self.y[:, :, :, column : column + target.shape[3]]
+        first, self.start, self.height = self.convolutions[0], 0, x.shape[1]
+        top = -row - self.lag * self.factor  # where in `target` the source's first row goes
+        while top < target.shape[1]:
+            for call in first.before:
+                call()
+            new = x[:, self.start : self.start + self.rows].transpose(1, 2, 0)
+            first.new[0, : len(new)] = new
+            first.clear_outside()
+            for call in self.calls:
+                call()
+            start, stop = max(0, -top), min(source.shape[1], target.shape[1] - top)
+            if start < stop:
+                there, here = target[:, top + start : top + stop], source[:, start:stop]
+                for copy in copies(there, here):
+                    copy()
+            self.start += self.rows
+            top += source.shape[1]
+
+
+class RollingConvolution(Convolution):
+    """A convolution whose input arrives a few rows at a time, below the last rows before them."""
+
+    def __init__(self, weight: Weight, shape: Shape, strip: Strip) -> None:
+        (above, below), sides = pads_of(weight.layer)
+        (n, rows, w, c), kept = shape, weight.k - 1
+        super().__init__(weight, (n, rows + kept, w, c), ((0, 0), sides), strip.scratch)
+        self.strip, self.lag, self.grown = strip, strip.lag, strip.grown
+        strip.lag += kept - above
+        strip.grown += above + below - kept
+        flat, whole = self.tall.inside
+        self.new = whole[:, kept:]
+        self.x = Images(flat, self.new)
+        if kept:
+            self.before = [partial(np.copyto, whole[:, :kept], whole[:, rows:])]
+            self.after = [self.clear_outside]
+
+    def clear_outside(self) -> None:
+        """Set the new rows above and below the image to zero."""
+        first = self.strip.start - self.lag
+        last = self.strip.height + self.grown - first
+        if first < 0:
+            self.new[:, :-first] = 0
+        if last < self.new.shape[1]:
+            self.new[:, max(0, last) :] = 0
