@@ -114,7 +114,6 @@ class Chunk:
         self.x = x.view  # (n, h, w, c)
         y, self.forward_calls = record_forward(stages)
         dy, self.dx, self.backward_calls = record_backward(stages)
-        self.before_dy = stages[-1].before_dy
         self.y, self.dy = (by_sub_pixel(each, self.r, order) for each in (y.view, dy.view))
         n, c, h, r, w, _ = self.y.shape
         self.out_shape = (n, c, h * r, w * r)
@@ -130,8 +129,6 @@ class Chunk:
 
     def backward(self, dy: Array, dx: Array | None) -> None:
         """Set the gradients in the chunk's slots, and write dx if it is not None."""
-        for call in self.before_dy:
-            call()
         for copy in copies(self.dy, by_pixel(dy.transpose(0, 2, 3, 1), self.r)):
             copy()
         for call in self.backward_calls:

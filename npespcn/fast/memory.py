@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -77,14 +77,14 @@ class Scratch:
     """Memory that one layer after the other uses, so that it stays in the core's cache.
 
     It is asked for by name. Under one name everybody gets the same memory, and must be done with it
-    when the next one writes there.
+    when the next one writes there. At first it holds zeros.
     """
 
     def __init__(self, dtype: DTypeLike) -> None:
-        self.dtype, self.memory = np.dtype(dtype), dict[str, Array]()
+        self.dtype, self.memory = np.dtype(dtype), dict[Hashable, Array]()
 
-    def __call__(self, name: str, *shape: int) -> Array:
-        """Return an array of this shape, with any contents."""
+    def __call__(self, name: Hashable, *shape: int) -> Array:
+        """Return an array of this shape."""
         size = math.prod(shape)
         if name not in self.memory or self.memory[name].size < size:
             self.memory[name] = aligned(size, self.dtype)

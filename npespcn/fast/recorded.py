@@ -78,15 +78,14 @@ class Stage:
         Of its output.
     x, dy : Images or None
         Where its input, and the gradient in its output, must be written, if that matters to it.
-    before, after, before_dy : sequence of calls
-        Around the calls that write `x`, and before those that write `dy`.
+    before, after : sequence of calls
+        Around the calls that write `x`.
     """
 
     x: Images | None = None
     dy: Images | None = None
     before: Sequence[Call] = ()
     after: Sequence[Call] = ()
-    before_dy: Sequence[Call] = ()
 
     def __init__(self, shape: Shape, dtype: DTypeLike) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
@@ -137,8 +136,9 @@ class Convolution(Stage):
         """
         k = self.weight.k
         rows, columns = ((k - 1 - before, k - 1 - after) for before, after in self.pads)
-        padded = Tall(self.shape, k, (rows, columns), partial(self.scratch, "dy"))
-        self.dy, self.before_dy = padded.inside, [partial(padded.flat.fill, 0)]
+        name = "dy", self.shape, rows, columns  # so that nobody writes where its zeros are
+        padded = Tall(self.shape, k, (rows, columns), partial(self.scratch, name))
+        self.dy = padded.inside
         backward = back.form.convolve(padded, self.scratch) if back else None
         self.dx = backward.y if backward else None
         calls = self.way.gradients(padded, slot)
@@ -248,13 +248,13 @@ def record_forward(stages: Sequence[Stage]) -> tuple[Images, list[Call]]:
 
 
 def record_backward(stages: Sequence[Stage]) -> tuple[Images, Any, list[Call]]:
-    """Return the place for dy, dx, and the calls that compute it, after the last ``before_dy``."""
+    """Return the place for dy, dx, and the calls that compute it once dy is there."""
     place = stages[-1].dy or new_images(stages[-1].shape, stages[-1].dtype)
     dy: Any = place
     calls: list[Call] = []
     for stage, earlier in zip(stages[::-1], [*stages[-2::-1], _nobody(stages)], strict=True):
         dy, own = stage.backward(dy, earlier.dy)
-        calls += [*earlier.before_dy, *own]
+        calls += own
     return place, dy, calls
 
 
