@@ -104,11 +104,10 @@ print(OUT / "10_alpha.png")
 # Tiles, and what breaks: too small a halo
 # ----------------------------------------
 # The 64 feature maps of a 12-megapixel photograph would fill 3 GB, and the columns of the middle
-# layer's matrix product 28 GB. So ``accelerate(model)``, which ``upscale`` uses, cuts a picture
-# into tiles. An output pixel depends on 4 input pixels to each side (lesson 4): a tile that comes
-# with a *halo* of 4 has no seam. Below, two halves get h pixels beyond the cut. ``predict_tile`` is
-# told how many are missing, and repeats the edge instead. With 3 the error is smallest, but you
-# still see a line down the picture.
+# layer's matrix product 28 GB. So ``upscale`` cuts a picture into tiles. An output pixel depends on
+# 4 input pixels to each side (lesson 4): a tile that comes with a *halo* of 4 has no seam. Below,
+# two halves get h pixels beyond the cut. ``predict_tile`` is told how many are missing, and repeats
+# the edge instead. With 3 the error is smallest, but you still see a line down the picture.
 
 exact = ESPCN(**model.options | {"dtype": "float64"})  # to tell an error from rounding
 exact.load_state_dict(model.state_dict())

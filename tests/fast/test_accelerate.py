@@ -267,6 +267,15 @@ def test_predict_may_be_called_from_several_threads() -> None:
             np.testing.assert_array_equal(one, other)
 
 
+def test_forward_may_be_called_from_several_threads() -> None:
+    model = accelerate(ESPCN(2))
+    images = [random(3, 1, 12 + i % 2, 14, dtype="float32", seed=i) for i in range(8)]
+    expected = [model.forward(x) for x in images]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(expected, pool.map(model.forward, images), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_a_layer_of_your_own_runs_as_it_is() -> None:
     class Double(Layer):
         def forward(self, x: Any) -> Any:
