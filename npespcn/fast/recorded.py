@@ -153,8 +153,8 @@ class Activation(Stage):
     """`Tanh`, `ReLU` or `Sigmoid`: elementwise, with a gradient that needs only y.
 
     It computes on all of x's memory at once, in place, and copies the pixels: NumPy is slower at
-    arithmetic on many short rows than at both. Without a kind it is the copy that two convolutions
-    need between them.
+    arithmetic on many short rows than at both. Without a kind it is only the copy, which two
+    convolutions need between them, and two activations as well.
     """
 
     def __init__(self, kind: Any, shape: Shape, scratch: Scratch) -> None:
@@ -226,14 +226,15 @@ def stages_of(
     stages: list[Stage] = []
     for layer in layers:
         if isinstance(layer, Conv2d):
-            if stages and isinstance(stages[-1], Convolution):
-                stages.append(Activation(None, shape, scratch))
-            stages.append(convolution(layer, shape))
+            stage: Stage = convolution(layer, shape)
         elif isinstance(layer, PixelShuffle):
-            stages.append(Shuffle(layer, shape, scratch.dtype))
+            stage = Shuffle(layer, shape, scratch.dtype)
         else:
-            stages.append(Activation(type(layer), shape, scratch))
-        shape = stages[-1].shape
+            stage = Activation(type(layer), shape, scratch)
+        if stages and type(stages[-1]) is type(stage):
+            stages.append(Activation(None, shape, scratch))
+        stages.append(stage)
+        shape = stage.shape
     return stages
 
 

@@ -63,6 +63,24 @@ def networks(dtype: str) -> dict[str, tuple[Any, tuple[int, ...]]]:
         ),
         (3, 2, 12, 14),
     )
+    found["two and three of a kind"] = (
+        Sequential(
+            Conv2d(2, 5, 3, padding="same", dtype=dtype),
+            Conv2d(5, 6, 3, padding=0, dtype=dtype),
+            Tanh(),
+            ReLU(),
+            Sigmoid(),
+            Conv2d(6, 8, 1, dtype=dtype),
+            PixelShuffle(2, "paper"),
+            Tanh(),
+            Sigmoid(),
+            Conv2d(2, 4, 1, dtype=dtype),
+            Conv2d(4, 4, 1, dtype=dtype),
+            PixelShuffle(2),
+            PixelShuffle(1),
+        ),
+        (3, 2, 12, 14),
+    )
     found["one layer"] = Conv2d(3, 5, 3, padding=2, dtype=dtype), (2, 3, 8, 9)
     return found
 
