@@ -121,14 +121,15 @@ class SOAP(Adam):
 
         The mean is turned into the new basis. Squares cannot be turned, only put in its order.
         """
-        _average(covariance, g @ g.T, self.betas[1])
+        covariance *= self.betas[1]
+        covariance += (1 - self.betas[1]) * g @ g.T
         if self.steps == 0:
             basis[...] = array_module(g).linalg.eigh(covariance)[1][:, ::-1]  # the largest first
         elif self.steps % self.refresh == 0:
             pushed = covariance @ basis
             order = (basis * pushed).sum(axis=0).argsort()[::-1]  # by estimated eigenvalue
             fresh = array_module(g).linalg.qr(pushed[:, order])[0]
-            mean[...] = fresh.T @ basis @ mean
+            mean[...] = fresh.T @ (basis @ mean)
             square[...] = square[order]
             basis[...] = fresh
 
