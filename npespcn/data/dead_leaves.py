@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -165,19 +165,20 @@ def _paint(rng: np.random.Generator, side: int, s: LeafStatistics) -> Image.Imag
     corners = rng.integers(3, _MOST_CORNERS, n, endpoint=True)
     shapes = [_polygons(rng, radii, corners), _strokes(rng, radii), _ellipses(rng, radii)]
     centers = rng.uniform(0, side, (n, 1, 2))
-    points = [(shape + centers).reshape(n, -1).tolist() for shape in shapes]  # (n, 2 * vertices)
+    points = [(shape + centers).reshape(n, -1) for shape in shapes]  # (n, 2 * vertices)
     widths = np.rint(scale * rng.uniform(0.5, 2.5, n)).astype(int).tolist()
     bare, *colors = [tuple(color) for color in _colors(rng, n + 1, s).tolist()]
 
     image = Image.new("RGB", (side, side), bare)
     draw = ImageDraw.Draw(image)
     for i, kind in enumerate(kinds.tolist()):
+        outline = points[kind][i].tolist()
         if kind == 0:
-            draw.polygon(points[0][i][: 2 * corners[i]], fill=colors[i])
+            draw.polygon(outline[: 2 * corners[i]], fill=colors[i])
         elif kind == 1:
-            draw.line(points[1][i], fill=colors[i], width=widths[i])
+            draw.line(outline, fill=colors[i], width=widths[i])
         else:
-            draw.polygon(points[2][i], fill=colors[i])
+            draw.polygon(outline, fill=colors[i])
     return image
 
 
@@ -235,11 +236,18 @@ def _turned(rng: np.random.Generator, radii: Array, x: Array, y: Array) -> Array
 def _noise_field(rng: np.random.Generator, size: int, slope: float) -> Array:
     """Return Gaussian noise of amplitude 1/f^slope, mean 0 and deviation 1: (size, size)."""
     white = np.fft.rfft2(rng.standard_normal((size, size), dtype=np.float32))
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
-    frequency[0, 0] = np.inf  # no mean
-    field = np.fft.irfft2(white * frequency**-slope, s=(size, size))
+    field = np.fft.irfft2(white * _amplitudes(size, slope), s=(size, size))
     unit: Array = (field / field.std()).astype(np.float32)
     return unit
+
+
+@lru_cache(maxsize=4)
+def _amplitudes(size: int, slope: float) -> Array:
+    """Return 1/f^slope at the frequencies of rfft2: (size, size // 2 + 1), float32."""
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
+    frequency[0, 0] = np.inf  # no mean
+    amplitudes: Array = (frequency**-slope).astype(np.float32)
+    return amplitudes
 
 
 def dead_leaves_pictures(
