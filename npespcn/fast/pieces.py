@@ -13,6 +13,7 @@ from npespcn.common import Array
 from npespcn.fast.batches import Batch
 from npespcn.fast.memory import spans
 from npespcn.fast.recorded import pads_of
+from npespcn.fast.shuffle import is_fast_shuffle
 from npespcn.fast.strips import Strip
 from npespcn.fast.threads import parallel_map, thread_count
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
@@ -159,19 +160,18 @@ def pieces_of(layers: Sequence[Any]) -> list[list[Any]]:
     layers that look at one pixel.
     """
     groups: list[list[Any]] = []
-    is_open = is_shuffled = False
+    channels, is_open, is_shuffled = 0, False, False  # of the last group
     for layer in layers:
         k = layer.params["weight"].shape[2] if is_fast_convolution(layer) else 0
-        if is_open and (
-            type(layer) in (Tanh, ReLU, Sigmoid)
-            or (k and (k == 1 or not is_shuffled))
-            or (type(layer) is PixelShuffle and not is_shuffled)
-        ):
+        shuffles = is_open and not is_shuffled and is_fast_shuffle(layer, channels)
+        follows = type(layer) in (Tanh, ReLU, Sigmoid) or (k and (k == 1 or not is_shuffled))
+        if is_open and (follows or shuffles):
             groups[-1].append(layer)
+            is_shuffled = is_shuffled or shuffles
         else:
             groups.append([layer])
             is_open, is_shuffled = k > 0, False
-        is_shuffled = is_shuffled or type(layer) is PixelShuffle
+        channels = len(layer.params["weight"]) if k else channels
     return groups
 
 

@@ -52,6 +52,14 @@ def without_last_shuffle(layers: Sequence[Any]) -> tuple[Sequence[Any], int, str
     return layers, 1, "CRD"
 
 
+def is_fast_shuffle(layer: Any, channels: int) -> bool:
+    """Whether it is a plain `PixelShuffle` that works on so many channels."""
+    if type(layer) is not PixelShuffle or layer.order not in ORDERS:
+        return False
+    r = layer.upscale_factor
+    return isinstance(r, int) and r >= 1 and channels % (r * r) == 0
+
+
 class FastPixelShuffle(Layer):
     """`PixelShuffle` in pieces that stay in the cache, on all threads."""
 
@@ -61,7 +69,7 @@ class FastPixelShuffle(Layer):
     def forward(self, x: Array) -> Array:
         """Rearrange (N, C*r*r, H, W) to (N, C, H*r, W*r)."""
         r, order = self.layer.upscale_factor, self.layer.order
-        if array_module(x) is not np or x.ndim != 4 or x.size == 0 or x.shape[1] % (r * r):
+        if array_module(x) is not np or x.ndim != 4 or not is_fast_shuffle(self.layer, x.shape[1]):
             return self.layer.forward(x)  # where it may raise
         n, channels, h, w = x.shape
         y = np.empty((n, channels // (r * r), h * r, w * r), x.dtype)
@@ -69,8 +77,8 @@ class FastPixelShuffle(Layer):
             by_pixel(y.transpose(0, 2, 3, 1), r),
             by_sub_pixel(x.transpose(0, 2, 3, 1), r, order),
         )
-        rows = max(1, _PIECE // w)
-        images = max(1, rows // h)
+        rows = max(1, _PIECE // max(1, w))
+        images = max(1, rows // max(1, h))
 
         def write(place: tuple[int, int]) -> None:
             i, row = place
