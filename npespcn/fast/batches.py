@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from npespcn.common import Array
-from npespcn.fast.memory import Scratch, Shape
+from npespcn.fast.memory import Images, Scratch, Shape, new_images
 from npespcn.fast.recorded import (
     Convolution,
     Weight,
@@ -18,7 +18,7 @@ from npespcn.fast.recorded import (
     stages_of,
 )
 from npespcn.fast.shuffle import by_pixel, by_sub_pixel, copies, without_last_shuffle
-from npespcn.fast.threads import parallel_map, thread_count
+from npespcn.fast.threads import one_blas_thread, parallel_map, thread_count
 from npespcn.layers import Conv2d
 
 _CHUNK = 1280  # pixels, or one image
@@ -46,7 +46,7 @@ class Batch:
         }
         self.scratches = [Scratch(dtype) for _ in range(min(thread_count(), len(self.cuts)))]
         self.chunks = [self._chunk(i, layers, shape) for i in range(len(self.cuts))]
-        self.x_shape, self.out_shape = shape, (n, *self.chunks[0].out_shape[1:])
+        self.x_shape, self.out_shape = shape, (n, *self.chunks[0].image.shape[1:])
         self.input_gradient = input_gradient
 
     def _chunk(self, i: int, layers: Sequence[Any], shape: Shape) -> Chunk:
@@ -68,34 +68,35 @@ class Batch:
 
     def forward(self, x: Array) -> Array:
         """Return y: (N, C, H, W) -> (N, C', H', W')."""
-        for weight in self.weights.values():
-            weight.update()
         y = np.empty(self.out_shape, self.scratches[0].dtype)
-        self._on_all_threads(lambda chunk, part: chunk.forward(x[part], y[part]))
+        self._run(self.weights, lambda chunk, part: chunk.forward(x[part], y[part]))
         return y
 
     def backward(self, dy: Array) -> Array | None:
         """Set the layers' gradients; return dx, or None without ``input_gradient``."""
-        for weight in self.backs.values():
-            weight.update()
         n, h, w, c = self.x_shape
         dx = np.empty((n, c, h, w), self.scratches[0].dtype) if self.input_gradient else None
-        self._on_all_threads(
-            lambda chunk, part: chunk.backward(dy[part], None if dx is None else dx[part])
+        self._run(
+            self.backs,
+            lambda chunk, part: chunk.backward(dy[part], None if dx is None else dx[part]),
         )
         for layer, slots in self.slots.items():
             taps, bias = self.weights[layer].form.gradients(slots)
             layer.grads = {"weight": taps.transpose(3, 2, 0, 1).copy(), "bias": bias.copy()}
         return dx
 
-    def _on_all_threads(self, run: Any) -> None:
+    def _run(self, weights: dict[Any, Weight], run: Callable[[Chunk, slice], None]) -> None:
+        """Take the present weights, and call `run` for each chunk, on all threads."""
         pairs, lanes = list(zip(self.chunks, self.cuts, strict=True)), len(self.scratches)
 
         def run_lane(lane: int) -> None:
             for chunk, part in pairs[lane::lanes]:
                 run(chunk, part)
 
-        parallel_map(run_lane, range(lanes))
+        with one_blas_thread():  # its other threads would stay awake for a while, on our cores
+            for weight in weights.values():
+                weight.update()
+            parallel_map(run_lane, range(lanes))
 
 
 class Chunk:
@@ -108,33 +109,34 @@ class Chunk:
         scratch: Scratch,
         convolution: Callable[[Any, Shape], Convolution],
     ) -> None:
-        layers, self.r, order = without_last_shuffle(layers)
+        layers, r, order = without_last_shuffle(layers)
         stages = stages_of(layers, shape, scratch, convolution)
-        x: Any = stages[0].x
-        self.x = x.view  # (n, h, w, c)
-        y, self.forward_calls = record_forward(stages)
-        dy, self.dx, self.backward_calls = record_backward(stages)
-        self.y, self.dy = (by_sub_pixel(each, self.r, order) for each in (y.view, dy.view))
-        n, c, h, r, w, _ = self.y.shape
-        self.out_shape = (n, c, h * r, w * r)
+        y, forward = record_forward(stages)
+        dy, dx, backward = record_backward(stages)
+        n, h, w, c = y.view.shape
+        image = new_images((n, h * r, w * r, c // r**2), scratch.dtype).view
+        by_j, x = by_pixel(image, r), cast("Images", stages[0].x)
+        self.forward_calls = [*forward, *copies(by_j, by_sub_pixel(y.view, r, order))]
+        self.backward_calls = [*copies(by_sub_pixel(dy.view, r, order), by_j), *backward]
+        # (n, C, H, W): the input, and its gradient; the output, then its gradient
+        self.x, self.image = (each.transpose(0, 3, 1, 2) for each in (x.view, image))
+        self.dx = dx and dx.view.transpose(0, 3, 1, 2)
         self.nbytes = sum(stage.nbytes for stage in stages)
 
     def forward(self, x: Array, y: Array) -> None:
         """Write y, (n, C', H', W')."""
-        np.copyto(self.x, x.transpose(0, 2, 3, 1))
+        np.copyto(self.x, x)
         for call in self.forward_calls:
             call()
-        for copy in copies(by_pixel(y.transpose(0, 2, 3, 1), self.r), self.y):
-            copy()
+        np.copyto(y, self.image)
 
     def backward(self, dy: Array, dx: Array | None) -> None:
         """Set the gradients in the chunk's slots, and write dx if it is not None."""
-        for copy in copies(self.dy, by_pixel(dy.transpose(0, 2, 3, 1), self.r)):
-            copy()
+        np.copyto(self.image, dy)
         for call in self.backward_calls:
             call()
         if dx is not None:
-            np.copyto(dx, self.dx.view.transpose(0, 3, 1, 2))
+            np.copyto(dx, self.dx)
 
 
 def cut(n: int, pixels: int) -> list[slice]:

@@ -40,9 +40,11 @@ class ColumnWeight:
     ----------
     k, c, o
         Side of the kernel, and channels in and out.
+    has_bias
+        Whether there is a bias. Without one it is zero.
     """
 
-    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike) -> None:
+    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike, has_bias: bool) -> None:
         self.k, self.c, self.o = k, c, o
         # (k columns, k rows * c, and 1 for the bias, which the first column's 1 meets; o)
         self.matrix = aligned(k * (k * c + 1) * o, dtype).reshape(k, k * c + 1, o)

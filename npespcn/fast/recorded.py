@@ -51,7 +51,7 @@ class Weight:
         o, c, self.k, _ = layer.params["weight"].shape
         c, o = (o, c) if backward else (c, o)
         kind = WinogradWeight if winograd.pays(self.k, c, o) else ColumnWeight
-        self.form: WinogradWeight | ColumnWeight = kind(self.k, c, o, dtype)
+        self.form: WinogradWeight | ColumnWeight = kind(self.k, c, o, dtype, not backward)
 
     def update(self) -> None:
         """Take the layer's present parameters."""
@@ -187,7 +187,7 @@ class Activation(Stage):
                 partial(dx.view.fill, 0),
                 partial(np.copyto, dx.view, dy.view, where=mask.view),
             ]
-        slope = self.y.laid_over(self.scratch("points", y.size))
+        slope = self.y.laid_over(self.scratch("slope", y.size))
         one = y if self.kind is Sigmoid else 1  # the slope is y - y*y, or 1 - y*y
         return dx, [
             partial(np.multiply, y, y, slope.flat),

@@ -72,16 +72,18 @@ def pays(k: int, c: int, o: int) -> bool:
 
 
 class WinogradWeight:
-    """A 3x3 weight at the six points, and a bias.
+    """A 3x3 weight at the six points, and perhaps a bias.
 
     Parameters
     ----------
     k, c, o
         Side of the kernel (3), and channels in and out.
+    has_bias
+        Whether there is a bias.
     """
 
-    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike) -> None:
-        self.c, self.o = c, o
+    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike, has_bias: bool) -> None:
+        self.c, self.o, self.has_bias = c, o, has_bias
         self.G, self.BT, self.AT = (matrix.astype(dtype) for matrix in (G, BT, AT))
         self.taps = aligned(POINTS * K * c * o, dtype).reshape(POINTS, 1, K * c, o)
         self.biases = dict[int, Array]()  # by the number of pixels in a row
@@ -129,14 +131,16 @@ class WinogradConvolution:
 
     def gradients(self, dy: Tall, slot: Array) -> list[Call]:
         """Record the gradients of weight and bias: `calls` backwards, matrix by matrix."""
-        weight, c, o = self.weight, self.weight.c, self.weight.o
-        total, part = (self.scratch(name, POINTS * K * c * o + o) for name in ("dtaps", "part"))
-        calls = self.bands[0].backward(dy, total)
+        weight, scratch, c, o = self.weight, self.scratch, self.weight.c, self.weight.o
+        dtaps, dbias = scratch("dtaps", POINTS, K, c, o), slot[-1]
+        more, more_bias = scratch("more dtaps", POINTS, K, c, o), scratch("more dbias", o)
+        calls = self.bands[0].backward(dy, dtaps, dbias)
         for band in self.bands[1:]:
-            calls += [*band.backward(dy, part), partial(np.add, total, part, total)]
-        by_point, by_row = total[:-o].reshape(POINTS, -1), slot[:-1].reshape(K, -1)
-        calls.append(partial(np.matmul, weight.G.T, by_point, by_row))
-        return [*calls, partial(np.copyto, slot[-1], total[-o:])]
+            calls += band.backward(dy, more, more_bias)
+            calls.append(partial(np.add, dtaps, more, dtaps))
+            calls.append(partial(np.add, dbias, more_bias, dbias))
+        by_point, by_row = dtaps.reshape(POINTS, -1), slot[:-1].reshape(K, -1)
+        return [*calls, partial(np.matmul, weight.G.T, by_point, by_row)]
 
 
 class _Band:
@@ -146,7 +150,8 @@ class _Band:
     ----------
     count, rounded : int
         Products at each point; and that number with zeros after it, so that all phases are equally
-        long and none reaches into the next point.
+        long and none reaches into the next point. Memory with such zeros serves this count only:
+        nobody writes on them.
     """
 
     def __init__(
@@ -166,17 +171,15 @@ class _Band:
         products = self.scratch("products", POINTS, self.rounded, o)
         by_phase = products.reshape(POINTS, -1, K, o).swapaxes(1, 2)
         by_group = self._by_group(products)
-        # What is added at the point 1 reaches all four rows of a group, for a fourth of the work.
-        at_one = by_group[:, _ONE]
-        return [
-            *calls,
-            partial(np.matmul, patches, weight.taps, by_phase),
-            partial(np.add, at_one, weight.bias_row(self.x.pitch), at_one),
-            partial(np.matmul, weight.AT, by_group, y),
-        ]
+        calls.append(partial(np.matmul, patches, weight.taps, by_phase))
+        if weight.has_bias:  # added at the point 1 it reaches all four rows of a group
+            at_one = by_group[:, _ONE]
+            calls.append(partial(np.add, at_one, weight.bias_row(self.x.pitch), at_one))
+        calls.append(partial(np.matmul, weight.AT, by_group, y))
+        return calls
 
-    def backward(self, dy: Tall, sums: Array) -> list[Call]:
-        """Return the calls that compute the gradients at the points, and of the bias after them."""
+    def backward(self, dy: Tall, dtaps: Array, dbias: Array) -> list[Call]:
+        """Return the calls that compute the gradients of the weight at the points, and the bias."""
         weight, c, o, row = self.weight, self.weight.c, self.weight.o, self.x.pitch * self.weight.o
         points, calls = self._at_points()
         columns = view(  # the inputs of each of the kernel's columns
@@ -184,29 +187,23 @@ class _Band:
         )
         start = dy.start + self.first * STEP * row
         four_rows = view(dy.flat, (self.groups, STEP, row), (STEP * row, row, 1), start)
-        dproducts = self.scratch("products", POINTS, self.rounded, o)
-        ones, dtaps = np.ones(self.rounded, sums.dtype), sums[:-o].reshape(POINTS, K, c, o)
+        dproducts = self.scratch(("dproducts", self.count, o), POINTS, self.rounded, o)
+        ones = np.ones(self.rounded, dtaps.dtype)
         return [
             *calls,
-            partial(dproducts[:, self.count :].fill, 0),
             partial(np.matmul, weight.AT.T, four_rows, self._by_group(dproducts)),
             partial(np.matmul, columns, dproducts[:, None], dtaps),
-            partial(np.matmul, ones, dproducts[_ONE], sums[-o:]),
+            partial(np.matmul, ones, dproducts[_ONE], dbias),
         ]
 
     def _at_points(self) -> tuple[Array, list[Call]]:
         """Return Bᵀ @ (every six rows of x), (6, rounded, c) and a bit more, and the calls."""
         c, row = self.weight.c, self.x.pitch * self.weight.c
-        stride, after = self.rounded * c, (self.rounded - self.count + K - 1) * c
-        points = self.scratch("points", POINTS * stride + (K - 1) * c)
-        zeros = view(points, (POINTS, after), (stride, 1), self.count * c)
-        shape = (self.groups, POINTS, row)
+        stride, shape = self.rounded * c, (self.groups, POINTS, row)
+        points = self.scratch(("points", self.count, c), POINTS * stride + (K - 1) * c)
         six_rows = view(self.x.flat, shape, (STEP * row, row, 1), self.first * STEP * row)
         by_group = view(points, shape, (row, stride, 1))
-        return points, [
-            partial(zeros.fill, 0),
-            partial(np.matmul, self.weight.BT, six_rows, by_group),
-        ]
+        return points, [partial(np.matmul, self.weight.BT, six_rows, by_group)]
 
     def _by_group(self, values: Array) -> Array:
         """View (6, rounded, channels) as AT takes it: (groups, 6, pitch*channels)."""
