@@ -90,7 +90,7 @@ def test_pytorchs_soap_is_ours_on_a_matrix(monkeypatch: pytest.MonkeyPatch) -> N
     ours = {"weight": rng.standard_normal((4, 4)), "bias": rng.standard_normal(4)}
     theirs = [torch.tensor(param.copy(), requires_grad=True) for param in ours.values()]
     model = SimpleNamespace(params=ours, grads={})
-    optimizer = SOAP(model, lr=0.1, refresh=10)
+    optimizer = SOAP(model, lr=0.1, betas=(0.95, 0.95), refresh=10)
     peer = importlib.import_module("torch_soap").SOAP(theirs, lr=0.1)
     for _ in range(35):
         for (name, own), other in zip(ours.items(), theirs, strict=True):
