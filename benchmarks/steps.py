@@ -101,7 +101,7 @@ def recorded(kind: Any, x: Any, weight: Any) -> Task:
     pads = ((k // 2, k // 2), (k // 2, k // 2))
     tall = Tall((n, h, w, c), k, pads, partial(aligned, dtype=x.dtype))
     tall.inside.view[...] = x.transpose(0, 2, 3, 1)
-    form = kind(k, c, o, x.dtype)
+    form = kind(k, c, o, x.dtype, has_bias=False)
     form.set(weight.transpose(2, 3, 1, 0), None)
     calls = form.convolve(tall, Scratch(x.dtype)).calls
     return lambda: [call() for call in calls]

@@ -38,7 +38,7 @@ FACE = (180, 78, 360, 258)  # left, upper, right, lower: the part of the photogr
 def main() -> None:
     """Train, enlarge, measure, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3000, help="training steps (default: 3000)")
+    parser.add_argument("--steps", type=int, default=2400, help="training steps (default: 2400)")
     parser.add_argument("--pictures", type=int, default=200, help="to train on (default: 200)")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="where to write")
     options = parser.parse_args()
@@ -73,7 +73,7 @@ def train(steps: int, count: int, out: Path) -> ESPCN:
     history = fit(
         model,
         PairedPatches(pictures[:count], SCALE),
-        SOAP(model, lr=3e-3),
+        SOAP(model, lr=4e-3),
         steps=steps,
         schedule=cosine(steps),
         validation=validation,
