@@ -19,7 +19,7 @@ from npespcn.fast.threads import parallel_map, thread_count
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
 
 KEPT_BYTES = 256 << 20  # of plans, for each piece
-_COLUMNS, _PIXELS = 160, 1280  # of a strip; and at work at a time: they stay in the cache
+_COLUMNS, _PIXELS = 160, 2560  # of a strip; and at work at a time: they stay in the cache
 _PARTS, _ROWS = 4, 64  # the fewest parts of an input, if each has so many rows
 
 

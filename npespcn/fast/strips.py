@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from npespcn.common import Array
-from npespcn.fast.memory import Images, Scratch, Shape
+from npespcn.fast.memory import Images, Scratch, Shape, new_images
 from npespcn.fast.recorded import (
     Convolution,
     Weight,
@@ -37,13 +37,16 @@ class Strip:
         self.lag = self.grown = 0  # rows: how far the output is behind; how many more it has
         self.start = self.height = 0  # of the image: the first row at work; its number of rows
         self.convolutions: list[RollingConvolution] = []
-        layers, self.r, order = without_last_shuffle(layers)
+        layers, r, order = without_last_shuffle(layers)
         channels = layers[0].params["weight"].shape[1]
         stages = stages_of(layers, (1, rows, width, channels), self.scratch, self._convolution)
-        y, self.calls = record_forward(stages)
+        y, calls = record_forward(stages)
+        _, h, w, c = y.view.shape
+        image = new_images((1, h * r, w * r, c // r**2), dtype).view
+        self.calls = [*calls, *copies(by_pixel(image, r), by_sub_pixel(y.view, r, order))]
+        self.image = image[0].transpose(2, 0, 1)  # (C', H', W'), of the rows at work
+        self.scale = h * r // rows
         self.nbytes = self.scratch.nbytes + sum(stage.nbytes for stage in stages)
-        self.y = by_sub_pixel(y.view, self.r, order)[0]  # (C, H, i, W, j)
-        self.factor = self.y.shape[1] // rows  # by which a shuffle has enlarged before the last one
 
     def _convolution(self, layer: Any, shape: Shape) -> Convolution:
         weight = Weight(layer, self.scratch.dtype)
@@ -65,12 +68,11 @@ class Strip:
         for each in self.convolutions:
             each.weight.update()
             each.tall.flat.fill(0)
-        target = by_pixel(y.transpose(1, 2, 0)[None], self.r)[0]  # (C', H, i, W, j)
-        row, column = row * self.factor, column * self.factor
-        source = self.y[:, :, :, column : column + target.shape[3]]
         first, self.start, self.height = self.convolutions[0], 0, x.shape[1]
-        top = -row - self.lag * self.factor  # where in `target` the source's first row goes
-        while top < target.shape[1]:
+        left = column * self.scale
+        image = self.image[:, :, left : left + y.shape[2]]
+        top = -(row + self.lag) * self.scale  # where in y the image's first row goes
+        while top < y.shape[1]:
             for call in first.before:
                 call()
             new = x[:, self.start : self.start + self.rows].transpose(1, 2, 0)
@@ -78,13 +80,11 @@ class Strip:
             first.clear_outside()
             for call in self.calls:
                 call()
-            start, stop = max(0, -top), min(source.shape[1], target.shape[1] - top)
+            start, stop = max(0, -top), min(image.shape[1], y.shape[1] - top)
             if start < stop:
-                there, here = target[:, top + start : top + stop], source[:, start:stop]
-                for copy in copies(there, here):
-                    copy()
+                y[:, top + start : top + stop] = image[:, start:stop]
             self.start += self.rows
-            top += source.shape[1]
+            top += image.shape[1]
 
 
 class RollingConvolution(Convolution):
