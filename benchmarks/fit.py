@@ -37,7 +37,7 @@ from npespcn.pictures import quantize
 from npespcn.runs import center_biases, fit
 from npespcn.training import center_crop
 
-SCALE, RATE, MEAN = 3, 3e-3, 0.5
+SCALE, RATE, MEAN = 3, 4e-3, 0.5
 BATCH, PATCH, VALIDATE_EVERY = 16, 32, 250
 UNSEEN = 8  # pictures for the validation
 PARTS = ("batch", "network", "optimizer", "validation", "rest")
@@ -48,7 +48,7 @@ TASKS = Path("/proc/self/task")  # Linux: a folder for each thread
 def main() -> None:
     """Draw the pictures, let each side train on them, then print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3000, help="training steps (default: 3000)")
+    parser.add_argument("--steps", type=int, default=2400, help="training steps (default: 2400)")
     parser.add_argument("--pictures", type=int, default=200, help="to train on (default: 200)")
     parser.add_argument("--quick", action="store_true", help="200 steps on 24 pictures")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
