@@ -16,7 +16,7 @@ SKIPPED := $(addprefix --ignore=tests/,commands figures runs tutorials fast/test
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, draw it (2 minutes)
+demo: $(INSTALLED) ## train a small ESPCN from nothing, enlarge a photograph, draw it (a minute)
 	$(BIN)/python tutorials/demo.py
 
 test: $(DEV_INSTALLED) ## run the tests that a change should pass before it is committed (2 minutes)
