@@ -49,8 +49,10 @@ def main() -> None:
     print_table(loops, 16, runs=1)
     ways: dict[str, Task] = {
         "the book: all columns, one product": lambda: conv.conv2d_forward(x, weight, bias, 1, 1),
-        "columns of 3 pixels, recorded": recorded(ColumnWeight, x, weight),
-        "Winograd's F(4, 3), recorded": recorded(WinogradWeight, x, weight),
+        "columns of 3 pixels, recorded": recorded(ColumnWeight(3, 64, 32, x.dtype), x, weight),
+        "Winograd's F(4, 3), recorded": recorded(
+            WinogradWeight(64, 32, x.dtype, has_bias=False), x, weight
+        ),
     }
     report(ways, x[:, 0].size)
     name = "the definition's multiplications at the best product's rate"
@@ -95,13 +97,12 @@ def main() -> None:
     report(ways, channels.size)
 
 
-def recorded(kind: Any, x: Any, weight: Any) -> Task:
+def recorded(form: Any, x: Any, weight: Any) -> Task:
     """Return a task that replays a convolution of x with zeros around it."""
-    (n, c, h, w), (o, _, k, _) = x.shape, weight.shape
+    (n, c, h, w), k = x.shape, weight.shape[2]
     pads = ((k // 2, k // 2), (k // 2, k // 2))
     tall = Tall((n, h, w, c), k, pads, partial(aligned, dtype=x.dtype))
     tall.inside.view[...] = x.transpose(0, 2, 3, 1)
-    form = kind(k, c, o, x.dtype, has_bias=False)
     form.set(weight.transpose(2, 3, 1, 0), None)
     calls = form.convolve(tall, Scratch(x.dtype)).calls
     return lambda: [call() for call in calls]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from npespcn.common import Array
-from npespcn.fast.memory import Images, Scratch, Shape, new_images
+from npespcn.fast.memory import Images, Scratch, Shape
 from npespcn.fast.recorded import (
     Convolution,
     Weight,
@@ -17,8 +17,7 @@ from npespcn.fast.recorded import (
     record_forward,
     stages_of,
 )
-from npespcn.fast.shuffle import by_pixel, by_sub_pixel, copies, without_last_shuffle
-from npespcn.fast.threads import one_blas_thread, parallel_map, thread_count
+from npespcn.fast.threads import parallel_map, thread_count
 from npespcn.layers import Conv2d
 
 _CHUNK = 1280  # pixels, or one image
@@ -40,13 +39,13 @@ class Batch:
         backward = convolutions if input_gradient else convolutions[1:]
         self.backs = {layer: Weight(layer, dtype, backward=True) for layer in backward}
         n, h, w, _ = shape
-        self.cuts = cut(n, h * w)
+        self.cuts = chunks_of(n, h * w)
         self.slots = {
             layer: weight.form.slots(len(self.cuts)) for layer, weight in self.weights.items()
         }
         self.scratches = [Scratch(dtype) for _ in range(min(thread_count(), len(self.cuts)))]
         self.chunks = [self._chunk(i, layers, shape) for i in range(len(self.cuts))]
-        self.x_shape, self.out_shape = shape, (n, *self.chunks[0].image.shape[1:])
+        self.x_shape, self.out_shape = shape, (n, *self.chunks[0].y.shape[1:])
         self.input_gradient = input_gradient
 
     def _chunk(self, i: int, layers: Sequence[Any], shape: Shape) -> Chunk:
@@ -62,7 +61,7 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """The memory in bytes, to within a few percent."""
+        """The memory in bytes, but for the weights."""
         parts: list[Any] = [*self.scratches, *self.chunks, *self.slots.values()]
         return sum(part.nbytes for part in parts)
 
@@ -93,10 +92,9 @@ class Batch:
             for chunk, part in pairs[lane::lanes]:
                 run(chunk, part)
 
-        with one_blas_thread():  # its other threads would stay awake for a while, on our cores
-            for weight in weights.values():
-                weight.update()
-            parallel_map(run_lane, range(lanes))
+        for weight in weights.values():
+            weight.update()
+        parallel_map(run_lane, range(lanes))
 
 
 class Chunk:
@@ -109,18 +107,14 @@ class Chunk:
         scratch: Scratch,
         convolution: Callable[[Any, Shape], Convolution],
     ) -> None:
-        layers, r, order = without_last_shuffle(layers)
         stages = stages_of(layers, shape, scratch, convolution)
-        y, forward = record_forward(stages)
-        dy, dx, backward = record_backward(stages)
-        n, h, w, c = y.view.shape
-        image = new_images((n, h * r, w * r, c // r**2), scratch.dtype).view
-        by_j, x = by_pixel(image, r), cast("Images", stages[0].x)
-        self.forward_calls = [*forward, *copies(by_j, by_sub_pixel(y.view, r, order))]
-        self.backward_calls = [*copies(by_sub_pixel(dy.view, r, order), by_j), *backward]
-        # (n, C, H, W): the input, and its gradient; the output, then its gradient
-        self.x, self.image = (each.transpose(0, 3, 1, 2) for each in (x.view, image))
-        self.dx = dx and dx.view.transpose(0, 3, 1, 2)
+        x = cast("Images", stages[0].x)
+        y, self.forward_calls = record_forward(stages)
+        dy, dx, self.backward_calls = record_backward(stages, scratch)
+        self.x, self.y, self.dy, self.dx = (
+            images and images.view.transpose(0, 3, 1, 2)  # (n, C, H, W)
+            for images in (x, y, dy, dx)
+        )
         self.nbytes = sum(stage.nbytes for stage in stages)
 
     def forward(self, x: Array, y: Array) -> None:
@@ -128,18 +122,18 @@ class Chunk:
         np.copyto(self.x, x)
         for call in self.forward_calls:
             call()
-        np.copyto(y, self.image)
+        np.copyto(y, self.y)
 
     def backward(self, dy: Array, dx: Array | None) -> None:
         """Set the gradients in the chunk's slots, and write dx if it is not None."""
-        np.copyto(self.image, dy)
+        np.copyto(self.dy, dy)
         for call in self.backward_calls:
             call()
         if dx is not None:
             np.copyto(dx, self.dx)
 
 
-def cut(n: int, pixels: int) -> list[slice]:
+def chunks_of(n: int, pixels: int) -> list[slice]:
     """Cut n images of so many pixels into chunks of equal length: an even number, or one each."""
     at_a_time = max(1, round(_CHUNK / pixels))
     count = min(n, 2 * -(-n // (2 * at_a_time)))

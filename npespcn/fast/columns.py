@@ -11,10 +11,10 @@ In memory a patch is k columns in a row, so patches need no copy. (The book's ``
 pixel k*k times; this copies it k times.) A BLAS does not take rows that overlap, so the patches are
 seen k times, each time one pixel further::
 
-    memory      | p0 | p1 | p2 | p3 | p4 | p5 | ...      each p: the numbers of one pixel
-    phase 0     [ p0   p1   p2 ][ p3   p4   p5 ] ...     a (pixels/k, patch) matrix: a plain view
-    phase 1          [ p1   p2   p3 ][ p4   p5   p6 ]    the same memory, one pixel further
-    phase 2               [ p2   p3   p4 ][ p5 ...
+    memory      | c0 | c1 | c2 | c3 | c4 | c5 | ...      each c: the column of one pixel
+    phase 0     [ c0   c1   c2 ][ c3   c4   c5 ] ...     a (pixels/k, patch) matrix: a plain view
+    phase 1          [ c1   c2   c3 ][ c4   c5   c6 ]    the same memory, one pixel further
+    phase 2               [ c2   c3   c4 ][ c5 ...
 
 Every position of `Tall` memory gets its patch, also where that goes over the end of a row or of an
 image.
@@ -40,11 +40,9 @@ class ColumnWeight:
     ----------
     k, c, o
         Side of the kernel, and channels in and out.
-    has_bias
-        Whether there is a bias. Without one it is zero.
     """
 
-    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike, has_bias: bool) -> None:
+    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike) -> None:
         self.k, self.c, self.o = k, c, o
         # (k columns, k rows * c, and 1 for the bias, which the first column's 1 meets; o)
         self.matrix = aligned(k * (k * c + 1) * o, dtype).reshape(k, k * c + 1, o)

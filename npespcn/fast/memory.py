@@ -67,17 +67,21 @@ class Images(NamedTuple):
         return Images(flat, view(flat, self.view.shape, strides))
 
 
+def images(array: Array) -> Images:
+    """Return a contiguous array as images, without anything in between."""
+    return Images(array.reshape(-1), array)
+
+
 def new_images(shape: Shape, dtype: DTypeLike) -> Images:
-    """Return memory for images, without anything in between."""
-    flat = aligned(math.prod(shape), dtype)
-    return Images(flat, flat.reshape(shape))
+    """Return new memory for images, without anything in between."""
+    return images(aligned(math.prod(shape), dtype).reshape(shape))
 
 
 class Scratch:
     """Memory that one layer after the other uses, so that it stays in the core's cache.
 
-    It is asked for by name. Under one name everybody gets the same memory, and must be done with it
-    when the next one writes there. At first it holds zeros.
+    It is asked for by name. Under one name everybody gets the same memory, until somebody asks for
+    more of it, and must be done with it when the next one writes there. At first it holds zeros.
     """
 
     def __init__(self, dtype: DTypeLike) -> None:
@@ -125,11 +129,10 @@ class Tall:
         (above, below), (left, right) = pads
         out_h, out_w = h + above + below - k + 1, w + left + right - k + 1
         self.out_shape = (n, out_h, out_w)
-        self.pitch = max(w + max(left, right), out_w)
-        self.height = max(h + max(above, below), out_h)
+        self.pitch, self.height = w + max(left, right), h + max(above, below)
         self.rows = (n - 1) * self.height + out_h
-        spare = 4 + k  # rows that the views of the convolutions may reach into
-        self.flat = memory((self.rows + spare) * self.pitch * c + 3 * k * c)
+        spare = (4 + k) * self.pitch + 3 * k  # pixels that a convolution's views may reach into
+        self.flat = memory((self.rows * self.pitch + spare) * c)
         self.start = (above * self.pitch + left) * c  # of the first pixel
         inside = self.by_image(self.flat, (n, h, w, c), self.start)
         size = ((n - 1) * self.height + h) * self.pitch * c

@@ -17,6 +17,7 @@ from npespcn.common.messages import short_repr
 from npespcn.fast.memory import Pads
 from npespcn.fast.pieces import Piece, is_fast_convolution, pieces_of
 from npespcn.fast.shuffle import FastPixelShuffle
+from npespcn.fast.threads import one_blas_thread
 from npespcn.fast.tiles import cut_tiles, tile_size
 from npespcn.layers import Layer, PixelShuffle, Sequential
 from npespcn.models import Network
@@ -31,7 +32,9 @@ def accelerate(network: Any, input_gradient: bool = True) -> Accelerated:
     large tiles.
 
     The first call with a new shape records a plan, which takes about as long as a step. Plans are
-    kept for the shapes that were used last, up to 256 MB of them (docs/performance.md has figures).
+    kept for the shapes that were used last, up to 256 MB of them for each piece of the network that
+    is recorded, and ESPCN is one piece (docs/performance.md has figures). Gradients have the dtype
+    of the output.
 
     Images never influence each other in ``predict``. In ``forward`` neighbors in memory share
     rounding, so a NaN in one may reach another. (It spoils the batch's gradient in any case.)
@@ -78,6 +81,7 @@ class Accelerated(Layer):
 
     def __init__(self, network: Any, input_gradient: bool) -> None:
         self.network, self.input_gradient = network, input_gradient
+        self.repeats_edge = _is_sequence(network) and _repeats_the_edge(network)
         self.parts = [
             _part(group, input_gradient or i > 0)
             for i, group in enumerate(pieces_of(_flat(network)))
@@ -104,25 +108,31 @@ class Accelerated(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return y, and keep what `backward` needs: (N, C, H, W) -> (N, C, H*r, W*r)."""
-        for part in self.parts:
-            x = part.forward(x)
+        with one_blas_thread():  # its other threads would stay awake for a while, on our cores
+            for part in self.parts:
+                x = part.forward(x)
         return x
 
     def backward(self, dy: Array) -> Array | None:
         """Return dx (None without ``input_gradient``); set ``grads``, of the network too."""
-        for part in reversed(self.parts):
-            dy = part.backward(dy)
+        with one_blas_thread():
+            for part in reversed(self.parts):
+                dy = part.backward(dy)
         return dy if self.input_gradient else None
 
     def predict(self, x: Array) -> Array:
         """Return the result of the network's `predict`, in little memory and on all cores."""
         if array_module(x) is not np and isinstance(self.network, Network):
             return self._predict_on_gpu(x)
-        if _repeats_the_edge(self.network):
+        if self.repeats_edge:
             sides = (self.halo, self.halo)
             x = np.pad(x, ((0, 0), (0, 0), sides, sides), mode="edge")
-        for part in self.parts:
-            x = part.predict(x)
+        return self._predict_parts(x)
+
+    def _predict_parts(self, x: Array) -> Array:
+        with one_blas_thread():
+            for part in self.parts:
+                x = part.predict(x)
         return x
 
     def _predict_on_gpu(self, x: Array) -> Array:
@@ -157,8 +167,7 @@ class Accelerated(Layer):
         """
         if self.padding != "same":
             x = array_module(x).pad(x, ((0, 0), (0, 0), *missing), mode="edge")
-        for part in self.parts:
-            x = part.predict(x)
+        x = self._predict_parts(x)
         if self.padding == "same":  # where a halo is left, its pixels saw zeros: they go
             halo = [[self.scale * (self.halo - m) for m in pair] for pair in missing]
             (top, bottom), (left, right) = halo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,27 +32,19 @@ class Piece(Layer):
 
     def __init__(self, layers: Sequence[Any], input_gradient: bool) -> None:
         self.layers, self.input_gradient = Sequential(*layers), input_gradient
-        self.plans = Plans()
+        self.stack, self.plans = list(layers), Plans()
         self.kept: Any = None  # the key and the plan of the last forward pass
-        self.convolutions = [layer for layer in layers if isinstance(layer, Conv2d)]
-        self.scale = self.out_channels = 1
-        for layer in layers:
-            if isinstance(layer, Conv2d):
-                self.out_channels = len(layer.params["weight"])
-            elif isinstance(layer, PixelShuffle):
-                self.scale = layer.upscale_factor
-                self.out_channels //= self.scale**2
 
     def forward(self, x: Array) -> Array:
         """Return y, and keep what `backward` needs."""
-        self.plans.put_back(self)
-        if not self._fits(x):
+        if kept := self._take_kept():
+            self.plans.put(*kept)
+        if self._out_shape(x) is None:
             return self.layers.forward(x)
-        n, c, h, w = x.shape
-        dtype = np.result_type(x, *self.layers.params.values())
-        key = "batch", x.shape, dtype, thread_count()
+        (n, c, h, w), dtype = x.shape, self._dtype(x)
+        key = "batch", x.shape, dtype, thread_count(), *self._options()
         batch = self.plans.take(
-            key, lambda: Batch(self._layers, (n, h, w, c), dtype, self.input_gradient)
+            key, lambda: Batch(self.stack, (n, h, w, c), dtype, self.input_gradient)
         )
         y = batch.forward(x)
         self.kept = key, batch
@@ -59,31 +52,34 @@ class Piece(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         """Return dx (None without ``input_gradient``); set the layers' gradients."""
-        if self.kept is None:
-            dx: Array = self.layers.backward(dy)
+        kept = self._take_kept()  # if this is interrupted, the plan is not used again
+        if kept is None:
+            dx: Array | None = self.layers.backward(dy)
             return dx
-        _, batch = self.kept
-        check_shape("dy", dy, batch.out_shape)
-        return batch.backward(dy)
+        check_shape("dy", dy, kept[1].out_shape)
+        dx = kept[1].backward(dy)
+        self.kept = kept
+        return dx
 
     def predict(self, x: Array) -> Array:
         """Return y, in parts that fit together: images never meet, and memory does not grow."""
-        if not self._fits(x):
+        out_shape = self._out_shape(x)
+        if out_shape is None:
             return self.layers.predict(x)
-        (n, _, h, w), r = x.shape, self.scale
-        dtype = np.result_type(x, *self.layers.params.values())
-        out_h, out_w = self._out_side(h, 0), self._out_side(w, 1)
-        y = np.empty((n, self.out_channels, out_h * r, out_w * r), dtype)
+        (n, _, h, w), r, dtype, options = x.shape, self._scale(), self._dtype(x), self._options()
+        y = np.empty((n, *out_shape), dtype)
+        out_h, out_w = (side // r for side in out_shape[1:])
         columns = spans(out_w, round(out_w / _COLUMNS))
-        rows = spans(out_h, min(-(-_PARTS // (n * len(columns))), out_h // _ROWS))
+        rows = spans(out_h, min(-(-_PARTS // len(columns)), out_h // _ROWS))
 
         def run(work: tuple[int, tuple[int, int], tuple[int, int]]) -> None:
             i, (top, bottom), (left, right) = work
             first_row, last_row = self._needed(top, bottom, h, 0)
             first_column, last_column = self._needed(left, right, w, 1)
             part = x[i, :, first_row:last_row, first_column:last_column]
-            key = "strip", _rows_at_work(*part.shape[1:]), part.shape[2], dtype
-            strip = self.plans.take(key, lambda: Strip(self._layers, key[2], key[1], dtype))
+            at_work, width = _rows_at_work(*part.shape[1:]), part.shape[2]
+            key = "strip", width, at_work, dtype, *options
+            strip = self.plans.take(key, lambda: Strip(self.stack, width, at_work, dtype))
             place = y[i, :, top * r : bottom * r, left * r : right * r]
             strip.run(part, place, top - first_row, left - first_column)
             self.plans.put(key, strip)
@@ -91,32 +87,50 @@ class Piece(Layer):
         parallel_map(run, [(i, a, b) for i in range(n) for a in rows for b in columns])
         return y
 
-    @property
-    def _layers(self) -> list[Any]:
-        return list(self.layers.layers.values())
+    def _take_kept(self) -> Any:
+        with self.plans.lock:
+            kept, self.kept = self.kept, None
+        return kept
 
-    def _fits(self, x: Array) -> bool:
-        if array_module(x) is not np or x.dtype.kind != "f" or x.ndim != 4 or not len(x):
-            return False
-        params = list(self.layers.params.values())
-        return (
-            np.result_type(x, *params) in (np.float32, np.float64)
-            and x.shape[1] == params[0].shape[1]
-            and min(self._out_side(x.shape[2], 0), self._out_side(x.shape[3], 1)) > 0
-        )
+    def _dtype(self, x: Array) -> Any:
+        return np.result_type(x, *self.layers.params.values())
 
-    def _out_side(self, side: int, axis: int) -> int:
-        """Return H' or W' before the shuffle, 0 if some layer has no output."""
-        for layer in self.convolutions:
-            side += sum(pads_of(layer)[axis]) - layer.params["weight"].shape[2] + 1
-            if side < 1:
-                return 0
-        return side
+    def _scale(self) -> int:
+        factors = [each.upscale_factor for each in self.stack if isinstance(each, PixelShuffle)]
+        return math.prod(factors)
+
+    def _options(self) -> list[Any]:
+        """Return what a plan depends on beside its input: somebody may have changed a layer."""
+        shapes = [param.shape for param in self.layers.params.values()]
+        return shapes + [vars(each).get("padding", vars(each).get("order")) for each in self.stack]
+
+    def _out_shape(self, x: Array) -> tuple[int, int, int] | None:
+        """Return (C', H', W'), or None if the layers themselves must look at x."""
+        if array_module(x) is not np or x.dtype.kind != "f" or x.ndim != 4 or x.size == 0:
+            return None
+        if self._dtype(x) not in (np.float32, np.float64):
+            return None
+        _, c, h, w = x.shape
+        for layer in self.stack:
+            if isinstance(layer, Conv2d):
+                o, channels, k, _ = layer.params["weight"].shape
+                rows, columns = (sum(pads) - k + 1 for pads in pads_of(layer))
+                h, w = h + rows, w + columns
+                if not is_fast_convolution(layer) or channels != c or min(h, w) < 1:
+                    return None
+                c = o
+            elif isinstance(layer, PixelShuffle):
+                r = layer.upscale_factor
+                if not is_fast_shuffle(layer, c):
+                    return None
+                c, h, w = c // (r * r), h * r, w * r
+        return c, h, w
 
     def _needed(self, start: int, stop: int, side: int, axis: int) -> tuple[int, int]:
         """Return the first pixel that output start..stop needs, and one after the last."""
-        before = sum(pads_of(layer)[axis][0] for layer in self.convolutions)
-        reach = sum(layer.params["weight"].shape[2] - 1 for layer in self.convolutions)
+        layers = [layer for layer in self.stack if isinstance(layer, Conv2d)]
+        before = sum(pads_of(layer)[axis][0] for layer in layers)
+        reach = sum(layer.params["weight"].shape[2] - 1 for layer in layers)
         return max(0, start - before), min(side, stop - before + reach)
 
 
@@ -139,18 +153,13 @@ class Plans:
         return make()
 
     def put(self, key: Any, plan: Any) -> None:
-        """Keep a plan, and drop the oldest that there is no room for."""
+        """Keep a plan, unless it is too large, and drop the oldest that there is no room for."""
+        if plan.nbytes > KEPT_BYTES:
+            return
         with self.lock:
             self.plans.insert(0, (key, plan))
             while sum(plan.nbytes for _, plan in self.plans) > KEPT_BYTES:
                 self.plans.pop()
-
-    def put_back(self, piece: Piece) -> None:
-        """Keep what `piece` no longer needs for its backward pass."""
-        with self.lock:
-            kept, piece.kept = piece.kept, None
-        if kept:
-            self.put(*kept)
 
 
 def pieces_of(layers: Sequence[Any]) -> list[list[Any]]:
@@ -164,14 +173,17 @@ def pieces_of(layers: Sequence[Any]) -> list[list[Any]]:
     for layer in layers:
         k = layer.params["weight"].shape[2] if is_fast_convolution(layer) else 0
         shuffles = is_open and not is_shuffled and is_fast_shuffle(layer, channels)
-        follows = type(layer) in (Tanh, ReLU, Sigmoid) or (k and (k == 1 or not is_shuffled))
-        if is_open and (follows or shuffles):
+        fits = k and channels == layer.params["weight"].shape[1] and (k == 1 or not is_shuffled)
+        if is_open and (fits or shuffles or type(layer) in (Tanh, ReLU, Sigmoid)):
             groups[-1].append(layer)
             is_shuffled = is_shuffled or shuffles
         else:
             groups.append([layer])
             is_open, is_shuffled = k > 0, False
-        channels = len(layer.params["weight"]) if k else channels
+        if k:
+            channels = len(layer.params["weight"])
+        elif shuffles:
+            channels //= layer.upscale_factor**2
     return groups
 
 

@@ -1,7 +1,7 @@
 """A network recorded for one shape of input: lists of NumPy calls, bound to their arrays.
 
 For one shape, everything but the numbers is known in advance. So all memory is allocated once and
-all views are made once, and what is left of a step is some fifty calls like
+all views are made once, and what is left of a chunk of images is some fifty calls like
 ``np.matmul(a, b, out)`` and ``np.tanh(x, out)``::
 
     for call in calls:
@@ -32,6 +32,7 @@ from npespcn.fast.memory import (
     Shape,
     Tall,
     aligned,
+    images,
     new_images,
 )
 from npespcn.fast.shuffle import by_pixel, by_sub_pixel, copies
@@ -50,8 +51,11 @@ class Weight:
         self.layer, self.backward = layer, backward
         o, c, self.k, _ = layer.params["weight"].shape
         c, o = (o, c) if backward else (c, o)
-        kind = WinogradWeight if winograd.pays(self.k, c, o) else ColumnWeight
-        self.form: WinogradWeight | ColumnWeight = kind(self.k, c, o, dtype, not backward)
+        self.form: WinogradWeight | ColumnWeight = (
+            WinogradWeight(c, o, dtype, has_bias=not backward)
+            if winograd.pays(self.k, c, o)
+            else ColumnWeight(self.k, c, o, dtype)
+        )
 
     def update(self) -> None:
         """Take the layer's present parameters."""
@@ -89,11 +93,13 @@ class Stage:
 
     def __init__(self, shape: Shape, dtype: DTypeLike) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
+        self.nbytes = 0  # of memory that belongs to it alone
 
-    @property
-    def nbytes(self) -> int:
-        """The memory in bytes that belongs to it alone, as far as it counts."""
-        return 0
+    def own(self, shape: Shape) -> Images:
+        """Return memory that belongs to this stage alone."""
+        images = new_images(shape, self.dtype)
+        self.nbytes += images.flat.nbytes
+        return images
 
     def forward(self, x: Any, place: Images | None) -> tuple[Images, list[Call]]:
         """Return y, in `place` if there is one, and the calls that compute it from x."""
@@ -114,11 +120,7 @@ class Convolution(Stage):
         self.way = weight.form.convolve(self.tall, scratch)
         n, h, w = self.tall.out_shape
         super().__init__((n, h, w, weight.form.o), scratch.dtype)
-
-    @property
-    def nbytes(self) -> int:
-        """The memory in bytes that belongs to it alone."""
-        return self.tall.flat.nbytes + self.way.nbytes
+        self.nbytes = self.tall.flat.nbytes + self.way.nbytes
 
     def forward(self, x: Any, place: Images | None) -> tuple[Images, list[Call]]:
         """Return y and the calls."""
@@ -163,7 +165,7 @@ class Activation(Stage):
 
     def forward(self, x: Any, place: Images | None) -> tuple[Images, list[Call]]:
         """Return y and the calls. Here sigmoid(x) is (1 + tanh(x / 2)) / 2."""
-        self.y = place or new_images(self.shape, self.dtype)
+        self.y = place or self.own(self.shape)
         z = x.flat
         tanh, half = partial(np.tanh, z, z), partial(np.multiply, z, 0.5, z)
         calls: dict[Any, list[Call]] = {
@@ -176,12 +178,12 @@ class Activation(Stage):
 
     def backward(self, dy: Any, place: Images | None) -> tuple[Images, list[Call]]:
         """Return dx and the calls; dy lies like y."""
-        dx = place or new_images(self.shape, self.dtype)
+        dx = place or self.own(self.shape)
         if self.kind is None:
             return dx, [partial(np.copyto, dx.view, dy.view)]
         y = self.y.flat
         if self.kind is ReLU:
-            mask = self.y.laid_over(np.empty(y.size, bool))
+            mask = self.y.laid_over(self.scratch("mask", y.size).view(bool)[: y.size])
             return dx, [
                 partial(np.greater, y, 0, mask.flat),
                 partial(dx.view.fill, 0),
@@ -198,21 +200,22 @@ class Activation(Stage):
 
 
 class Shuffle(Stage):
-    """A `PixelShuffle` that other layers follow."""
+    """`PixelShuffle`."""
 
-    def __init__(self, layer: Any, shape: Shape, dtype: DTypeLike) -> None:
-        self.r, self.order, self.x_shape = layer.upscale_factor, layer.order, shape
+    def __init__(self, layer: Any, shape: Shape, scratch: Scratch) -> None:
+        self.r, self.order = layer.upscale_factor, layer.order
+        self.x_shape, self.scratch = shape, scratch
         n, h, w, c = shape
-        super().__init__((n, h * self.r, w * self.r, c // self.r**2), dtype)
+        super().__init__((n, h * self.r, w * self.r, c // self.r**2), scratch.dtype)
 
     def forward(self, x: Any, place: Images | None) -> tuple[Images, list[Call]]:
         """Return y and the calls."""
-        y = place or new_images(self.shape, self.dtype)
+        y = place or images(self.scratch("shuffled", *self.shape))
         return y, copies(by_pixel(y.view, self.r), by_sub_pixel(x.view, self.r, self.order))
 
     def backward(self, dy: Any, place: Images | None) -> tuple[Images, list[Call]]:
         """Return dx and the calls."""
-        dx = place or new_images(self.x_shape, self.dtype)
+        dx = place or self.own(self.x_shape)
         return dx, copies(by_sub_pixel(dx.view, self.r, self.order), by_pixel(dy.view, self.r))
 
 
@@ -228,7 +231,7 @@ def stages_of(
         if isinstance(layer, Conv2d):
             stage: Stage = convolution(layer, shape)
         elif isinstance(layer, PixelShuffle):
-            stage = Shuffle(layer, shape, scratch.dtype)
+            stage = Shuffle(layer, shape, scratch)
         else:
             stage = Activation(type(layer), shape, scratch)
         if stages and type(stages[-1]) is type(stage):
@@ -248,9 +251,9 @@ def record_forward(stages: Sequence[Stage]) -> tuple[Images, list[Call]]:
     return y, calls
 
 
-def record_backward(stages: Sequence[Stage]) -> tuple[Images, Any, list[Call]]:
+def record_backward(stages: Sequence[Stage], scratch: Scratch) -> tuple[Images, Any, list[Call]]:
     """Return the place for dy, dx, and the calls that compute it once dy is there."""
-    place = stages[-1].dy or new_images(stages[-1].shape, stages[-1].dtype)
+    place = stages[-1].dy or images(scratch("last dy", *stages[-1].shape))
     dy: Any = place
     calls: list[Call] = []
     for stage, earlier in zip(stages[::-1], [*stages[-2::-1], _nobody(stages)], strict=True):

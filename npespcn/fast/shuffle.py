@@ -6,7 +6,6 @@ One copy for each j runs along a whole row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -44,14 +43,6 @@ def copies(target: Array, source: Array) -> list[Call]:
     return [partial(np.copyto, target[..., j], source[..., j]) for j in range(source.shape[-1])]
 
 
-def without_last_shuffle(layers: Sequence[Any]) -> tuple[Sequence[Any], int, str]:
-    """Return the layers without a shuffle at the end; its r and order, or 1 and any."""
-    last = layers[-1]
-    if isinstance(last, PixelShuffle):
-        return layers[:-1], last.upscale_factor, last.order
-    return layers, 1, "CRD"
-
-
 def is_fast_shuffle(layer: Any, channels: int) -> bool:
     """Whether it is a plain `PixelShuffle` that works on so many channels."""
     if type(layer) is not PixelShuffle or layer.order not in ORDERS:
@@ -64,7 +55,7 @@ class FastPixelShuffle(Layer):
     """`PixelShuffle` in pieces that stay in the cache, on all threads."""
 
     def __init__(self, layer: PixelShuffle) -> None:
-        self.layer, self.params, self.grads = layer, {}, {}
+        self.layer = layer
 
     def forward(self, x: Array) -> Array:
         """Rearrange (N, C*r*r, H, W) to (N, C, H*r, W*r)."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from npespcn.common import Array
-from npespcn.fast.memory import Images, Scratch, Shape, new_images
+from npespcn.fast.memory import Images, Scratch, Shape
 from npespcn.fast.recorded import (
     Convolution,
     Weight,
@@ -26,7 +26,6 @@ from npespcn.fast.recorded import (
     record_forward,
     stages_of,
 )
-from npespcn.fast.shuffle import by_pixel, by_sub_pixel, copies, without_last_shuffle
 
 
 class Strip:
@@ -37,15 +36,11 @@ class Strip:
         self.lag = self.grown = 0  # rows: how far the output is behind; how many more it has
         self.start = self.height = 0  # of the image: the first row at work; its number of rows
         self.convolutions: list[RollingConvolution] = []
-        layers, r, order = without_last_shuffle(layers)
         channels = layers[0].params["weight"].shape[1]
         stages = stages_of(layers, (1, rows, width, channels), self.scratch, self._convolution)
-        y, calls = record_forward(stages)
-        _, h, w, c = y.view.shape
-        image = new_images((1, h * r, w * r, c // r**2), dtype).view
-        self.calls = [*calls, *copies(by_pixel(image, r), by_sub_pixel(y.view, r, order))]
-        self.image = image[0].transpose(2, 0, 1)  # (C', H', W'), of the rows at work
-        self.scale = h * r // rows
+        y, self.calls = record_forward(stages)
+        self.image = y.view[0].transpose(2, 0, 1)  # (C', H', W'), of the rows at work
+        self.scale = self.image.shape[1] // rows
         self.nbytes = self.scratch.nbytes + sum(stage.nbytes for stage in stages)
 
     def _convolution(self, layer: Any, shape: Shape) -> Convolution:

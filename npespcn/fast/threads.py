@@ -64,7 +64,8 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> l
     on its thread. After an error no further item is begun.
     """
     items = list(items)
-    threads = min(thread_count(), len(items))
+    available = thread_count()
+    threads = min(available, len(items))
     _keep_freed_memory()
     with one_blas_thread():
         if threads <= 1 or getattr(_here, "is_busy", False):
@@ -88,11 +89,12 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> l
             finally:
                 _here.is_busy = False
 
-        pool = _pool(os.getpid(), thread_count() - 1)
+        pool = _pool(os.getpid(), available - 1)
         helpers = [pool.submit(work) for _ in range(threads - 1)]
         try:
             work()
         finally:
+            todo.clear()  # after Ctrl-C there may be more
             wait([helper for helper in helpers if not helper.cancel()])
         if errors:
             raise errors[min(errors)]  # the first in the order of the items

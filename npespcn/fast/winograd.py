@@ -76,13 +76,13 @@ class WinogradWeight:
 
     Parameters
     ----------
-    k, c, o
-        Side of the kernel (3), and channels in and out.
+    c, o
+        Channels in and out.
     has_bias
         Whether there is a bias.
     """
 
-    def __init__(self, k: int, c: int, o: int, dtype: DTypeLike, has_bias: bool) -> None:
+    def __init__(self, c: int, o: int, dtype: DTypeLike, has_bias: bool) -> None:
         self.c, self.o, self.has_bias = c, o, has_bias
         self.G, self.BT, self.AT = (matrix.astype(dtype) for matrix in (G, BT, AT))
         self.taps = aligned(POINTS * K * c * o, dtype).reshape(POINTS, 1, K * c, o)
@@ -150,7 +150,8 @@ class _Band:
     ----------
     count, rounded : int
         Products at each point; and that number with zeros after it, so that all phases are equally
-        long and none reaches into the next point. Memory with such zeros serves this count only:
+        long and none of the `count` patches reaches into the next point. The products after them
+        are junk, which is dropped, or meets zeros. Memory with such zeros serves this count only:
         nobody writes on them.
     """
 

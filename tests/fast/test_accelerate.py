@@ -140,7 +140,7 @@ def test_sums_of_gradients_are_nearly_as_exact_as_numpys() -> None:
 def test_a_gradcheck_passes_through_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_CHUNK", 20)
     model = ESPCN(2, widths=(4, 3), dtype="float64")
-    assert len(batches.cut(3, 20)) == 3
+    assert len(batches.chunks_of(3, 20)) == 3
     assert gradcheck(accelerate(model), random(3, 1, 5, 4)) < 1e-7
 
 
@@ -173,6 +173,33 @@ def test_the_parameters_are_the_networks_own() -> None:
     np.testing.assert_array_equal(fast.predict(x), before)
     fast.load_state_dict(ESPCN(2, widths=(4, 3), seed=1).state_dict())
     np.testing.assert_allclose(fast.predict(x), model.predict(x), atol=1e-6)
+
+
+def test_a_layer_may_change() -> None:
+    x, layer = random(1, 1, 8, 9), Conv2d(1, 4, 3, dtype="float64")
+    fast = accelerate(layer)
+    for change in (
+        {},
+        {"padding": 1},
+        {"params": {"weight": random(2, 1, 3, 3), "bias": np.ones(2)}},
+    ):
+        vars(layer).update(change)
+        for _ in range(2):
+            np.testing.assert_allclose(fast.predict(x), layer.predict(x), atol=1e-12)
+            np.testing.assert_allclose(fast.forward(x), layer.forward(x), atol=1e-12)
+
+
+def test_a_network_with_a_predict_of_its_own_keeps_it() -> None:
+    class Twice(ESPCN):
+        def predict(self, x: Any) -> Any:
+            return 2 * super().predict(x)
+
+    x = random(2, 1, 9, 8)
+    for model in (
+        Twice(2, widths=(4, 3), dtype="float64", padding="edge"),
+        Sequential(ESPCN(2, widths=(4, 3), dtype="float64", padding="edge"), Tanh()),
+    ):
+        np.testing.assert_allclose(accelerate(model).predict(x), model.predict(x), atol=1e-12)
 
 
 def test_an_accelerated_network_passes_for_the_network() -> None:
@@ -271,6 +298,10 @@ def test_plans_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         plans = [plan for _, plan in fast.parts[0].plans.plans]
         assert sum(plan.nbytes for plan in plans) <= 16 << 20
     assert 1 < len(plans) < 9
+    monkeypatch.setattr(pieces, "KEPT_BYTES", 100)
+    fast.predict(x)  # with a plan that is too large to be kept
+    assert len(fast.parts[0].plans.plans) == len(plans)
+    monkeypatch.undo()
     _, last = fast.parts[0].kept
     fast.forward(x)
     assert fast.parts[0].kept[1] is last  # it was used again
@@ -322,6 +353,10 @@ def test_odd_inputs_are_the_books_affair() -> None:
         lambda: accelerate(ESPCN(2, padding="valid")).forward(random(1, 1, 8, 8)),  # too small
         lambda: accelerate(ESPCN(2, padding="valid")).predict(random(1, 1, 8, 8)),
         lambda: accelerate(PixelShuffle(2)).forward(random(1, 3, 4, 4)),  # no groups of four
+        lambda: accelerate(Sequential(Conv2d(1, 4, 3), Conv2d(2, 3, 3))).predict(whole * 1.0),
+        lambda: accelerate(Sequential(Conv2d(1, 8, 3), PixelShuffle(2), Conv2d(1, 3, 1))).forward(
+            whole * 1.0
+        ),
     ):
         with pytest.raises(ValueError):  # noqa: PT011  # in the book's words
             call()
@@ -329,6 +364,8 @@ def test_odd_inputs_are_the_books_affair() -> None:
     with pytest.raises(ValueError, match="dy must have shape"):  # which would broadcast
         fast.backward(np.ones((1, 1, 16, 18)))
     assert fast.forward(random(0, 1, 8, 9)).shape == (0, 1, 16, 18)
+    layer = Conv2d(1, 2, 3, padding=2, dtype="float64")  # which makes an image of no pixels
+    assert accelerate(layer).predict(random(1, 1, 0, 5)).shape == (1, 2, 2, 7)
     assert fast.predict(random(0, 1, 8, 9)).shape == (0, 1, 16, 18)
     with pytest.raises(TypeError):
         fast.forward([1.0])  # type: ignore[arg-type]
