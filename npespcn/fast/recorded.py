@@ -97,9 +97,9 @@ class Stage:
 
     def own(self, shape: Shape) -> Images:
         """Return memory that belongs to this stage alone."""
-        images = new_images(shape, self.dtype)
-        self.nbytes += images.flat.nbytes
-        return images
+        memory = new_images(shape, self.dtype)
+        self.nbytes += memory.flat.nbytes
+        return memory
 
     def forward(self, x: Any, place: Images | None) -> tuple[Images, list[Call]]:
         """Return y, in `place` if there is one, and the calls that compute it from x."""
