@@ -18,9 +18,9 @@ consecutive numbers, and the patches of all positions are views, which a product
 matrix, and cost a tenth of what they save.
 
 The sums have other terms than in the definition, so the rounding differs: in float32 by 1e-6 to
-2e-6 of the largest output, against 3e-7 to 5e-7 for the direct sum. "Largest" counts the pixels that share six
-rows. Where images lie in one `Tall` memory, these rows may belong to two of them, and a NaN may
-spread from one to the other.
+2e-6 of the largest output, against 3e-7 to 5e-7 for the direct sum. "Largest" counts the pixels
+that share six rows. Where images lie in one `Tall` memory, these rows may belong to two of them,
+and a NaN may spread from one to the other.
 """
 
 from __future__ import annotations
