@@ -32,9 +32,9 @@ def accelerate(network: Any, input_gradient: bool = True) -> Accelerated:
     large tiles.
 
     The first call with a new shape records a plan, which takes about as long as a step. Plans are
-    kept for the shapes that were used last, up to 256 MB of them for each piece of the network that
-    is recorded, and ESPCN is one piece (docs/performance.md has figures). Gradients have the dtype
-    of the output.
+    kept for the shapes that were used last: up to 12, and up to 128 MB of them, for each piece of
+    the network that is recorded; ESPCN is one piece (docs/performance.md has figures). Gradients
+    have the dtype of the output.
 
     Images never influence each other in ``predict``. In ``forward`` neighbors in memory share
     rounding, so a NaN in one may reach another. (It spoils the batch's gradient in any case.)

@@ -28,24 +28,39 @@ from npespcn.fast.recorded import (
 )
 
 
+class At:
+    """Where in an image a strip is.
+
+    Attributes
+    ----------
+    start, height
+        First row at work, and number of rows in the image.
+    lag, grown
+        Rows by which the output is behind the input, and that it has more.
+    """
+
+    start = height = lag = grown = 0
+
+
 class Strip:
     """A recorded forward pass over an image `width` pixels wide, `rows` rows at a time."""
 
     def __init__(self, layers: Sequence[Any], width: int, rows: int, dtype: Any) -> None:
         self.rows, self.scratch = rows, Scratch(dtype)
-        self.lag = self.grown = 0  # rows: how far the output is behind; how many more it has
-        self.start = self.height = 0  # of the image: the first row at work; its number of rows
+        self.at = At()
         self.convolutions: list[RollingConvolution] = []
         channels = layers[0].params["weight"].shape[1]
         stages = stages_of(layers, (1, rows, width, channels), self.scratch, self._convolution)
         y, self.calls = record_forward(stages)
+        for each in self.convolutions:
+            each.after = ()  # no circle, so that the memory goes with the plan
         self.image = y.view[0].transpose(2, 0, 1)  # (C', H', W'), of the rows at work
         self.scale = self.image.shape[1] // rows
         self.nbytes = self.scratch.nbytes + sum(stage.nbytes for stage in stages)
 
     def _convolution(self, layer: Any, shape: Shape) -> Convolution:
         weight = Weight(layer, self.scratch.dtype)
-        self.convolutions.append(RollingConvolution(weight, shape, self))
+        self.convolutions.append(RollingConvolution(weight, shape, self.scratch, self.at))
         return self.convolutions[-1]
 
     def run(self, x: Array, y: Array, row: int = 0, column: int = 0) -> None:
@@ -63,14 +78,15 @@ class Strip:
         for each in self.convolutions:
             each.weight.update()
             each.tall.flat.fill(0)
-        first, self.start, self.height = self.convolutions[0], 0, x.shape[1]
+        first, at = self.convolutions[0], self.at
+        at.start, at.height = 0, x.shape[1]
         left = column * self.scale
         image = self.image[:, :, left : left + y.shape[2]]
-        top = -(row + self.lag) * self.scale  # where in y the image's first row goes
+        top = -(row + at.lag) * self.scale  # where in y the image's first row goes
         while top < y.shape[1]:
             for call in first.before:
                 call()
-            new = x[:, self.start : self.start + self.rows].transpose(1, 2, 0)
+            new = x[:, at.start : at.start + self.rows].transpose(1, 2, 0)
             first.new[0, : len(new)] = new
             first.clear_outside()
             for call in self.calls:
@@ -78,20 +94,20 @@ class Strip:
             start, stop = max(0, -top), min(image.shape[1], y.shape[1] - top)
             if start < stop:
                 y[:, top + start : top + stop] = image[:, start:stop]
-            self.start += self.rows
+            at.start += self.rows
             top += image.shape[1]
 
 
 class RollingConvolution(Convolution):
     """A convolution whose input arrives a few rows at a time, below the last rows before them."""
 
-    def __init__(self, weight: Weight, shape: Shape, strip: Strip) -> None:
+    def __init__(self, weight: Weight, shape: Shape, scratch: Scratch, at: At) -> None:
         (above, below), sides = pads_of(weight.layer)
         (n, rows, w, c), kept = shape, weight.k - 1
-        super().__init__(weight, (n, rows + kept, w, c), ((0, 0), sides), strip.scratch)
-        self.strip, self.lag, self.grown = strip, strip.lag, strip.grown
-        strip.lag += kept - above
-        strip.grown += above + below - kept
+        super().__init__(weight, (n, rows + kept, w, c), ((0, 0), sides), scratch)
+        self.at, self.lag, self.grown = at, at.lag, at.grown
+        at.lag += kept - above
+        at.grown += above + below - kept
         flat, whole = self.tall.inside
         self.new = whole[:, kept:]
         self.x = Images(flat, self.new)
@@ -101,8 +117,8 @@ class RollingConvolution(Convolution):
 
     def clear_outside(self) -> None:
         """Set the new rows above and below the image to zero."""
-        first = self.strip.start - self.lag
-        last = self.strip.height + self.grown - first
+        first = self.at.start - self.lag
+        last = self.at.height + self.grown - first
         if first < 0:
             self.new[:, :-first] = 0
         if last < self.new.shape[1]:
