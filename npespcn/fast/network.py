@@ -32,7 +32,7 @@ def accelerate(network: Any, input_gradient: bool = True) -> Accelerated:
     large tiles.
 
     The first call with a new shape records a plan, which takes about as long as a step. Plans are
-    kept for the shapes that were used last: up to 12, and up to 128 MB of them, for each piece of
+    kept for the shapes that were used last: up to 8, and up to 128 MB of them, for each piece of
     the network that is recorded; ESPCN is one piece (docs/performance.md has figures). Gradients
     have the dtype of the output.
 

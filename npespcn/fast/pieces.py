@@ -19,7 +19,7 @@ from npespcn.fast.strips import Strip
 from npespcn.fast.threads import parallel_map, thread_count
 from npespcn.layers import Conv2d, Layer, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
 
-KEPT_BYTES, _KEPT = 128 << 20, 12  # of plans, for each piece: bytes, and their number
+KEPT_BYTES, _KEPT = 128 << 20, 8  # of plans, for each piece: bytes, and their number
 _COLUMNS, _PIXELS = 160, 2560  # of a strip; and at work at a time: they stay in the cache
 _PARTS, _ROWS = 4, 64  # the fewest parts of an input, if each has so many rows
 
@@ -135,7 +135,7 @@ class Piece(Layer):
 
 
 class Plans:
-    """The plans that were used last: up to 12, and up to 128 MB of them.
+    """The plans that were used last: up to 8, and up to 128 MB of them.
 
     A plan is taken out to be used, so that it never serves two threads at a time.
     """
