@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from npespcn.common import Array
-from npespcn.fast.memory import Images, Scratch, Shape
+from npespcn.fast.memory import Images, Scratch, Shape, spans
 from npespcn.fast.recorded import (
     Convolution,
     Weight,
@@ -137,4 +137,4 @@ def chunks_of(n: int, pixels: int) -> list[slice]:
     """Cut n images of so many pixels into chunks of equal length: an even number, or one each."""
     at_a_time = max(1, round(_CHUNK / pixels))
     count = min(n, 2 * -(-n // (2 * at_a_time)))
-    return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
+    return [slice(*span) for span in spans(n, count)]
