@@ -2,157 +2,323 @@
 Pixels and channels
 ===================
 
-**Question.** A network that enlarges a picture three times works on small pictures all the way
-through. Its last layer gives nine small ones. How do nine small pictures become one large picture?
+**Question.** A network that enlarges an image three times works on small images from its first
+layer to its last. The last layer gives nine small images. How do they become one large image?
 
-**Predict before you run.** Write down your answers.
+:Aim: You can say for every pixel of the large image which small image it comes from, and you know
+      what the network has to learn.
+:Minutes: 30
+:Needs: NumPy: shapes, indexing, slices with a step. No earlier lesson.
+:Practice: Play with the :explorer:`map of channels and pixels <mode=map&r=2&c=1>` beside this page.
 
-- Four channels of 2×3 pixels hold the numbers 0 to 23, in order. They become one image with r = 2.
-  What is its shape, and which four numbers are in its upper left block of 2×2 pixels?
-- All nine channels hold the same picture. What does the image look like that they make?
-- How must the nine copies differ for the image to be smoother than that?
+Each lesson of this course works in the same way. It asks you to *predict* something, and you write
+your prediction down. Then you open the answer and compare. A wrong prediction is worth more than a
+right one: it shows you exactly what you did not know yet.
 """
 
 # %%
-# Every number is its own address
-# -------------------------------
+# Numbers that are their own address
+# ----------------------------------
 #
-# Number all pixels of four channels with ``arange``. Pixel shuffle only moves numbers, so wherever
-# one turns up later, it still says where it came from. An image that is r times larger on both
-# sides has r·r times as many pixels. So r·r channels are just enough to fill it: 4·2·3 = 24 = 4·6.
-
-from pathlib import Path
+# The small images are called *channels*. We begin with channels so small that we can do everything
+# by hand: four channels of 2×3 pixels, and an image that is twice as large on both sides. The
+# factor 2 is called :math:`r`, the *upscale factor*.
+#
+# We number all pixels of all channels from 0 to 23. Nothing will be computed with these numbers.
+# They will only be moved. So wherever a number turns up later, it still tells us where it came from.
 
 import numpy as np
-from matplotlib import cbook
-from PIL import Image
 
-from npespcn import figures
-from npespcn.evaluation import psnr
-from npespcn.pictures import downscale, read_image
-from npespcn.shuffle import pixel_shuffle
-
-OUT = Path("runs/tutorials")
-OUT.mkdir(parents=True, exist_ok=True)
-
-r, h, w = 2, 2, 3
-x = np.arange(r * r * h * w).reshape(r * r, h, w)  # (4, 2, 3)
-y = pixel_shuffle(x, r)  # (1, 4, 6)
-for k in range(r * r):
-    print(f"channel {k}:", *x[k], sep="\n")
-print("the image:", y[0], sep="\n")
+r = 2
+channels = np.arange(4 * 2 * 3).reshape(4, 2, 3)  # (r*r, H, W)
+for k in range(4):
+    print(f"channel {k}:")
+    print(channels[k])
 
 # %%
+# All pixels of the channels are needed: :math:`4 \cdot 2 \cdot 3 = 24` numbers go in, and 24 numbers
+# come out. Each small pixel becomes a *block* of :math:`r \times r` pixels of the image. A block
+# has :math:`r^2 = 4` places, and there are four channels. So each channel fills one place of every
+# block.
+#
+# Which channel fills which place? The places of a block are counted as one reads: from left to
+# right, and then in the next row. Channel 0 fills the upper left place, channel 1 the place to the
+# right of it, channel 2 the lower left place, and channel 3 the last one.
+#
+# .. predict::
+#
+#    What is the shape of the image? Which four numbers are in its upper left block? Draw the block.
+#
+# .. answer::
+#
+#    The image has 4 rows and 6 columns: :math:`2 \cdot 2` and :math:`3 \cdot 2`. Its upper left
+#    block is made of the upper left pixels of the four channels:
+#
+#    .. math::
+#
+#       \begin{pmatrix} 0 & 6 \\ 12 & 18 \end{pmatrix}
+#
+# Now in NumPy. Row i and column j of *all* blocks are the rows i, i + r, i + 2r, ... and the columns
+# j, j + r, j + 2r, ... of the image. A slice with a step of r selects them.
+
+image = np.zeros((2 * r, 3 * r), channels.dtype)  # (H*r, W*r)
+image[0::r, 0::r] = channels[0]  # place (0, 0) of every block
+image[0::r, 1::r] = channels[1]  # place (0, 1)
+image[1::r, 0::r] = channels[2]  # place (1, 0)
+image[1::r, 1::r] = channels[3]  # place (1, 1)
+print(image)
+
+assert image.shape == (4, 6)
+assert image[:2, :2].tolist() == [[0, 6], [12, 18]]
+
+# %%
+# This is a *pixel shuffle*. The layer of a network that does it is called the sub-pixel layer,
+# because the places of a block are the sub-pixels of one small pixel.
+
+import drawing
+
+drawing.save(drawing.channels_to_image(channels, image[None], r), "01_one_channel.png")
+
+# %%
+# The channels are one color, in four shades. A shade belongs to a place of the block, from the
+# lightest for the first place to the darkest for the last. Look at the image: all its blocks are
+# colored in the same way.
+#
 # The rule
 # --------
 #
-# The upper left block holds 0, 6, 12 and 18: the upper left pixels of channels 0, 1, 2 and 3. Each
-# LR (low resolution) pixel becomes a block of r×r pixels, and each channel fills one place in every
-# block. Place (i, j), i rows down and j columns to the right, belongs to channel i·r + j. Read it
-# backwards from the image: dividing by r finds the block, the remainder finds the place. If the
-# image has several channels, image channel c has its own group of r·r: channel c·r·r + i·r + j.
+# We say the same in a formula, from the image's point of view. Take the pixel in row 3, column 4 of
+# the image. Two divisions tell where it comes from:
 #
-# Work one out by hand before you read the assertion: where does row 3, column 4 come from?
+# - The *quotients* find the block. :math:`3 / 2` is 1 and :math:`4 / 2` is 2, so it is the block of
+#   row 1, column 2 of the channels.
+# - The *remainders* find the place in the block. The remainder of :math:`3 / 2` is :math:`i = 1`,
+#   the remainder of :math:`4 / 2` is :math:`j = 0`.
+# - The place (i, j) belongs to channel :math:`i \cdot r + j`.
+#
+# .. predict::
+#
+#    Work it out on paper: which channel does the pixel in row 3, column 4 come from, and which
+#    number does it hold?
+#
+# .. answer::
+#
+#    Channel :math:`1 \cdot 2 + 0 = 2`, row 1, column 2. Channel 2 begins with 12, and its last pixel
+#    is 17. You find 17 in row 3, column 4 of the figure above.
 
-row, col = 3, 4
-(block_row, i), (block_col, j) = divmod(row, r), divmod(col, r)
-print(f"row {row}, column {col}: channel {i * r + j}, its row {block_row}, its column {block_col}")
-assert y[0, row, col] == x[i * r + j, block_row, block_col] == x[2, 1, 2] == 17
+row, column = 3, 4
+block_row, i = divmod(row, r)
+block_column, j = divmod(column, r)
+channel = i * r + j
+print(f"channel {channel}, row {block_row}, column {block_column}")
+print("the channel has", channels[channel, block_row, block_column], "there")
+print("the image has", image[row, column])
 
-channel, from_row, from_col = np.unravel_index(y[0], x.shape)  # the addresses in all the numbers
-row, col = np.indices(y[0].shape)
-assert np.array_equal(channel, (row % r) * r + col % r)
-assert np.array_equal((from_row, from_col), (row // r, col // r))
+assert image[row, column] == channels[channel, block_row, block_column] == 17
 
 # %%
-# Which channel lands where, in color
-# -----------------------------------
-#
-# Each channel has its color, from the darkest for channel 0 to the brightest for the last one. The
-# letters are LR pixels. All blocks on the right have the same colors at the same places. Nothing is
-# computed and nothing is lost. The second figure shows an RGB image: it needs twelve channels, four
-# for each of its three.
+# One pixel proves little. So we ask the rule about every pixel of the image:
 
-
-def save(figure, name):
-    figures.save(figure, OUT / name)
-    print(OUT / name)
-
-
-save(figures.explain_figure(2, 1, size=(2, 3)), "01_one_channel.png")
-save(figures.explain_figure(2, 3, size=(1, 3)), "01_three_channels.png")
+for row, column in np.ndindex(4, 6):
+    channel = row % r * r + column % r
+    assert image[row, column] == channels[channel, row // r, column // r]
 
 # %%
-# Nine copies make nearest-neighbor enlargement
-# ---------------------------------------------
+# An image in color
+# -----------------
 #
-# A photograph is an array too, (H, W, 3). A network has a plane for each color, (3, H, W).
+# A color image has three channels of its own: red, green and blue. To keep the words apart we call
+# them *image channels*. Each of them needs a group of :math:`r^2` channels. The groups stand one
+# behind the other. So image channel c begins at channel :math:`c \cdot r^2`, and the whole rule is
 #
-# Shrink it to a third and give all nine channels of a color the same plane. Then the nine pixels of
-# a block are equal: each LR pixel becomes a square. The result is that of Pillow's NEAREST, to the
-# last bit.
+# .. math::
 #
-# Now shift the copies. A block's nine pixels lie a third of an LR pixel apart, and the middle one,
-# place (1, 1), is where the LR pixel's center is. So channel (i, j) should hold the plane as it
-# looks from a point (i - 1)/3 pixels further down and (j - 1)/3 further to the right. Between two
-# pixels we take their weighted mean. Now the squares are gone: this is linear interpolation. Each
-# shift is a 3×3 convolution with fixed numbers. ESPCN's last layer has nine such filters too. Its
-# numbers are learned, and its filters do not see the picture itself, but the features that the
-# layers before have found in it.
+#    \text{image}[c,\ row,\ column] =
+#    \text{channels}[c \cdot r^2 + (row \bmod r) \cdot r + (column \bmod r),\ row / r,\ column / r]
+#
+# where / drops the remainder. This is the rule of PyTorch. (Others exist. Lesson 3 is about them.)
+#
+# .. predict::
+#
+#    A color image with r = 2 is made of twelve channels. Which channels make the green image
+#    channel? Which one fills its lower right places?
+#
+# .. answer::
+#
+#    Green is image channel 1. Its group begins at :math:`1 \cdot 4 = 4`, so it is made of channels
+#    4, 5, 6 and 7. Channel 7 fills the lower right places.
+#
+# The book has this rule as a function, :func:`npespcn.shuffle.pixel_shuffle`. It takes any number
+# of image channels.
 
+from npespcn.shuffle import pixel_shuffle
 
-def shift(x, d, axis):
-    """See x from d pixels further along an axis, -1 < d < 1; the edge is repeated."""
-    neighbor = np.clip(np.arange(x.shape[axis]) + int(np.sign(d)), 0, x.shape[axis] - 1)
-    return (1 - abs(d)) * x + abs(d) * np.take(x, neighbor, axis)
+twelve = np.arange(12 * 1 * 2).reshape(12, 1, 2)  # (C*r*r, H, W), C = 3
+color_image = pixel_shuffle(twelve, 2)  # (3, 2, 4)
 
+assert np.array_equal(pixel_shuffle(channels, 2)[0], image)  # the four channels from above
+for c, row, column in np.ndindex(3, 2, 4):
+    channel = c * r * r + row % r * r + column % r
+    assert color_image[c, row, column] == twelve[channel, row // r, column // r]
 
-def enlarge(planes, step):
-    """Shift nine copies of each plane by multiples of `step` pixels, and shuffle them."""
-    rows = [shift(planes, i * step, 1) for i in (-1, 0, 1)]  # place (i, j) counted from the middle
-    copies = np.stack([shift(row, j * step, 2) for row in rows for j in (-1, 0, 1)], axis=1)
-    y = pixel_shuffle(copies.reshape(27, *planes.shape[1:]), 3)  # (3, 9, H, W) to (3, H*3, W*3)
-    return np.moveaxis(y, 0, -1).round().astype(np.uint8)  # (H*3, W*3, 3)
-
-
-photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))[:600, :510]
-small = downscale(photograph, 3)
-planes = np.moveaxis(small, -1, 0).astype(np.float64)
-print("photograph", photograph.shape, "a third of it", small.shape, "as planes", planes.shape)
-pictures = {"nine equal copies": enlarge(planes, 0), "shifted by thirds": enlarge(planes, 1 / 3)}
-
-
-def difference_from_pillow(picture, method):
-    pillow = Image.fromarray(small).resize((510, 600), Image.Resampling[method])
-    return np.abs(np.asarray(pillow) - picture.astype(int)).max()
-
-
-nearest = difference_from_pillow(pictures["nine equal copies"], "NEAREST")
-bilinear = difference_from_pillow(pictures["shifted by thirds"], "BILINEAR")
-print(f"Pillow's NEAREST differs by at most {nearest} of 255, its BILINEAR by at most {bilinear}")
-assert nearest == 0
-assert bilinear <= 1  # Pillow rounds twice, after the rows and after the columns; we round once
+drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channels.png")
 
 # %%
+# Each image channel has a color of its own here. Within a color, a shade still says the place in the
+# block. This code of colors is the same in every lesson.
+#
+# Nine equal channels
+# -------------------
+#
+# So far we only moved numbers. What must a network put into the channels, so that the image looks
+# good? We try it by hand, with a photograph and :math:`r = 3`.
+#
+# First we make the photograph three times smaller. The small photograph is called *LR*, for low
+# resolution. The large one is *HR*, for high resolution. The network never sees HR. It must find the
+# nine channels with nothing but LR.
+#
+# The simplest idea: all nine channels are equal to LR.
+#
+# .. predict::
+#
+#    All nine channels hold the same small photograph. What does the image look like?
+#
+# .. answer::
+#
+#    The nine pixels of a block come from the same place of nine equal channels, so they are equal.
+#    Each LR pixel becomes a square of 3×3 equal pixels. Image programs call this enlargement
+#    *nearest neighbor*.
+#
+# An image file has the shape (H, W, 3), a network wants (3, H, W). Therefore we move the axis.
+
+from PIL import Image
+
+from npespcn.pictures import downscale
+
+photograph = drawing.photograph()  # (600, 510, 3)
+small = downscale(photograph, 3)  # (200, 170, 3)
+planes = np.moveaxis(small, -1, 0).astype(np.float64)  # (3, 200, 170): red, green, blue
+
+channels = np.repeat(planes, 9, axis=0)  # (27, 200, 170): nine red, nine green, nine blue
+blocks = pixel_shuffle(channels, 3)  # (3, 600, 510)
+nearest = np.moveaxis(blocks, 0, -1).astype(np.uint8)  # (600, 510, 3)
+print("small", small.shape, "channels", channels.shape, "image", nearest.shape)
+
+by_pillow = np.asarray(Image.fromarray(small).resize((510, 600), Image.Resampling.NEAREST))
+assert np.array_equal(nearest, by_pillow)
+
+# %%
+# Shifted channels
+# ----------------
+#
+# Squares are ugly. The nine pixels of a block should differ, because they are at different places:
+# they lie a third of an LR pixel apart. The place in the middle of the block, (1, 1), is exactly at
+# the center of the LR pixel. The place to the right of it is a third of an LR pixel further right.
+#
+# .. predict::
+#
+#    Channel 4 fills place (1, 1), the middle one. Leave it as it is. How would you change channel 5,
+#    which fills place (1, 2)?
+#
+# .. answer::
+#
+#    Channel 5 should hold what one sees a third of an LR pixel further right. That point lies between
+#    two LR pixels, a third of the way from the first to the second. A good guess is their weighted
+#    mean: two thirds of the first and one third of the second.
+#
+# So channel (i, j) is LR, seen from a point that is :math:`(i - 1)/3` pixels further down and
+# :math:`(j - 1)/3` pixels further right. A negative number means up, or left. We shift first along
+# the rows, then along the columns.
+
+
+def shift(x, distance, axis):
+    """See x from `distance` pixels further along an axis, -1 < distance < 1."""
+    step = 1 if distance > 0 else -1
+    index = np.clip(np.arange(x.shape[axis]) + step, 0, x.shape[axis] - 1)  # the edge is repeated
+    neighbor = np.take(x, index, axis)
+    return (1 - abs(distance)) * x + abs(distance) * neighbor
+
+
+def enlarge(planes, third):
+    """Make nine shifted channels of each plane, and shuffle them."""
+    channels = []
+    for plane in planes:  # (H, W)
+        for i in range(3):
+            for j in range(3):
+                shifted = shift(plane, (i - 1) * third, axis=0)
+                channels.append(shift(shifted, (j - 1) * third, axis=1))
+    image = pixel_shuffle(np.stack(channels), 3)  # (27, H, W) to (3, H*3, W*3)
+    return np.moveaxis(image, 0, -1).round().astype(np.uint8)  # (H*3, W*3, 3)
+
+
+linear = enlarge(planes, 1 / 3)
+
+by_pillow = np.asarray(Image.fromarray(small).resize((510, 600), Image.Resampling.BILINEAR))
+largest = np.abs(linear.astype(int) - by_pillow).max()
+print("Pillow's BILINEAR differs by at most", largest, "of 255")
+assert largest <= 1  # Pillow rounds after the rows and again after the columns
+
+# %%
+# We have found linear interpolation, which every image program has. Now look at one of the channels
+# again. Each of its pixels is a weighted sum of a few neighboring pixels, with the same weights
+# everywhere. Such a sum is called a *convolution*. Lesson 4 is about it.
+#
+# **This is what the network does, too.** The last layer of ESPCN has nine sets of weights, one for
+# each channel. There are two differences. Its weights are not written by us, they are *learned*. And
+# they do not work on the small photograph itself, but on features that earlier layers have found in
+# it: an edge here, a corner there.
+#
 # What breaks: the shifts the wrong way round
 # -------------------------------------------
 #
-# Change one sign, so that each channel is seen from the wrong side. The shape is right and every
-# value is plausible, but each block runs backwards, and edges turn into combs. The figures under
-# the names are PSNR against the photograph, in decibels: more is better (lesson 9). Remember what a
-# comb looks like. A wrong channel order looks like that, too (lesson 3).
+# Change one sign: shift every channel to the wrong side. The shape of the image is right and each
+# number is plausible.
+#
+# .. predict::
+#
+#    Look at an edge that is white on the left and black on the right. What do the wrong shifts make
+#    of it?
+#
+# .. answer::
+#
+#    Each block runs backwards: it gets darker to the left, while the blocks themselves get darker to
+#    the right. The edge becomes a comb. Remember this comb. Lesson 3 makes the same comb by
+#    another mistake.
+#
+# Below each image is its PSNR in decibels, which says how close the image is to the photograph: more
+# is better, and one decibel is a difference that you can see. (:doc:`Lesson 12
+# <12_measuring_honestly>` explains PSNR, and what it does not see.)
 
-pictures |= {"shifted the wrong way": enlarge(planes, -1 / 3), "original": photograph}
-scores = {name: psnr(picture, photograph) for name, picture in pictures.items()}
-captions = {name: f"{score:.2f} dB" for name, score in scores.items() if score < np.inf}
-print(captions)
-assert scores["shifted by thirds"] > scores["nine equal copies"] > scores["shifted the wrong way"]
-title, box = "Nine channels made of one small photograph, shuffled", (290, 40, 350, 100)
-save(figures.before_after(pictures, box, captions=captions, title=title), "01_copies.png")
+from npespcn.evaluation import psnr
+
+images = {
+    "nine equal channels": nearest,
+    "shifted by thirds": linear,
+    "shifted the wrong way": enlarge(planes, -1 / 3),
+}
+scores = {}
+for name, enlarged in images.items():
+    scores[name] = psnr(enlarged, photograph)
+    print(f"{name}: {scores[name]:.2f} dB")
+
+assert scores["shifted by thirds"] > scores["nine equal channels"]
+assert scores["nine equal channels"] > scores["shifted the wrong way"]
+
+captions = {name: f"{score:.2f} dB" for name, score in scores.items()}
+images["the photograph"] = photograph
+drawing.save(drawing.details(images, (290, 40, 350, 100), captions), "01_copies.png")
 
 # %%
-# Where to go next
-# ----------------
+# What you know now
+# -----------------
 #
-# Lesson 2 does the shuffle in three ways and times them. Try first: give the nine channels of a
-# color nine different photographs, and look at the image from near and from far away.
+# - A pixel shuffle moves numbers and computes nothing. Channel :math:`i \cdot r + j` fills place
+#   (i, j) of every block.
+# - An image channel needs :math:`r^2` channels; image channel c has those from :math:`c \cdot r^2`.
+# - The channels must be shifted views of the same scene. To learn good ones is the network's work.
+#
+# Try this: put nine *different* photographs into the nine channels of a color. Look at the image
+# from near, and from far away. Then take the :explorer:`quiz <mode=quiz&r=2&c=1>`.
+#
+# Next: :doc:`lesson 2 <02_three_shuffles>` writes the shuffle in three ways, and finds out why one
+# of them takes hundreds of times as long as another.
