@@ -25,7 +25,8 @@ right one: it shows you exactly what you did not know yet.
 # factor 2 is called :math:`r`, the *upscale factor*.
 #
 # We number all pixels of all channels from 0 to 23. Nothing will be computed with these numbers.
-# They will only be moved. So wherever a number turns up later, it still tells us where it came from.
+# They will only be moved. So wherever a number turns up later, it still tells us where it came
+# from.
 
 import numpy as np
 
@@ -36,10 +37,10 @@ for k in range(4):
     print(channels[k])
 
 # %%
-# All pixels of the channels are needed: :math:`4 \cdot 2 \cdot 3 = 24` numbers go in, and 24 numbers
-# come out. Each small pixel becomes a *block* of :math:`r \times r` pixels of the image. A block
-# has :math:`r^2 = 4` places, and there are four channels. So each channel fills one place of every
-# block.
+# All pixels of the channels are needed: :math:`4 \cdot 2 \cdot 3 = 24` numbers go in, and 24
+# numbers come out. Each small pixel becomes a *block* of :math:`r \times r` pixels of the image. A
+# block has :math:`r^2 = 4` places, and there are four channels. So each channel fills one place of
+# every block.
 #
 # Which channel fills which place? The places of a block are counted as one reads: from left to
 # right, and then in the next row. Channel 0 fills the upper left place, channel 1 the place to the
@@ -58,8 +59,8 @@ for k in range(4):
 #
 #       \begin{pmatrix} 0 & 6 \\ 12 & 18 \end{pmatrix}
 #
-# Now in NumPy. Row i and column j of *all* blocks are the rows i, i + r, i + 2r, ... and the columns
-# j, j + r, j + 2r, ... of the image. A slice with a step of r selects them.
+# Now in NumPy. Row i and column j of *all* blocks are the rows i, i + r, i + 2r, ... and the
+# columns j, j + r, j + 2r, ... of the image. A slice with a step of r selects them.
 
 image = np.zeros((2 * r, 3 * r), channels.dtype)  # (H*r, W*r)
 image[0::r, 0::r] = channels[0]  # place (0, 0) of every block
@@ -103,8 +104,8 @@ drawing.save(drawing.channels_to_image(channels, image[None], r), "01_one_channe
 #
 # .. answer::
 #
-#    Channel :math:`1 \cdot 2 + 0 = 2`, row 1, column 2. Channel 2 begins with 12, and its last pixel
-#    is 17. You find 17 in row 3, column 4 of the figure above.
+#    Channel :math:`1 \cdot 2 + 0 = 2`, row 1, column 2. Channel 2 begins with 12, and its last
+#    pixel is 17. You find 17 in row 3, column 4 of the figure above.
 
 row, column = 3, 4
 block_row, i = divmod(row, r)
@@ -164,8 +165,8 @@ for c, row, column in np.ndindex(3, 2, 4):
 drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channels.png")
 
 # %%
-# Each image channel has a color of its own here. Within a color, a shade still says the place in the
-# block. This code of colors is the same in every lesson.
+# Each image channel has a color of its own here. Within a color, a shade still says the place in
+# the block. This code of colors is the same in every lesson.
 #
 # Nine equal channels
 # -------------------
@@ -174,8 +175,8 @@ drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channe
 # good? We try it by hand, with a photograph and :math:`r = 3`.
 #
 # First we make the photograph three times smaller. The small photograph is called *LR*, for low
-# resolution. The large one is *HR*, for high resolution. The network never sees HR. It must find the
-# nine channels with nothing but LR.
+# resolution. The large one is *HR*, for high resolution. The network never sees HR. It must find
+# the nine channels with nothing but LR.
 #
 # The simplest idea: all nine channels are equal to LR.
 #
@@ -217,14 +218,14 @@ assert np.array_equal(nearest, by_pillow)
 #
 # .. predict::
 #
-#    Channel 4 fills place (1, 1), the middle one. Leave it as it is. How would you change channel 5,
-#    which fills place (1, 2)?
+#    Channel 4 fills place (1, 1), the middle one. Leave it as it is. How would you change channel
+#    5, which fills place (1, 2)?
 #
 # .. answer::
 #
-#    Channel 5 should hold what one sees a third of an LR pixel further right. That point lies between
-#    two LR pixels, a third of the way from the first to the second. A good guess is their weighted
-#    mean: two thirds of the first and one third of the second.
+#    Channel 5 should hold what one sees a third of an LR pixel further right. That point lies
+#    between two LR pixels, a third of the way from the first to the second. A good guess is their
+#    weighted mean: two thirds of the first and one third of the second.
 #
 # So channel (i, j) is LR, seen from a point that is :math:`(i - 1)/3` pixels further down and
 # :math:`(j - 1)/3` pixels further right. A negative number means up, or left. We shift first along
@@ -264,9 +265,9 @@ assert largest <= 1  # Pillow rounds after the rows and again after the columns
 # everywhere. Such a sum is called a *convolution*. Lesson 4 is about it.
 #
 # **This is what the network does, too.** The last layer of ESPCN has nine sets of weights, one for
-# each channel. There are two differences. Its weights are not written by us, they are *learned*. And
-# they do not work on the small photograph itself, but on features that earlier layers have found in
-# it: an edge here, a corner there.
+# each channel. There are two differences. Its weights are not written by us, they are *learned*.
+# And they do not work on the small photograph itself, but on features that earlier layers have
+# found in it: an edge here, a corner there.
 #
 # What breaks: the shifts the wrong way round
 # -------------------------------------------
@@ -281,12 +282,12 @@ assert largest <= 1  # Pillow rounds after the rows and again after the columns
 #
 # .. answer::
 #
-#    Each block runs backwards: it gets darker to the left, while the blocks themselves get darker to
-#    the right. The edge becomes a comb. Remember this comb. Lesson 3 makes the same comb by
+#    Each block runs backwards: it gets darker to the left, while the blocks themselves get darker
+#    to the right. The edge becomes a comb. Remember this comb. Lesson 3 makes the same comb by
 #    another mistake.
 #
-# Below each image is its PSNR in decibels, which says how close the image is to the photograph: more
-# is better, and one decibel is a difference that you can see. (:doc:`Lesson 12
+# Below each image is its PSNR in decibels, which says how close the image is to the photograph:
+# more is better, and one decibel is a difference that you can see. (:doc:`Lesson 12
 # <12_measuring_honestly>` explains PSNR, and what it does not see.)
 
 from npespcn.evaluation import psnr

@@ -2,13 +2,13 @@
 
 A lesson's code is about its subject; what draws it is here. All figures are narrow (5.5 inches) and
 their letters are large, so that they can be read on a phone. One color code holds in all of them:
-an image channel has a hue, a place in the block has a shade of it (`npespcn.figures.channel_colors`).
+an image channel has a hue, a place in the block a shade of it (`npespcn.figures.channel_colors`).
 Everything else is drawn in neutral grays, and in the colors of `LINES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -146,4 +146,23 @@ def channels_to_image(x: np.ndarray, y: np.ndarray, r: int) -> Figure:
         )  # fmt: skip
     axes.set(xlim=(-0.1, size[0] + 0.1), ylim=(size[1] + 0.1, -0.1), aspect="equal")
     axes.set_axis_off()
+    return figure
+
+
+# --- lesson 12: measuring honestly ---
+
+
+def protocols(scores: Mapping[str, tuple[float, float]]) -> Figure:
+    """Draw the PSNR of the network and of bicubic interpolation under each protocol."""
+    figure, axes = new_figure(1, 1, 4.2)
+    axes = axes[0, 0]
+    for i, (label, marker) in enumerate((("network", "o"), ("bicubic", "s"))):
+        values = [pair[i] for pair in scores.values()]
+        axes.plot(values, list(scores), marker, color=LINES[i], ms=8, label=label)
+        for row, value in enumerate(values):
+            y, align = ((row - 0.2, "bottom"), (row + 0.2, "top"))[i]
+            axes.text(value, y, f"{value:.2f}", ha="center", va=align, fontsize=9)
+    axes.set(xlabel="PSNR (dB)", ylim=(len(scores) - 0.3, -0.8))
+    axes.margins(x=0.1)
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
