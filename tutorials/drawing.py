@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import cbook, rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -153,6 +153,75 @@ def channels_to_image(x: np.ndarray, y: np.ndarray, r: int) -> Figure:
     return figure
 
 
+# --- lesson 2: three shuffles ---
+
+
+def memory(x: np.ndarray, y: np.ndarray, r: int, marked: int) -> Figure:
+    """Draw the numbers of channels (r·r, H, W) and of their image as they lie in memory.
+
+    A number has its channel's color. The number `marked` has a frame.
+    """
+    colors = np.repeat(channel_colors(r), x[0].size)
+    line = 12  # numbers in a line
+    step = -(-x.size // line) + 1.2
+    figure, axes = _sheet(line + 3.7, 2 * step + 0.1)
+    for part, (title, numbers) in enumerate({"the channels": x, "the image": y}.items()):
+        top = part * step + 1
+        axes.text(3.6, top - 0.15, f"{title}, in memory")
+        for address, number in enumerate(numbers.ravel()):
+            row, column = divmod(address, line)
+            if column == 0:
+                axes.text(3.3, top + row + 0.5, f"address {address}", ha="right", va="center")
+            square(axes, 3.6 + column, top + row, colors[number], f"{number}")
+            if number == marked:
+                corner = (3.6 + column, top + row)
+                frame = Rectangle(corner, 1, 1, fill=False, edgecolor="black", lw=2.5, zorder=3)
+                axes.add_patch(frame)
+    return figure
+
+
+def stages(x: np.ndarray, blocks: np.ndarray, tall: np.ndarray, y: np.ndarray) -> Figure:
+    """Draw split and concatenate: x (r·r, H, W), blocks (H, W, r, r), tall (W, H·r, r), y."""
+    colors = np.repeat(channel_colors(blocks.shape[-1]), x[0].size)
+    figure, axes = _sheet(16.6, 12.4)
+
+    def draw(title: str, left: float, top: float, pieces: np.ndarray) -> None:
+        axes.text(left, top - 0.2, title)
+        for piece in pieces:
+            for (row, column), number in np.ndenumerate(piece):
+                square(axes, left + column, top + row, colors[number], f"{number}")
+            left += piece.shape[1] + 0.7
+
+    draw("the channels (4, H, W)", 0.1, 1, x)
+    draw("blocks, cut into H rows: row 0", 0.1, 4.6, blocks[0])
+    draw("row 1", 9.1, 4.6, blocks[1])
+    draw("joined along i: (W, H·r, j)", 0.1, 8.2, tall)
+    draw("joined along j: the image", 10.1, 8.2, y[None])
+    return figure
+
+
+def cost(nanoseconds: Mapping[str, Mapping[int, float]]) -> Figure:
+    """Draw the time per pixel of some programs over the number of pixels."""
+    figure, axes = new_figure(1, 1, 3.9)
+    axes = axes[0, 0]
+    for i, (name, values) in enumerate(nanoseconds.items()):
+        color = [*LINES[:3], "black"][i]
+        axes.loglog(list(values), list(values.values()), "osD^"[i] + "-", color=color, label=name)
+    axes.set(xlabel="pixels of the image", ylabel="time per pixel (ns)")
+    axes.grid(color="#dddddd")
+    figure.legend(loc="outside upper center", ncols=4, columnspacing=1.2)
+    return figure
+
+
+def side_by_side(images: Mapping[str, np.ndarray]) -> Figure:
+    """Draw images of one size in a row, each with its name above it."""
+    height, width = next(iter(images.values())).shape[:2]
+    figure, axes = new_figure(1, len(images), WIDTH / len(images) * height / width + 0.4)
+    for panel, (name, pixels) in zip(axes[0], images.items(), strict=True):
+        image(panel, pixels, name)
+    return figure
+
+
 # --- lesson 12: measuring honestly ---
 
 
@@ -254,14 +323,14 @@ def channel_sum(x: np.ndarray, kernel: np.ndarray, row: int, column: int) -> Fig
 
 def filtered(small: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figure:
     """Draw an image of 0 to 255, and what some kernels make of it."""
-    figure, axes = new_figure(1, 1 + len(maps), 3)
+    figure, axes = new_figure(1, 1 + len(maps), 3.4)
     image(axes[0, 0], small, "the image")
     largest = 0.6 * max(np.abs(pixels).max() for pixels in maps.values())
     for panel, (name, pixels) in zip(axes[0, 1:], maps.items(), strict=True):
         image(panel, pixels, name, cmap="PuOr_r", vmin=-largest, vmax=largest)
     figure.colorbar(
-        axes[0, 1].images[0], ax=axes[0, 1:], location="bottom", extend="both",
-        label="output (gray levels)", shrink=0.8, aspect=30,
+        axes[0, 1].images[0], ax=axes[0], location="bottom", extend="both",
+        label="output of the kernel (gray levels)", shrink=0.7, aspect=30,
     )  # fmt: skip
     return figure
 
@@ -317,41 +386,44 @@ def receptive_cone(kernels: Sequence[int], names: Sequence[str]) -> Figure:
     return figure
 
 
-def footprints(maps: Mapping[str, np.ndarray], change: np.ndarray, r: int) -> Figure:
+def footprints(maps: Mapping[str, np.ndarray], change: np.ndarray) -> Figure:
     """Draw how far one pixel reaches: through kernels of ones, and through a network.
 
-    `maps` are (H, W) and hold numbers of ways, `change` is (H·r, W·r).
+    `maps` are (H, W) and hold numbers of ways. `change` is (H·r, W·r), with a frame around it.
     """
-    figure, axes = new_figure(2, 2, 5.9)
-    for panel, (name, ways) in zip(axes.flat, maps.items(), strict=False):
-        image(panel, np.ma.masked_equal(ways, 0), name, cmap="cividis", vmin=0, vmax=None)
-        figure.colorbar(panel.images[0], ax=panel, label="number of ways", shrink=0.8)
-        panel.set(xlim=(-0.5, ways.shape[1] - 0.5), ylim=(ways.shape[0] - 0.5, -0.5))
+    figure, axes = new_figure(2, 2, 6.6)
+    panels = [*axes.flat]
+    for panel, (name, ways) in zip(panels, maps.items(), strict=False):
+        share = np.where(ways > 0, ways / ways.max(), -0.4)
+        words = "1 way to each" if ways.max() == 1 else f"{ways.max():.0f} ways to the middle"
+        image(panel, share, f"{name}\n{words}", cmap="Greys", vmin=-0.4, vmax=1.3)
     largest = np.abs(change).max() / 3
-    panel = axes[1, 1]
-    image(panel, change, "the trained network", cmap="PuOr_r", vmin=-largest, vmax=largest)
+    panel = panels[3]
+    image(panel, change, "through the network", cmap="PuOr_r", vmin=-largest, vmax=largest)
     figure.colorbar(
-        panel.images[0], ax=panel, label="change (gray levels)", shrink=0.8, extend="both"
+        panel.images[0], ax=panel, location="bottom", label="change (gray levels)", extend="both"
     )
     rows = np.flatnonzero(np.any(change != 0, axis=1))
     columns = np.flatnonzero(np.any(change != 0, axis=0))
-    outline(panel, columns[0], rows[0], len(columns), len(rows))
+    corner = (columns[0] - 0.5, rows[0] - 0.5)
+    panel.add_patch(
+        Rectangle(corner, len(columns), len(rows), fill=False, edgecolor=LINES[2], linewidth=2)
+    )
     return figure
 
 
-def edges(outputs: Mapping[str, np.ndarray], true: np.ndarray, depth: int, corner: int) -> Figure:
+def edge(output: np.ndarray, true: float | np.ndarray, depth: int, corner: int) -> Figure:
     """Draw the upper left corner of what a network makes of flat gray, and the error there."""
-    figure, axes = new_figure(2, len(outputs), 5.6)
-    for (above, below), (name, output) in zip(axes.T, outputs.items(), strict=True):
-        image(above, output[:corner, :corner], name)
-        error = (output - true)[:corner, :corner]
-        image(below, error, "its error", cmap="PuOr_r", vmin=-50, vmax=50)
-        for panel in (above, below):
-            sides = [depth - 0.5, depth - 0.5, corner - 0.5]
-            panel.plot(sides, sides[::-1], color="black", linewidth=1, linestyle=":")
+    figure, axes = new_figure(1, 2, 3.9)
+    image(axes[0, 0], output[:corner, :corner], "the output")
+    error = (output - true)[:corner, :corner]
+    image(axes[0, 1], error, "its error", cmap="PuOr_r", vmin=-50, vmax=50)
+    for panel in axes[0]:
+        sides = [depth - 0.5, depth - 0.5, corner - 0.5]
+        panel.plot(sides, sides[::-1], color=LINES[2], linewidth=2, linestyle=":")
     figure.colorbar(
-        axes[1, 0].images[0], ax=axes[1], location="bottom", extend="both",
-        label="gray levels", shrink=0.6, aspect=30,
+        axes[0, 1].images[0], ax=axes[0], location="bottom", extend="both",
+        label="error (gray levels)", shrink=0.6, aspect=30,
     )  # fmt: skip
     return figure
 
@@ -384,50 +456,43 @@ def parabola(
 
 
 def chain(
-    names: Sequence[str],
-    values: Mapping[str, float],
-    slopes: Mapping[str, float],
+    boxes: Sequence[str],
     operations: Sequence[str],
     factors: Sequence[str],
     weights: Mapping[int, str],
 ) -> Figure:
-    """Draw a chain of numbers, from top to bottom, with what happens on the way down and up.
+    """Draw numbers one below the other, with what happens between them on the way down and up.
 
-    `names` are the numbers on the way. `operations` lead from each to the next, `factors` back.
-    `weights` says which weight enters before which number. Names are keys of `values`, and of
-    `slopes` where a slope is known.
+    `boxes` are the texts of the numbers, `operations` lead from each to the next, and `factors`
+    lead back. `weights` are texts, too: a weight enters on the way to the box of that number.
     """
 
-    def box(x, y, name, width):
-        axes.add_patch(
-            Rectangle((x - width / 2, y - 0.25), width, 0.5, facecolor="white", edgecolor="#777777")
-        )
-        text = f"{name} = {values[name]:.4g}"
-        if name in slopes:
-            text += f"\nd{name} = {slopes[name]:.4g}" if name != "L" else ""
-        axes.text(x, y, text, ha="center", va="center", linespacing=1.25)
+    def box(x, y, text):
+        corner, width = (x - 0.6, y - 0.27), 1.2
+        axes.add_patch(Rectangle(corner, width, 0.54, facecolor="white", edgecolor="#777777"))
+        axes.text(x, y, text, ha="center", va="center", linespacing=1.2)
 
     def arrow(start, end, color):
         style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.5, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", end, start, arrowprops=style)
 
-    figure, axes = new_figure(1, 1, 5.2)
+    figure, axes = new_figure(1, 1, 0.95 * len(boxes) + 0.4)
     axes = axes[0, 0]
-    for i, name in enumerate(names):
-        box(0, -i, name, 1.15)
+    for i, text in enumerate(boxes):
+        box(0, -i, text)
     for i, (operation, factor) in enumerate(zip(operations, factors, strict=True)):
-        arrow((-0.22, -i - 0.27), (-0.22, -i - 0.73), LINES[0])
-        axes.text(-0.3, -i - 0.5, operation, ha="right", va="center", color=LINES[0])
+        arrow((-0.25, -i - 0.29), (-0.25, -i - 0.71), LINES[0])
+        axes.text(-0.33, -i - 0.5, operation, ha="right", va="center", color=LINES[0])
         if factor:
-            arrow((0.22, -i - 0.73), (0.22, -i - 0.27), LINES[1])
-            axes.text(0.3, -i - 0.5, factor, ha="left", va="center", color=LINES[1])
-    for i, name in weights.items():
-        box(-1.85, -i, name, 1.15)
-        arrow((-1.26, -i + 0.08), (-0.59, -i + 0.08), LINES[0])
-        arrow((-0.59, -i - 0.1), (-1.26, -i - 0.1), LINES[1])
-    axes.text(-0.3, 0.5, "forward", ha="right", color=LINES[0], weight="bold")
-    axes.text(0.3, 0.5, "backward", ha="left", color=LINES[1], weight="bold")
-    axes.set(xlim=(-2.5, 1.6), ylim=(-len(names) + 0.6, 0.8))
+            arrow((0.25, -i - 0.71), (0.25, -i - 0.29), LINES[1])
+            axes.text(0.33, -i - 0.5, factor, ha="left", va="center", color=LINES[1])
+    for i, text in weights.items():
+        box(-1.9, -i, text)
+        arrow((-1.28, -i + 0.08), (-0.62, -i + 0.08), LINES[0])
+        arrow((-0.62, -i - 0.1), (-1.28, -i - 0.1), LINES[1])
+    axes.text(-0.33, 0.5, "forward", ha="right", color=LINES[0], weight="bold")
+    axes.text(0.33, 0.5, "backward", ha="left", color=LINES[1], weight="bold")
+    axes.set(xlim=(-2.55, 1.7), ylim=(-len(boxes) + 0.6, 0.8))
     axes.set_axis_off()
     return figure
 
@@ -447,10 +512,10 @@ def valley(
     rows = -(-len(paths) // columns)
     height = rows * (WIDTH / columns + 0.35) if columns == 2 else 4.4
     figure, axes = new_figure(rows, columns, height, sharex=True, sharey=True)
-    across, up = (np.linspace(*side, 70) for side in sides)
+    across, up = (np.linspace(*side, 50) for side in sides)
     losses = np.array([[loss(np.array([a, b])) for a in across] for b in up])
     above = losses - loss(bottom)
-    levels = above.max() * 0.4 ** np.arange(9, 0, -1)
+    levels = above.max() * 0.4 ** np.arange(7, 0, -1)
     for panel, (name, path) in zip(axes.flat, paths.items(), strict=False):
         panel.contour(across, up, above, levels, colors="#999999", linewidths=0.8)
         panel.plot(*bottom, "+", color="black", markersize=11, markeredgewidth=2)
@@ -503,4 +568,310 @@ def shimmer(brightness: Mapping[str, list[int]]) -> Figure:
     axes.set(xlabel="frame", ylabel="luma (gray levels)", xticks=range(0, 12, 3))
     axes.grid(axis="x")
     figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+# --- lesson 10: sub-pixel, deconvolution, resize ---
+
+
+def two_ways(x: Sequence[int], filters: np.ndarray, y: np.ndarray) -> Figure:
+    """Draw sub-pixel convolution in one dimension, seen from an output and from an input pixel.
+
+    The filters are (r, k); the output pixel in the middle collects, the input pixel there deals
+    out. An input pixel is drawn r cells wide, over its own block of the output.
+    """
+    r, k = filters.shape
+    n, colors = len(x), channel_colors(r)[:: r + 1]  # from the first place to the last
+    figure, axes = new_figure(2, 1, 5.2)
+    middle = n // 2
+    block = slice(middle * r, middle * r + r)
+    for panel, title in zip(
+        axes[:, 0],
+        (
+            f"collecting: output pixel {middle * r} meets the numbers of one filter",
+            f"dealing out: input pixel {middle} meets the numbers of both filters",
+        ),
+        strict=True,
+    ):
+        for p, number in enumerate(x):
+            _wide_square(panel, p * r, 0, r, f"{number}")
+        for place, number in enumerate(y):
+            square(panel, place, 4.2, colors[place % r], f"{number}")
+        panel.text(-0.3, 0.5, "input", ha="right", va="center_baseline")
+        panel.text(-0.3, 4.7, "output", ha="right", va="center_baseline")
+        panel.set(title=title, xlim=(-2.1, n * r + 0.3), ylim=(5.3, -0.1), aspect="equal")
+        panel.set_axis_off()
+    for j, weight in enumerate(filters[0]):
+        start = ((middle + j - k // 2) * r + r / 2, 1.05)
+        end = (block.start + 0.5, 4.1)
+        _arrow(axes[0, 0], start, end)
+        label = (start[0] + 0.28 * (end[0] - start[0]) + 0.12, 1.05 + 0.28 * 3.05)
+        axes[0, 0].text(*label, f"·{weight}", va="center_baseline", fontsize=11)
+    for i in range(r):
+        for j, weight in enumerate(filters[i]):
+            place = (middle - j + k // 2) * r + i
+            _arrow(axes[1, 0], (block.start + r / 2, 1.05), (place + 0.5, 3.45))
+            axes[1, 0].text(
+                place + 0.5, 3.85, f"·{weight}", ha="center", va="center_baseline", fontsize=11
+            )
+    return figure
+
+
+def _wide_square(axes: Axes, x: float, y: float, width: float, text: str) -> None:
+    """Draw a white cell of that width, one high."""
+    axes.add_patch(Rectangle((x, y), width, 1, facecolor="white", edgecolor="#999999"))
+    axes.text(x + width / 2, y + 0.5, text, ha="center", va="center_baseline")
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    style = {"arrowstyle": "-|>", "color": "#555555", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=style)
+
+
+def dealt_out(
+    x: Sequence[int], kernels: Sequence[np.ndarray], stride: int, padding: int, *, channels: bool
+) -> Figure:
+    """Draw a transposed convolution in one dimension as an addition, one panel for each kernel.
+
+    A row for each input pixel, and the sum. With `channels` a cell has the color of its place,
+    otherwise the cells of the sum are the darker, the more rows add to them.
+    """
+    colors = channel_colors(stride)[:: stride + 1]
+    figure, axes = new_figure(
+        len(kernels), 1, len(kernels) * (0.42 * len(x) + 1.15), gridspec_kw={"hspace": 0.08}
+    )
+    width = (len(x) - 1) * stride + max(len(kernel) for kernel in kernels)
+    for panel, kernel in zip(axes[:, 0], kernels, strict=True):
+        k = len(kernel)
+        total = np.zeros((len(x) - 1) * stride + k, int)
+        rows = np.zeros_like(total)
+        for p, number in enumerate(x):
+            panel.text(-0.3, p + 0.5, f"{number} times", ha="right", va="center_baseline")
+            for t, weight in enumerate(kernel):
+                place = p * stride + t
+                color = colors[(place - padding) % stride] if channels else "white"
+                square(panel, place, p, color, f"{number * weight}")
+            total[p * stride : p * stride + k] += number * kernel
+            rows[p * stride : p * stride + k] += 1
+        y = len(x) + 0.5
+        panel.text(-0.3, y + 0.5, "sum", ha="right", va="center_baseline", weight="bold")
+        for place, number in enumerate(total):
+            inside = padding <= place < len(total) - padding
+            color = "white"
+            if channels and inside:
+                color = colors[(place - padding) % stride]
+            elif not channels:
+                color = {1: "white", 2: "#d4d4d4", 3: "#a8a8a8"}[rows[place]]
+            square(panel, place, y, color, f"{number}")
+            if not inside:
+                panel.plot([place, place + 1], [y + 1, y], color="#999999", linewidth=1)
+        title = "" if channels else f"kernel of {k}, stride {stride}"
+        panel.set(title=title, xlim=(-2.6, width + 0.1), ylim=(y + 1.1, -0.1), aspect="equal")
+        panel.set_axis_off()
+    return figure
+
+
+def filters_to_kernel(filters: np.ndarray, kernel: np.ndarray, r: int) -> Figure:
+    """Draw the numbers of r·r filters, each (k, k), and of the kernel (k·r, k·r) made of them."""
+    colors, k = channel_colors(r), filters.shape[1]
+    gap, title = 0.5, 0.8
+    left = r * (k + gap) + 1.2
+    height = r * (k + title)
+    figure, axes = _sheet(left + k * r + 0.1, height + 0.1)
+    for number, weights in enumerate(filters):
+        x, y = number % r * (k + gap), number // r * (k + title) + title
+        axes.text(x, y - 0.15, f"filter {number}")
+        for (row, column), weight in np.ndenumerate(weights):
+            square(axes, x + column, y + row, colors[number], f"{weight}")
+    top = title + (height - title - k * r) / 2
+    axes.text(left, top - 0.15, "one kernel")
+    for (row, column), weight in np.ndenumerate(kernel):
+        number = np.argwhere(filters == weight)[0, 0]
+        square(axes, left + column, top + row, colors[number], f"{weight}")
+    _arrow(axes, (left - 1.4, top + k * r / 2), (left - 0.25, top + k * r / 2))
+    return figure
+
+
+def overlaps(counts: Mapping[str, np.ndarray]) -> Figure:
+    """Draw how many kernel entries meet at each output pixel, in two dimensions."""
+    figure, axes = new_figure(1, len(counts), 3.3)
+    for panel, (title, numbers) in zip(axes[0], counts.items(), strict=True):
+        image(panel, numbers, title, vmin=-1, vmax=5)
+        for (row, column), number in np.ndenumerate(numbers):
+            color = "black" if number >= 2 else "white"
+            panel.text(
+                column, row, f"{number:.0f}", ha="center", va="center_baseline",
+                color=color, fontsize=9, gid="on a color",
+            )  # fmt: skip
+    return figure
+
+
+def two_orders(x: np.ndarray, rows: Mapping[str, tuple[str, np.ndarray, str, np.ndarray]], r: int):
+    """Draw two steps from x to an output: each row of cells as wide as x is on the output."""
+    n, colors = len(x), channel_colors(r)[:: r + 1]
+    figure, axes = new_figure(len(rows), 1, 2.6 * len(rows))
+    for panel, (title, steps) in zip(axes[:, 0], rows.items(), strict=True):
+        first, between, second, y = steps
+        for level, numbers in enumerate((x, between, y)):
+            width = n * r // len(numbers)
+            for place, number in enumerate(numbers):
+                if level == 2:
+                    square(panel, place, 2 * level, colors[place % r], f"{number}")
+                else:
+                    _wide_square(panel, place * width, 2 * level, width, f"{number}")
+        for level, words in enumerate((first, second)):
+            _arrow(panel, (n * r / 2, 2 * level + 1.08), (n * r / 2, 2 * level + 1.92))
+            panel.text(n * r / 2 + 0.25, 2 * level + 1.5, words, va="center")
+        panel.set(title=title, xlim=(-0.1, n * r + 0.1), ylim=(5.1, -0.1), aspect="equal")
+        panel.set_axis_off()
+    return figure
+
+
+def on_one_scale(
+    pairs: Mapping[str, Sequence[np.ndarray]],
+    captions: Mapping[str, Sequence[str]],
+    limit: float,
+    label: str,
+    height: float,
+) -> Figure:
+    """Draw a row of images for each name, all on one scale from -limit to limit."""
+    columns = max(len(images) for images in pairs.values())
+    figure, axes = new_figure(len(pairs), columns, height)
+    for row, (name, images) in zip(axes, pairs.items(), strict=True):
+        for panel, pixels, words in zip(row, images, captions[name], strict=True):
+            image(panel, pixels, f"{name},\n{words}", vmin=-limit, vmax=limit)
+    figure.colorbar(
+        axes[0, 0].images[0], ax=axes, location="bottom", label=label, extend="both",
+        shrink=0.8, aspect=35,
+    )  # fmt: skip
+    return figure
+
+
+def spreads(steps: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the spread on flat gray during training, with the names beside the curves."""
+    figure, axes = new_figure(1, 1, 3.4)
+    axes = axes[0, 0]
+    for color, (name, values) in zip(LINES, curves.items(), strict=False):
+        axes.plot(steps, values, "o-", color=color, ms=4, label=name)
+    axes.set(xlabel="training steps", ylabel="spread (gray levels)", ylim=(-2, None))
+    axes.legend()
+    axes.grid(alpha=0.3)
+    return figure
+
+
+# --- lesson 14: your own ---
+
+
+def seeds(scores: Mapping[str, list[float]]) -> Figure:
+    """Draw the scores of each variant, a dot for each seed, and their means."""
+    figure, axes = new_figure(1, 1, 2.6)
+    axes = axes[0, 0]
+    for row, (name, values) in enumerate(scores.items()):
+        axes.plot(values, [row] * len(values), "o", color=LINES[row], ms=8, label=name)
+        axes.plot(np.mean(values), row, "|", color="black", ms=24, mew=2)
+    axes.set(xlabel="PSNR on held-out images (dB); | is the mean", yticks=range(len(scores)))
+    axes.set_yticklabels(scores)
+    axes.set_ylim(len(scores) - 0.4, -0.6)
+    return figure
+
+
+# --- lesson 7: backpropagation ---
+
+
+def matrix_arrows(
+    matrix: np.ndarray, x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray
+) -> Figure:
+    """Draw y = A x and dx = Aᵀ dy as arrows between numbers, each with its entry of A."""
+    figure, axes = new_figure(2, 1, 5.6)
+    panels = {"forward: y = A x": (x, y, "x", "y"), "backward: dx = Aᵀ dy": (dx, dy, "dx", "dy")}
+    for panel, (title, (left, right, name, other)), color in zip(
+        axes[:, 0], panels.items(), LINES, strict=False
+    ):
+        right_y = np.linspace(0.6, len(left) - 1.6, len(right))
+        for (i, j), entry in np.ndenumerate(matrix):
+            if entry == 0:
+                continue
+            ends = [(0.42, j), (2.58, right_y[i])]
+            if name == "dx":
+                ends.reverse()
+            style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.5}
+            panel.annotate("", ends[1], ends[0], arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
+            at = 0.3  # of the way from x to y: there the arrows do not meet
+            place = (0.42 + at * 2.16, j + at * (right_y[i] - j))
+            panel.text(*place, f"{entry}", ha="center", va="center", color=color, weight="bold",
+                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+        for j, number in enumerate(left):
+            _number_box(panel, 0, j, f"{name}{j} = {number}")
+        for i, number in enumerate(right):
+            _number_box(panel, 3, right_y[i], f"{other}{i} = {number}")
+        panel.set(title=title, xlim=(-0.5, 3.5), ylim=(len(left) - 0.6, -0.4))
+        panel.set_axis_off()
+    return figure
+
+
+def _number_box(axes: Axes, x: float, y: float, text: str) -> None:
+    corner = (x - 0.42, y - 0.22)
+    axes.add_patch(Rectangle(corner, 0.84, 0.44, facecolor="white", edgecolor="#777777"))
+    axes.text(x, y, text, ha="center", va="center_baseline")
+
+
+def permutations(matrices: Mapping[str, np.ndarray], r: int, height: int, width: int) -> Figure:
+    """Draw the matrices of a shuffle of r·r channels (H, W), one of them its transpose.
+
+    A 1 has the color of its channel. The first matrix goes from channels to the image, the second
+    one back.
+    """
+    figure, axes = new_figure(1, 2, 3.4)
+    size = r * r * height * width
+    shades = ListedColormap(["white", *channel_colors(r)])
+    channel = 1 + np.arange(size) // (height * width)  # of each number of the channels
+    of_channels = [f"{k}" for k in range(r * r)]
+    centers = np.arange(r * r) * height * width + (height * width - 1) / 2
+    of_rows = [f"{row}" for row in range(height * r)]
+    row_centers = np.arange(height * r) * width * r + (width * r - 1) / 2
+    for k, (panel, (title, matrix)) in enumerate(zip(axes[0], matrices.items(), strict=True)):
+        colors = matrix * (channel if k == 0 else channel[:, None])
+        panel.imshow(colors, cmap=shades, vmin=0, vmax=r * r, interpolation="nearest")
+        panel.set_title(title)
+        panel.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+        panel.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+        panel.grid(which="minor", color="#cccccc", linewidth=0.5)
+        panel.tick_params(which="both", length=0)
+        channel_axis, image_axis = (
+            (panel.xaxis, panel.yaxis) if k == 0 else (panel.yaxis, panel.xaxis)
+        )
+        channel_axis.set_ticks(centers, of_channels)
+        image_axis.set_ticks(row_centers, of_rows)
+        panel.set_xlabel("from channel" if k == 0 else "from row of the image")
+        panel.set_ylabel("to row of the image" if k == 0 else "to channel")
+    return figure
+
+
+def copies(image: np.ndarray, columns: np.ndarray, counts: np.ndarray, pixel: int) -> Figure:
+    """Draw an image, its columns, and the number of copies of each pixel; one pixel is gray."""
+    figure, axes = new_figure(2, 2, 3.6, width_ratios=(4, 4))
+    panels = {"image": image, "number of copies": counts}
+    for panel, (title, numbers) in zip(axes[0], panels.items(), strict=True):
+        number_grid(panel, numbers, title, np.where(image == pixel, "#c8c8c8", "white"))
+    grid = axes[1, 0].get_gridspec()
+    for panel in axes[1]:
+        panel.remove()
+    wide = figure.add_subplot(grid[1, :])
+    marked = np.where(columns == pixel, "#c8c8c8", "white")
+    number_grid(wide, columns, "im2col: a column for each position", marked)
+    return figure
+
+
+def gradient_errors(epsilons: np.ndarray, errors: Mapping[str, np.ndarray]) -> Figure:
+    """Draw how the error of a gradient check depends on epsilon, a curve for each name."""
+    figure, axes = new_figure(1, 1, 4.6)
+    axes = axes[0, 0]
+    markers = ["o", "s", "^", "D"]
+    styles = ["-", "--", "-", "--"]
+    for (name, curve), color, marker, style in zip(
+        errors.items(), LINES, markers, styles, strict=False
+    ):
+        axes.loglog(epsilons, curve, style, color=color, marker=marker, markersize=5, label=name)
+    axes.set(xlabel="ε", ylabel="largest error / largest entry")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
