@@ -216,9 +216,59 @@ def cost(nanoseconds: Mapping[str, Mapping[int, float]]) -> Figure:
 def side_by_side(images: Mapping[str, np.ndarray]) -> Figure:
     """Draw images of one size in a row, each with its name above it."""
     height, width = next(iter(images.values())).shape[:2]
-    figure, axes = new_figure(1, len(images), WIDTH / len(images) * height / width + 0.4)
+    figure, axes = new_figure(1, len(images), WIDTH / len(images) * height / width + 0.3)
     for panel, (name, pixels) in zip(axes[0], images.items(), strict=True):
         image(panel, pixels, name)
+    return figure
+
+
+# --- lesson 3: whose order? ---
+
+
+def orders(blocks: Mapping[str, np.ndarray]) -> Figure:
+    """Draw how each order counts the channels: in a row, and in the blocks (C, r, r) of one pixel.
+
+    A cell shows its channel's number. Its color is its image channel and its place in the block.
+    """
+    first = next(iter(blocks.values()))
+    channels, r, _ = first.shape
+    step = r + 4.6
+    figure, axes = _sheet(first.size + 0.3, len(blocks) * step - 0.8)
+    for part, (order, block) in enumerate(blocks.items()):
+        top = part * step + 0.9
+        colors = channel_colors(r, channels, order)
+        axes.text(0.1, top - 0.15, order)
+        for k in range(first.size):
+            square(axes, 0.1 + k, top, colors[k], f"{k}")
+        for c in range(channels):
+            left = 0.1 + c * first.size / channels
+            axes.text(left, top + 2, f"image channel {c}")
+            for (i, j), k in np.ndenumerate(block[c]):
+                square(axes, left + j, top + 2.2 + i, colors[k], f"{k}")
+    return figure
+
+
+def compared(
+    reference: tuple[str, np.ndarray],
+    others: Mapping[str, np.ndarray],
+    box: tuple[int, int, int, int],
+) -> Figure:
+    """Draw a detail of a reference image (H, W, 3), and of others with their difference from it."""
+    left, upper, right, lower = box
+    name, true = reference
+    rows = 1 + len(others)
+    figure, axes = new_figure(rows, 2, rows * (WIDTH / 2 * (lower - upper) / (right - left) + 0.4))
+    image(axes[0, 0], true, "the whole image")
+    outline(axes[0, 0], left, upper, right - left, lower - upper)
+    image(axes[0, 1], true[upper:lower, left:right], name)
+    for (panel, beside), (label, pixels) in zip(axes[1:], others.items(), strict=True):
+        difference = (pixels.astype(float) - true)[upper:lower, left:right].mean(axis=2)
+        image(panel, pixels[upper:lower, left:right], label)
+        image(beside, difference, "its difference", cmap="PuOr_r", vmin=-60, vmax=60)
+    figure.colorbar(
+        axes[1, 1].images[0], ax=axes[1:, 1], location="bottom", extend="both",
+        label="gray levels", shrink=0.9, aspect=25,
+    )  # fmt: skip
     return figure
 
 
@@ -428,6 +478,93 @@ def edge(output: np.ndarray, true: float | np.ndarray, depth: int, corner: int) 
     return figure
 
 
+# --- lesson 5: the network in twenty lines ---
+
+
+def network_plan(steps: Sequence[str], shapes: Sequence[str], channels: Sequence[int]) -> Figure:
+    """Draw a network from top to bottom: a box for each step, and the shape at every arrow.
+
+    There is one shape more than steps. `channels` are numbers of channels, drawn as a stack; the
+    last but one goes into a pixel shuffle, and the last is the enlarged image.
+    """
+    step = 1.75
+    figure, axes = _sheet(11, step * len(steps) + 1.9)
+    for level, (shape, count) in enumerate(zip(shapes, channels, strict=True)):
+        y = step * level + 0.1
+        style = {"arrowstyle": "-|>", "linewidth": 1.5}
+        axes.annotate("", (5.2, y + 1), (5.2, y), arrowprops=style)
+        axes.text(5.55, y + 0.48, shape, va="center")
+        words = "1 channel" if count == 1 else f"{count} channels"
+        axes.text(2.4, y + 0.48, words, va="center")
+        if level == len(steps):
+            _blocks(axes, 0.2, y, 1.8, channel_colors(3))
+        else:
+            last = level == len(steps) - 1
+            colors = channel_colors(3) if last else ["#dddddd"] * -(-count // 4)
+            for i in reversed(range(len(colors))):
+                corner = (0.2 + 0.08 * i, y + 0.1 + 0.04 * i)
+                axes.add_patch(Rectangle(corner, 0.6, 0.6, facecolor=colors[i], edgecolor="#777777"))
+    for level, words in enumerate(steps):
+        y = step * level + 1.1
+        axes.add_patch(Rectangle((2.4, y), 8.5, 0.75, facecolor="#eeeeee", edgecolor="#777777"))
+        axes.text(6.65, y + 0.37, words, ha="center", va="center")
+    return figure
+
+
+def _blocks(axes: Axes, x: float, y: float, side: float, colors: Sequence[str]) -> None:
+    """Draw an image of 2×2 blocks of 3×3 places, each in the color of its channel."""
+    cell = side / 6
+    for row, column in np.ndindex(6, 6):
+        corner = (x + column * cell, y + row * cell)
+        color = colors[row % 3 * 3 + column % 3]
+        axes.add_patch(Rectangle(corner, cell, cell, facecolor=color))
+    axes.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor="#777777"))
+
+
+def on_the_way(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Draw some channels (H, W) after each layer, a row for each layer."""
+    figure, axes = new_figure(len(rows), 3, 2.45 * len(rows))
+    for line, (name, maps) in zip(axes, rows.items(), strict=True):
+        for panel, (title, pixels) in zip(line, maps.items(), strict=True):
+            image(panel, pixels, title, cmap="PuOr_r", vmin=-1, vmax=1)
+        line[0].set_ylabel(name)
+    figure.colorbar(
+        axes[0, 0].images[0], ax=axes, location="bottom", label="value of the feature",
+        shrink=0.6, aspect=30,
+    )  # fmt: skip
+    return figure
+
+
+def in_and_out(small: np.ndarray, large: np.ndarray) -> Figure:
+    """Draw a small image and the large image made of it, to the same scale."""
+    (height, width), gap = large.shape, large.shape[1] // 12
+    left = small.shape[1] + gap
+    figure, axes = new_figure(1, 1, WIDTH * height / (left + width) + 0.3)
+    axes = axes[0, 0]
+    options = {"cmap": "gray", "vmin": 0, "vmax": 255}
+    top = height - small.shape[0]
+    axes.imshow(small, extent=(0, small.shape[1], height, top), **options)
+    axes.imshow(large, extent=(left, left + width, height, 0), **options)
+    for x, y, pixels in ((0, top, small), (left, 0, large)):
+        axes.text(x, y - 10, f"{pixels.shape[0]}×{pixels.shape[1]} pixels")
+    axes.set(xlim=(0, left + width), ylim=(height, -40), aspect="equal")
+    axes.set_axis_off()
+    return figure
+
+
+def tanh_curve() -> Figure:
+    """Draw tanh, and the straight line that it follows near 0."""
+    figure, axes = new_figure(1, 1, 3.2)
+    axes = axes[0, 0]
+    x = np.linspace(-4, 4, 200)
+    axes.plot(x, x, color="#777777", linestyle="--", linewidth=1.5, label="y = x")
+    axes.plot(x, np.tanh(x), color=LINES[0], linewidth=2.5, label="y = tanh x")
+    axes.set(xlabel="x", ylabel="y", ylim=(-1.6, 1.6), xlim=(-4, 4), yticks=(-1, 0, 1))
+    axes.grid(color="#cccccc")
+    axes.legend(loc="lower right")
+    return figure
+
+
 # --- lesson 6: one step downhill ---
 
 
@@ -588,8 +725,8 @@ def two_ways(x: Sequence[int], filters: np.ndarray, y: np.ndarray) -> Figure:
     for panel, title in zip(
         axes[:, 0],
         (
-            f"collecting: output pixel {middle * r} meets the numbers of one filter",
-            f"dealing out: input pixel {middle} meets the numbers of both filters",
+            f"collecting: the output pixel {y[middle * r]}",
+            f"dealing out: the input pixel {x[middle]}",
         ),
         strict=True,
     ):
@@ -605,14 +742,15 @@ def two_ways(x: Sequence[int], filters: np.ndarray, y: np.ndarray) -> Figure:
         start = ((middle + j - k // 2) * r + r / 2, 1.05)
         end = (block.start + 0.5, 4.1)
         _arrow(axes[0, 0], start, end)
-        label = (start[0] + 0.28 * (end[0] - start[0]) + 0.12, 1.05 + 0.28 * 3.05)
-        axes[0, 0].text(*label, f"·{weight}", va="center_baseline", fontsize=11)
+        side = -1 if start[0] < end[0] else 1  # the label stands on the arrow's outer side
+        label = (start[0] + 0.3 * (end[0] - start[0]) + 0.3 * side, 1.05 + 0.3 * 3.05)
+        axes[0, 0].text(*label, f"×{weight}", ha="center", va="center_baseline", fontsize=11)
     for i in range(r):
         for j, weight in enumerate(filters[i]):
             place = (middle - j + k // 2) * r + i
             _arrow(axes[1, 0], (block.start + r / 2, 1.05), (place + 0.5, 3.45))
             axes[1, 0].text(
-                place + 0.5, 3.85, f"·{weight}", ha="center", va="center_baseline", fontsize=11
+                place + 0.5, 3.85, f"×{weight}", ha="center", va="center_baseline", fontsize=11
             )
     return figure
 
@@ -637,10 +775,9 @@ def dealt_out(
     otherwise the cells of the sum are the darker, the more rows add to them.
     """
     colors = channel_colors(stride)[:: stride + 1]
-    figure, axes = new_figure(
-        len(kernels), 1, len(kernels) * (0.42 * len(x) + 1.15), gridspec_kw={"hspace": 0.08}
-    )
     width = (len(x) - 1) * stride + max(len(kernel) for kernel in kernels)
+    height = (len(x) + 1.7) * WIDTH / (width + 2.7) + (0.1 if channels else 0.4)
+    figure, axes = new_figure(len(kernels), 1, len(kernels) * height)
     for panel, kernel in zip(axes[:, 0], kernels, strict=True):
         k = len(kernel)
         total = np.zeros((len(x) - 1) * stride + k, int)
@@ -694,7 +831,7 @@ def filters_to_kernel(filters: np.ndarray, kernel: np.ndarray, r: int) -> Figure
 
 def overlaps(counts: Mapping[str, np.ndarray]) -> Figure:
     """Draw how many kernel entries meet at each output pixel, in two dimensions."""
-    figure, axes = new_figure(1, len(counts), 3.3)
+    figure, axes = new_figure(1, len(counts), 3.05)
     for panel, (title, numbers) in zip(axes[0], counts.items(), strict=True):
         image(panel, numbers, title, vmin=-1, vmax=5)
         for (row, column), number in np.ndenumerate(numbers):

@@ -1,0 +1,209 @@
+"""
+Your own
+========
+
+**Question.** You change something in the network, train it, and it is 0.05 dB better. Is it better?
+
+:Aim: You can plan an experiment of your own, tell an effect from chance, and report both so that
+      others can repeat it.
+:Minutes: 40
+:Needs: Lessons 9 and 12.
+:Practice: The :doc:`project </project>`: choose one of three, and hand in a report.
+
+In this last lesson you do what the field does: you have an idea, and you find out whether it is a
+good one. The lesson shows the way on a small example. Then the project is yours.
+"""
+
+# %%
+# First the question, then the run
+# --------------------------------
+#
+# A project begins with one question that a number can answer. "Is ReLU better than tanh in ESPCN,
+# after 150 steps on dead leaves?" is such a question. "Make the network better" is not.
+#
+# Before you run anything, write down four things:
+#
+# 1. **What changes.** One thing at a time. If you change the activation and the learning rate
+#    together, you cannot know which of them helped.
+# 2. **What stays.** Training images, steps, batch size, schedule, everything else.
+# 3. **What is measured**, and on which images. Training must never see these images.
+# 4. **What you expect**, and why. This is the *predict* of your own lesson.
+#
+# We compare three networks here: the paper's with tanh; the same with ReLU,
+# :math:`\max(0, x)`; and one whose first layer has 32 filters and not 64.
+
+from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
+from npespcn.models import ESPCN
+from npespcn.optim import SOAP, cosine
+from npespcn.runs import fit
+
+leaves = dead_leaves_pictures(40)
+training = PairedPatches(leaves[:32], scale=3)
+held_out = validation_pairs(leaves[32:], scale=3)
+
+
+def trained_score(seed, **options):
+    """Train an ESPCN for 150 steps; return its PSNR on the held-out images."""
+    model = ESPCN(scale=3, padding="edge", seed=seed, **options)
+    history = fit(
+        model,
+        training,
+        SOAP(model, lr=3e-3),
+        steps=150,
+        schedule=cosine(150),
+        validation=held_out,
+        seed=seed,
+    )
+    return history["val_psnr"][-1]
+
+
+first = trained_score(seed=0)
+narrow = trained_score(seed=0, widths=(32, 32))
+print(f"the paper's widths {first:.2f} dB, 32 filters {narrow:.2f} dB: {narrow - first:+.2f} dB")
+
+# %%
+# How large is chance?
+# --------------------
+#
+# A training begins with random weights and draws random batches. Both come from the *seed*. Another
+# seed gives another network, which is neither better nor worse on purpose.
+#
+# .. predict::
+#
+#    We train the same network three times, and change nothing but the seed. By how many decibels
+#    will the three results differ?
+#
+# .. answer::
+#
+#    By some hundredths of a decibel. The difference between the two networks above is not larger
+#    than that. From one run each, nobody can say which network is better.
+#
+# So every variant is trained with several seeds. Three is the least, and it is what we can afford
+# here.
+
+import numpy as np
+
+seeds = [0, 1, 2]
+scores = {
+    "tanh": [trained_score(seed) for seed in seeds],
+    "32 filters": [trained_score(seed, widths=(32, 32)) for seed in seeds],
+    "ReLU": [trained_score(seed, activation="relu") for seed in seeds],
+}
+for name, values in scores.items():
+    print(f"{name}: {np.round(values, 2)}, mean {np.mean(values):.2f} dB")
+
+spread = np.ptp(scores["tanh"])
+print(f"the seed alone makes a difference of up to {spread:.2f} dB")
+assert spread > 0.1
+assert abs(narrow - first) < spread
+
+# %%
+
+import drawing
+
+drawing.save(drawing.seeds(scores), "14_seeds.png")
+
+# %%
+# .. predict::
+#
+#    Look at the figure. Which of the two changes has an effect? What would you write about the
+#    other one?
+#
+# .. answer::
+#
+#    All three ReLU networks are below all three tanh networks, by more than the seeds scatter. So
+#    tanh is better *in this experiment*. The narrow networks lie among the tanh networks. It would
+#    be wrong to write that 32 filters are as good as 64. It is right to write that after 150 steps
+#    no difference could be seen. After 10,000 steps there may be one.
+
+effect = np.mean(scores["ReLU"]) - np.mean(scores["tanh"])
+print(f"ReLU against tanh: {effect:+.2f} dB on the average")
+assert max(scores["ReLU"]) < min(scores["tanh"])
+assert max(scores["32 filters"]) > min(scores["tanh"])
+assert abs(np.mean(scores["32 filters"]) - np.mean(scores["tanh"])) < abs(effect) / 2
+
+# %%
+# This is called an *ablation* if one takes parts away, one by one, to see which of them matter.
+#
+# Choose on one set, report on another
+# ------------------------------------
+#
+# There is one more trap. You try twenty variants and keep the one with the best score. Even if all
+# twenty were equally good, the best of them would look good, by luck.
+#
+# .. predict::
+#
+#    Twenty networks are equally good, but their scores scatter around 26.00 dB by 0.03 dB (standard
+#    deviation). You report the best score. About how much too high is it?
+#
+# .. answer::
+#
+#    About 0.06 dB. The largest of twenty random numbers lies nearly two standard deviations above
+#    their mean. That is more than many published improvements.
+
+rng = np.random.default_rng(0)
+many_times = 26 + 0.03 * rng.standard_normal((10_000, 20))
+best = many_times.max(axis=1).mean()
+print(f"the best of twenty equal networks: {best:.3f} dB on the average")
+assert 26.05 < best < 26.07
+
+# %%
+# Therefore three sets of images are needed. *Training* images teach the network. *Validation*
+# images choose: the variant, the rate, the step to stop at. *Test* images are measured once, in the
+# end, and that number is reported. If you look at the test images and go back to change something,
+# they have become validation images.
+#
+# Three projects
+# --------------
+#
+# Choose one. All of them can be done with this package on two cores in an evening or two. The
+# :doc:`project page </project>` has the details, the pitfalls and the rubric.
+#
+# 1. **A better recipe.** ``make demo`` trains for a minute and reaches 29.84 dB. Reach more in the
+#    same time: another loss, another activation, other training images, another schedule.
+# 2. **Another network.** Write a layer or a network of your own, with its backward pass, and check
+#    it against central differences (lesson 7). For example a network that adds its output to the
+#    bicubic image, or resize-convolution (lesson 10).
+# 3. **Another kind of image.** Screenshots, scans, noise, JPEG files (lesson 13): train a network
+#    for them, and measure what it gains there and what it loses on clean photographs.
+#
+# .. predict::
+#
+#    Before you choose: which of the three do you expect to gain the most decibels over the network
+#    that you start from? Write it down, and compare in the end.
+#
+# .. answer::
+#
+#    Nobody can know your result. But look back. The bad runs of lesson 9 cost many decibels, the
+#    wrong LR of lesson 12 cost six, JPEG files in lesson 13 cost three. Data that fit the task
+#    often matter more than a cleverer network.
+#
+# How it will be judged
+# ---------------------
+#
+# Not by decibels. An honest project that ends with "no difference could be seen" earns full marks.
+# What counts:
+#
+# - the question is clear, and the experiment can answer it;
+# - bicubic interpolation and an unchanged network stand beside your result, measured by the
+#   protocol of lesson 12;
+# - several seeds, and the scatter is shown;
+# - what you wrote yourself is checked: gradients against central differences, shapes, a tiny
+#   example by hand;
+# - pictures were looked at, and one shows where your network fails;
+# - somebody else can repeat it with your commands.
+#
+# What you know now
+# -----------------
+#
+# - One run is an anecdote. Several seeds show what is chance.
+# - Change one thing at a time. Choose on validation images, report on test images.
+# - A result that is reported honestly is a good result.
+#
+# Try this: leave out the schedule in ``trained_score``, and compare tanh with ReLU again. Is the
+# answer the same? What does that say about the first answer?
+#
+# You have reached the end of the course. The appendix has four more lessons: :doc:`a museum of
+# published slips <a_museum>`, :doc:`why it is fast <b_why_it_is_fast>`, :doc:`another processor
+# <c_another_processor>` and :doc:`many processes <d_many_processes>`. And now read the book: the
+# ten files in ``npespcn/``. You will recognize every line.
