@@ -2,171 +2,429 @@
 Three shuffles
 ==============
 
-**Question.** Three programs put the same pixels in the same places. Why does one of them take
+**Question.** Three programs put the same numbers into the same places. Why does one of them take
 hundreds of times as long as another?
 
-**Predict before you run.** Write down your answers.
-
-- ``x`` has the shape (4, 2, 3), and r = 2. The fast way first reshapes it to five axes: C, i, j, H
-  and W. How long is each? How long are they after the transpose to C, H, i, W and j?
-- The picture gets 16 times as wide and 16 times as high, so it has 256 times as many pixels. Do all
-  three take 256 times as long? Guess a factor for each.
+:Aim: You can write the pixel shuffle in three ways, you know which of their steps move numbers in
+      memory, and you can measure what a step costs.
+:Minutes: 50
+:Needs: Lesson 1. NumPy: ``reshape``, ``transpose`` and ``concatenate``.
+:Practice: :doc:`Exercises 1 and 2 </exercises>` afterwards.
 """
 
 # %%
 # The loop is the definition
 # --------------------------
 #
-# Lesson 1's rule, written down: every pixel of the image is looked up in ``x``. Slow, and easy to
-# believe. The other two ways are right if, and only if, they agree with it.
-
-import timeit
-from pathlib import Path
+# Lesson 1 found the rule of the pixel shuffle. Every pixel of the image is a copy of one number of
+# the channels. With i and j for the row and the column in the block, and h and w for the row and
+# the column of the LR pixel, the rule is short:
+#
+# .. math::
+#
+#    y[c,\ h \cdot r + i,\ w \cdot r + j] = x[c \cdot r^2 + i \cdot r + j,\ h,\ w]
+#
+# The first program does nothing but this. It visits the pixels of the image one after the other. A
+# division by r gives h and w, its remainder gives i and j, and the pixel is looked up in ``x``.
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
-from npespcn import figures
-from npespcn.shuffle import METHODS
-
-OUT = Path("runs/tutorials")
-OUT.mkdir(parents=True, exist_ok=True)
 
 
 def by_loop(x, r):
-    y = np.empty((len(x) // (r * r), x.shape[1] * r, x.shape[2] * r), x.dtype)
-    for c, row, col in np.ndindex(y.shape):
-        y[c, row, col] = x[c * r * r + (row % r) * r + col % r, row // r, col // r]
+    channels, h, w = x.shape
+    y = np.empty((channels // (r * r), h * r, w * r), x.dtype)  # (C, H*r, W*r)
+    for c, row, column in np.ndindex(y.shape):
+        k = c * r * r + (row % r) * r + column % r
+        y[c, row, column] = x[k, row // r, column // r]
     return y
 
 
+# %%
+# It is slow, and everybody can see that it is right. Therefore it is our *definition* of the pixel
+# shuffle. The other two programs are right if, and only if, they give the same numbers.
+#
+# We take the example of lesson 1: four channels of 2×3 pixels, and all 24 numbers are different. As
+# in lesson 1 a number tells where it came from.
+
 c, r, h, w = 1, 2, 2, 3
-x = np.arange(c * r * r * h * w).reshape(c * r * r, h, w)
-image = by_loop(x, r)
+x = np.arange(24, dtype=np.uint8).reshape(c * r * r, h, w)  # (4, 2, 3)
+image = by_loop(x, r)  # (1, 4, 6)
 print(image[0])
 
 # %%
-# Reshape and transpose: watch the axes, and one number
-# -----------------------------------------------------
+# The explorer runs :explorer:`this loop <mode=steps&r=2&c=1&method=loop>`, pixel by pixel.
 #
-# A channel number is made of three parts, c, i and j. The first reshape gives each part an axis.
-# A row number of the image is made of two, h and i, so the transpose puts i behind h, and j behind
-# w. The last reshape reads each pair as one number. Follow the 17: channel 2 is i = 1, j = 0.
+# How an array lies in memory
+# ---------------------------
 #
-# The first two steps move nothing. They only tell NumPy to read the same memory in another order.
-# The last step copies, because numbers that are neighbors now were not neighbors before.
+# For the second program we have to know how NumPy stores an array. The memory of a computer has no
+# rows, no columns and no channels. It is one long line of numbered places, and the number of a
+# place is its *address*. The numbers of ``x`` lie there one behind the other: the first row of
+# channel 0, its second row, then channel 1, and so on. So in our example the number 17 lies at
+# address 17, counted from the beginning of ``x``.
+#
+# How does NumPy find ``x[2, 1, 2]`` in this line? It keeps a small table. For each axis the table
+# says how far the next element *on this axis* is away in memory. These distances are called
+# *strides*.
+#
+# .. predict::
+#
+#    Think of one number of ``x``. How many places further is the number in the next column of the
+#    same row? In the next row of the same channel? In the next channel?
+#
+# .. answer::
+#
+#    The next column is the next place, so its distance is 1. A row has three numbers, so the
+#    distance of the next row is 3. A channel has six numbers, so the distance of the next channel
+#    is 6.
+#
+# NumPy counts strides in bytes. We have chosen numbers of one byte, ``uint8``, so that bytes are
+# numbers here.
 
-parts = x.reshape(c, r, r, h, w)
-moved = parts.transpose(0, 3, 1, 4, 2)
-y = moved.reshape(c, h * r, w * r)
-steps = {"C*r*r, H, W": x, "C, i, j, H, W": parts, "C, H, i, W, j": moved, "C, H*r, W*r": y}
-for axes, array in steps.items():
-    print(f"{axes:14}{array.shape!s:16} 17 is at {np.argwhere(array == 17)[0].tolist()}")
-assert (np.shares_memory(x, moved), np.shares_memory(x, y)) == (True, False)
+print("strides of x:", x.strides)
+assert x.strides == (6, 3, 1)
+
+# %%
+# Now the address of ``x[2, 1, 2]`` is :math:`2 \cdot 6 + 1 \cdot 3 + 2 \cdot 1 = 17`. Each index is
+# multiplied by its stride, and the products are added. The same in code:
+
+
+def address(array, index):
+    return sum(i * stride for i, stride in zip(index, array.strides, strict=True))
+
+
+print("x[2, 1, 2] lies at address", address(x, (2, 1, 2)), "and is", x[2, 1, 2])
+assert address(x, (2, 1, 2)) == x[2, 1, 2] == 17
+
+# %%
+# Reshape and transpose
+# ---------------------
+#
+# The second program needs no loop. It has three steps, and its idea is to give every part of the
+# rule an axis of its own.
+#
+# 1. A channel number is made of three parts: :math:`k = c \cdot r^2 + i \cdot r + j`. The image
+#    channel c is the slowest part, the column j of the block is the fastest. The first reshape
+#    splits the channel axis into three axes: c, i and j.
+# 2. A row number of the image is made of two parts: :math:`row = h \cdot r + i`. Here h is the row
+#    of the LR pixel, and it is slower than i. In the same way :math:`column = w \cdot r + j`. So
+#    the transpose moves i right behind h, and j right behind w.
+# 3. The last reshape reads h and i together as one row number, and w and j as one column number.
+#
+# .. predict::
+#
+#    ``x`` has the shape (4, 2, 3), and r = 2. How long are its five axes C, i, j, H, W after the
+#    first step? How long are the axes C, H, i, W, j after the second step?
+#
+# .. answer::
+#
+#    After the first step the shape is (1, 2, 2, 2, 3): one image channel, two rows and two columns
+#    of a block, two rows and three columns of LR pixels. After the second step it is
+#    (1, 2, 2, 3, 2).
+
+parts = x.reshape(c, r, r, h, w)  # (C, i, j, H, W)
+moved = parts.transpose(0, 3, 1, 4, 2)  # (C, H, i, W, j)
+y = moved.reshape(c, h * r, w * r)  # (C, H*r, W*r)
+
+assert parts.shape == (1, 2, 2, 2, 3)
+assert moved.shape == (1, 2, 2, 3, 2)
 assert np.array_equal(y, image)
 
 # %%
-# Split and concatenate: one axis at a time
-# -----------------------------------------
+# Follow the 17
+# -------------
 #
-# Early TensorFlow programs did it like this, one image channel at a time. Every LR pixel gets its
-# block of r×r numbers. The picture is cut into its H rows, which are joined along i, so that h and
-# i become one axis. Then it is cut into its W columns, which are joined along j in the same way.
+# What does each step do to the number 17? It begins in channel 2, row 1, column 2. Channel 2 is
+# i = 1 and j = 0, because :math:`1 \cdot 2 + 0 = 2`.
 
-blocks = x.reshape(r, r, h, w).transpose(2, 3, 0, 1)  # (H, W, i, j)
-tall = np.concatenate(list(blocks), axis=1)  # H pieces of (W, i, j) to one of (W, H*r, j)
-y = np.concatenate(list(tall), axis=1)  # W pieces of (H*r, j) to one of (H*r, W*r)
-assert np.array_equal(y, image[0])
-
-colors = np.repeat(figures.channel_colors(len(x)), h * w)  # each number has its channel's color
-figure = Figure(figsize=(10, 6), facecolor="white", layout="tight")
-axes = figure.subplots()
-
-
-def draw(title, left, top, pieces):
-    print(title)
-    axes.text(left, top - 0.2, title, fontsize=12)
-    for piece in pieces:
-        for (i, j), n in np.ndenumerate(piece):
-            axes.add_patch(Rectangle((left + j, top + i), 1, 1, fc=colors[n], ec="white"))
-            color = figures.text_color(colors[n])
-            axes.text(left + j + 0.5, top + i + 0.6, n, ha="center", color=color)
-        left += piece.shape[1] + 1
-
-
-gap = x[0, :, :0]  # an empty piece
-draw(f"1. Channels {x.shape}", 0, 0, x)
-draw(f"2. Blocks {blocks.shape}, cut into {h} rows", 0, 3.2, [*blocks[0], gap, *blocks[1]])
-draw(f"3. Joined along i: {tall.shape}, cut into {w} columns", 0, 6.4, tall)
-draw(f"4. Joined along j: {y.shape}", 12, 6.4, [y])
-axes.set(xlim=(0, 18), ylim=(10.5, -0.8), aspect="equal")
-axes.set_axis_off()
-figures.save(figure, OUT / "02_stages.png")
-print(OUT / "02_stages.png")
+for name, array in {"x": x, "parts": parts, "moved": moved, "y": y}.items():
+    index = np.argwhere(array == 17)[0].tolist()
+    print(f"{name:6} strides {array.strides!s:17} 17 has index {index}", end=", ")
+    print("address", address(array, index))
 
 # %%
-# Equal to the last bit, and what it costs
-# ----------------------------------------
+# Read the table from top to bottom. In ``parts`` the index of 17 is (0, 1, 0, 1, 2): c, i, j, h, w.
+# In ``moved`` the same five numbers stand in another order: c, h, i, w, j. In ``y`` the pairs have
+# become one number each: :math:`row = 1 \cdot 2 + 1 = 3` and :math:`column = 2 \cdot 2 + 0 = 4`.
 #
-# Nothing is computed, so nothing is rounded: all three give the same bytes, for any picture. They
-# are in ``npespcn/shuffle.py``, as you have just seen them.
+# Now look at the addresses. In the first three lines 17 stays where it is, at address 17. **Reshape
+# and transpose move nothing.** They only write another table of strides for the same memory. Such
+# an array is called a *view*. The transpose has even the same strides as before, in another order.
 #
-# The loop asks the Python interpreter for every pixel, so its time per pixel is constant. Split and
-# concatenate asks it for each of its H + W pieces, and then moves all numbers twice. Reshape and
-# transpose asks it a few times, however large the picture is: the more pixels there are, the less
-# of that price falls on each. What is left in the end is the moving. To write the image in order,
-# NumPy jumps from channel to channel in memory, so it takes longer than a plain copy.
+# In the last line 17 has moved to address 22.
+#
+# .. predict::
+#
+#    Why did NumPy not make ``y`` by new strides, too? Look at the first row of the image: 0, 6, 1,
+#    7, 2, 8. These are also the addresses in ``x``. How far is it from each of them to the next?
+#
+# .. answer::
+#
+#    The distances are +6, -5, +6, -5, +6. A stride is *one* distance for a whole axis. No single
+#    number describes this row. So NumPy takes new memory, and copies the numbers there in the new
+#    order.
 
-x = np.random.default_rng(0).standard_normal((2, 27, 4, 5)).astype(np.float32)
-expected = np.stack([by_loop(image, 3) for image in x]).tobytes()
-assert all(shuffle(x, 3).tobytes() == expected for shuffle in METHODS.values())
+distances = np.diff(y[0, 0].astype(int))
+print("distances in the first row:", distances.tolist())
+assert distances.tolist() == [6, -5, 6, -5, 6]
+
+assert np.shares_memory(x, parts)
+assert np.shares_memory(x, moved)
+assert not np.shares_memory(x, y)
+
+# %%
+
+import drawing
+
+drawing.save(drawing.memory(x, y, r, marked=17), "02_memory.png")
+
+# %%
+# The copy takes its numbers from all channels in turn, and the colors of the lower line show it.
+# This copy is the only real work of the program. The explorer shows :explorer:`the three steps
+# <mode=steps&r=2&c=1&method=reshape>`.
+#
+# Here is the program as a function:
+
+
+def by_reshape(x, r):
+    channels, h, w = x.shape
+    c = channels // (r * r)
+    parts = x.reshape(c, r, r, h, w)  # (C, i, j, H, W)
+    moved = parts.transpose(0, 3, 1, 4, 2)  # (C, H, i, W, j)
+    return moved.reshape(c, h * r, w * r)  # (C, H*r, W*r)
+
+
+# %%
+# Split and concatenate
+# ---------------------
+#
+# The third program is the one that many early TensorFlow programs use. It goes back to the function
+# ``_phase_shift`` of `atriumlts/subpixel <https://github.com/atriumlts/subpixel>`__ (2016), whose
+# authors looked for a way to shuffle with nothing but reshape, split and concatenate. You will meet
+# it in old code, so you should be able to read it.
+#
+# It joins one pair of axes at a time, h with i and then w with j:
+#
+# 1. Each LR pixel gets its block of :math:`r \times r` numbers.
+# 2. The array is cut into its H rows of blocks. The pieces are joined along the axis i. So the rows
+#    of the blocks come to lie one below the other, and h and i have become one axis.
+# 3. The result is cut into its W columns. These pieces are joined along j, side by side.
+
+blocks = x.reshape(r, r, h, w).transpose(2, 3, 0, 1)  # (H, W, i, j)
+rows = list(blocks)  # H pieces of (W, i, j)
+tall = np.concatenate(rows, axis=1)  # (W, H*r, j)
+columns = list(tall)  # W pieces of (H*r, j)
+wide = np.concatenate(columns, axis=1)  # (H*r, W*r)
+
+assert np.array_equal(wide, image[0])
+drawing.save(drawing.stages(x, blocks, tall, wide), "02_stages.png")
+
+# %%
+# Find the 17 at each stage of the figure. (The explorer can :explorer:`play them
+# <mode=steps&r=2&c=1&method=concat>`, too.)
+#
+# An image in color has several image channels. The program makes one after the other:
+
+
+def by_concat(x, r):
+    h, w = x.shape[1:]
+    image_channels = []
+    for first in range(0, len(x), r * r):
+        group = x[first : first + r * r]  # (r*r, H, W)
+        blocks = group.reshape(r, r, h, w).transpose(2, 3, 0, 1)  # (H, W, i, j)
+        tall = np.concatenate(list(blocks), axis=1)  # (W, H*r, j)
+        image_channels.append(np.concatenate(list(tall), axis=1))  # (H*r, W*r)
+    return np.stack(image_channels)  # (C, H*r, W*r)
+
+
+# %%
+# Three programs, one result
+# --------------------------
+#
+# A shuffle computes nothing, so nothing can be rounded. The three results must be equal to the last
+# bit. We test it with random numbers, three image channels, r = 3, and with H different from W. (An
+# example with one image channel, or with a square image, would not notice some mistakes. Lesson 3
+# and the :doc:`museum <a_museum>` are full of them.)
+#
+# The book has the same three programs in the file ``npespcn/shuffle.py``. They differ from ours in
+# one thing: they allow any number of further axes in front.
+
+from npespcn.shuffle import pixel_shuffle_concat, pixel_shuffle_loop, pixel_shuffle_reshape
+
+random = np.random.default_rng(0).standard_normal((27, 4, 5))  # (C*r*r, H, W), C = 3, r = 3
+expected = by_loop(random, 3)  # (3, 12, 15)
+
+assert np.array_equal(by_reshape(random, 3), expected)
+assert np.array_equal(by_concat(random, 3), expected)
+assert np.array_equal(pixel_shuffle_loop(random, 3), expected)
+assert np.array_equal(pixel_shuffle_reshape(random, 3), expected)
+assert np.array_equal(pixel_shuffle_concat(random, 3), expected)
+
+# %%
+# What it costs
+# -------------
+#
+# Now we measure the three functions of this lesson, exactly as they stand above. The channels are
+# nine images of 4×4 pixels, and then nine images of 64×64 pixels, with r = 3. So the second image
+# has :math:`16 \cdot 16 = 256` times as many pixels as the first.
+#
+# One measurement proves little, because other programs use the computer at the same time. They can
+# only make ours slower. So we measure 15 times and keep the shortest time. A small image is
+# shuffled many times in each measurement, because the clock is too coarse for a microsecond.
+
+import timeit
+
+
+def seconds(shuffle, x):
+    calls = max(1, 20_000 // x.size)
+    return min(timeit.repeat(lambda: shuffle(x, 3), number=calls, repeat=15)) / calls
+
+
+# %%
+# .. predict::
+#
+#    256 times as many pixels: how many times as long does each of the three programs take? Is it
+#    256 times for all of them?
+#
+# .. answer::
+#
+#    - The loop takes about 256 times as long. It does the same for every pixel.
+#    - Reshape and transpose takes less than 256 times as long: 30 to 40 times on our computer. Its
+#      three calls have a fixed price, about a microsecond together, which does not depend on the
+#      size. For the small image this is most of the time, and for the large image it is a small
+#      part.
+#    - Split and concatenate takes less than 256 times as long, too: 15 to 30 times on our computer.
+#      It makes :math:`H + W` pieces, and each piece has a fixed price. There are 16 times as many
+#      pieces, not 256 times as many.
+#
+#    Your computer will print other numbers, in the same order of size.
+
+programs = {"loop": by_loop, "concatenate": by_concat, "reshape": by_reshape}
+small = np.ones((9, 4, 4), np.float32)  # (r*r, H, W)
+large = np.ones((9, 64, 64), np.float32)
+
+for name, shuffle in programs.items():
+    first, second = seconds(shuffle, small), seconds(shuffle, large)
+    print(f"{name:11} {1e6 * first:7.1f} µs, then {1e6 * second:8.1f} µs", end="")
+    print(f": {second / first:.0f} times as long")
+
+loop, reshape = seconds(by_loop, large), seconds(by_reshape, large)
+print(f"For the large image the loop takes {loop / reshape:.0f} times as long as reshape.")
+assert loop > 20 * reshape
+
+# %%
+# Here is the answer to the question of this lesson. The loop asks the Python interpreter to do a
+# few small things for *every pixel*. The interpreter needs some hundred nanoseconds for them, and
+# moving one number takes about one nanosecond. Reshape and transpose asks the interpreter three
+# times, and NumPy's compiled code does the rest.
+#
+# How close is it to the best? A shuffle must read every number once and write it once. A plain copy
+# of the array does this, too, in the order of memory. So a plain copy is our measure for the best
+# possible time.
+#
+# .. predict::
+#
+#    The copy in ``by_reshape`` moves exactly as many numbers as a plain copy. Does it take the same
+#    time for a large image?
+#
+# .. answer::
+#
+#    No, it takes several times as long. A plain copy moves long runs of neighbors at once. The
+#    shuffle takes every number from another channel than the one before, so it jumps in memory and
+#    moves the numbers one by one.
 
 
 def copy(x, r):
     return x.copy()
 
 
-def seconds(shuffle, x):
-    count = max(1, 2000 // x[0].size)  # small pictures many times, or the clock is too coarse
-    return min(timeit.repeat(lambda: shuffle(x, 3), number=count, repeat=15)) / count
-
-
-figure = Figure(figsize=(10, 5), facecolor="white", layout="tight")
-axes = figure.subplots()
-axes.set_prop_cycle(color=["#0072b2", "#d55e00", "#009e73", "black"], marker=list("osD^"))
-cost = {}  # of 64×64 pixels
-for name, shuffle in (METHODS | {"plain copy": copy}).items():
-    sides = [4, 8, 16, 32, 64]
-    if name != "loop":
-        sides += [130, 260, 520]
-    ns = []
-    for side in sides:
+programs["plain copy"] = copy
+nanoseconds = {}
+for name, shuffle in programs.items():
+    nanoseconds[name] = {}
+    for side in (4, 8, 16, 32, 64, 128, 256, 512):
+        if name == "loop" and side > 64:
+            continue  # it would take too long
         x = np.ones((9, side, side), np.float32)
-        ns.append(1e9 * seconds(shuffle, x) / x.size)
-    axes.loglog([9 * side**2 for side in sides], ns, lw=2, label=name)
-    print(f"{name:11}", *(f"{value:7.2f}" for value in ns), "ns per pixel")
-    print(f"{256 * ns[4] / ns[0]:15.0f} times as long for 256 times the pixels (64×64, 4×4)")
-    cost[name] = ns[4]
-axes.set(title="Shuffling 9 channels into 1", xlabel="pixels of the image", ylabel="ns per pixel")
-axes.legend()
-figures.save(figure, OUT / "02_cost.png")
-print(OUT / "02_cost.png")
-assert cost["loop"] > 100 * cost["reshape"]
+        nanoseconds[name][x.size] = 1e9 * seconds(shuffle, x) / x.size
+    print(f"{name:11}", *[f"{value:6.1f}" for value in nanoseconds[name].values()], "ns per pixel")
+
+largest = 9 * 512 * 512
+assert nanoseconds["reshape"][largest] > nanoseconds["plain copy"][largest]
 
 # %%
+
+drawing.save(drawing.cost(nanoseconds), "02_cost.png")
+
+# %%
+# Both axes of the figure are logarithmic: one step is a factor of ten. A horizontal line means that
+# every pixel costs the same, however large the image is. The loop is nearly such a line. The curves
+# of the other programs fall first, because more and more pixels share the fixed price. At the right
+# side of the figure this price does not count any more. There the curves show what it costs to move
+# a number.
+#
+# Where a curve rises again, the arrays have become too large for the *cache*, a small and fast
+# memory close to the processor. How large an array may be depends on the computer.
+#
+# In a network the shuffle is a small part of the work. :doc:`Appendix B <b_why_it_is_fast>` is
+# about the whole, and how one makes it fast.
+#
 # What breaks: leave out the transpose
 # ------------------------------------
 #
-# One reshape gives the right shape at once, and no error. Only values can tell: of 24 pixels two
-# are right, the first and the last. A test that looks only at shapes would pass.
+# ``x.reshape(1, 4, 6)`` has the shape of the image at once. It is one step instead of three, and
+# there is no error message.
+#
+# .. predict::
+#
+#    How many of the 24 numbers are at the right place in ``x.reshape(1, 4, 6)``? And what would you
+#    see if ``x`` held the four channels of a photograph: the photograph, noise, or something else?
+#
+# .. answer::
+#
+#    Two of 24 are right: the first and the last. A row of the reshaped image is made of two rows of
+#    *one* channel, side by side. So the channels are not mixed at all. You see each of the four
+#    channels as two flat copies of the photograph, side by side: one of the even rows, and one of
+#    the odd rows. That makes eight small photographs.
 
-wrong = np.arange(24).reshape(image.shape)
-print(wrong[0])
-assert (wrong == image).sum() == 2
+x = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
+torn = x.reshape(1, 4, 6)
+print(torn[0])
+print("at the right place:", (torn == image).sum(), "of", torn.size)
+assert torn.shape == image.shape
+assert (torn == image).sum() == 2
 
 # %%
-# Where to go next
-# ----------------
+# For the photograph we need its four channels. The function ``pixel_unshuffle`` takes an image
+# apart, and is the inverse of the shuffle. (You write it in exercise 3.)
+
+from npespcn.shuffle import pixel_unshuffle
+
+photograph = drawing.photograph()[:, :, 1]  # (600, 510): only the green image channel
+four = pixel_unshuffle(photograph[None], 2)  # (4, 300, 255)
+images = {"three steps": by_reshape(four, 2)[0], "reshape alone": four.reshape(600, 510)}
+
+assert np.array_equal(images["three steps"], photograph)
+drawing.save(drawing.side_by_side(images), "02_torn.png")
+
+# %%
+# A test that looks only at shapes would pass this program. Always test with numbers that are all
+# different.
 #
-# Write them yourself, in exercises 1 and 2. Lesson 3: what if i and j change places?
+# What you know now
+# -----------------
+#
+# - Reshape and transpose only change the table of strides. The last reshape copies, because no
+#   stride can describe the new order.
+# - A loop in Python pays for every pixel. NumPy pays a fixed price for each call, and then about a
+#   nanosecond for each number.
+# - The loop is the definition. A fast program is right if it gives the same numbers, for numbers
+#   that are all different.
+#
+# Try this: call ``by_reshape`` with the arguments (0, 3, 2, 4, 1) in its transpose. What has
+# changed in the image, and which program of lesson 3 does this?
+#
+# Then write the functions yourself, in :doc:`exercises 1 and 2 </exercises>`.
+#
+# Next: :doc:`lesson 3 <03_whose_order>` asks who decided that channel 1 is to the right of channel
+# 0, and not below it.

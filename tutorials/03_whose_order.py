@@ -2,154 +2,449 @@
 Whose order?
 ============
 
-**Question.** PyTorch and TensorFlow both turn twelve channels into an RGB picture twice as large,
-and both are right. Why are their pictures different, and how do weights get from one to the other?
+**Question.** PyTorch and TensorFlow both turn twelve channels into a color image twice as large,
+and both are right. Why are their images different? And how do trained weights get from one to the
+other?
 
-**Predict before you run.** One LR pixel has twelve channels with the numbers 0 to 11; r = 2, C = 3.
-
-- Which four numbers are in the red block of 2×2 pixels if the channels are counted (c, i, j), c
-  slowest, as in lesson 1? Which four if they are counted (i, j, c), c fastest?
-- With one image channel, C = 1: how do these two differ?
+:Aim: You know the three orders of channels, you can tell which one a program uses, and you can move
+      a trained layer from one order to another.
+:Minutes: 45
+:Needs: Lessons 1 and 2.
+:Practice: :doc:`Exercise 4 </exercises>` afterwards.
 """
 
 # %%
-# Three ways to count
-# -------------------
-#
-# A channel number is made of the image channel c, and the row i and the column j in the block. All
-# libraries agree on that. They disagree on which part runs fastest. ONNX names the orders by it,
-# fastest first: CRD is column, row, depth; DCR is depth, column, row. Equation 4 of the paper gives
-# a third, if its x is the row.
-
-from pathlib import Path
-
-import numpy as np
-from matplotlib import cbook
-
-from npespcn import figures
-from npespcn.models import ESPCN
-from npespcn.pictures import read_image
-from npespcn.shuffle import ORDERS, channel_permutation, pixel_shuffle, pixel_unshuffle
-
-OUT = Path("runs/tutorials")
-OUT.mkdir(parents=True, exist_ok=True)
-
-pixel = np.arange(12).reshape(12, 1, 1)
-for order in ORDERS:
-    red, green, blue = pixel_shuffle(pixel, 2, order=order).tolist()
-    formula = figures.channel_formula(order)
-    print(f"{order:5} {formula:13} red {red} green {green} blue {blue}")
-assert pixel_shuffle(pixel, 2, order="CRD")[0].tolist() == [[0, 1], [2, 3]]
-assert pixel_shuffle(pixel, 2, order="DCR")[0].tolist() == [[0, 3], [6, 9]]
-
-# %%
-# Equation 4, read in two ways
+# A number made of three parts
 # ----------------------------
 #
-# Shi et al. define PS(T) at (x, y, c) as T at (⌊x/r⌋, ⌊y/r⌋, C·r·mod(y, r) + C·mod(x, r) + c). They
-# do not say whether x is the row or the column. If it is the row, the order is neither CRD nor DCR.
-# If it is the column, the order is DCR. So "as in the paper" does not settle a program's order.
+# The channels of lesson 1 were counted in a certain order: first all channels of red, then all of
+# green, then all of blue. This looks natural, but nobody is forced to count like this.
+#
+# A channel is described by three parts: the image channel c, the row i and the column j in the
+# block. For :math:`C = 3` image channels and :math:`r = 2` there are
+# :math:`3 \cdot 2 \cdot 2 = 12` combinations, and they must be given the numbers 0 to 11. A clock
+# has the same task. The time of day is made of hours, minutes and seconds. The seconds run fastest,
+# the hours run slowest. With channels it is not clear which part should run fastest, and people
+# have decided differently:
+#
+# - c is slowest and j is fastest: :math:`k = (c \cdot r + i) \cdot r + j`. This is the order of
+#   lesson 1. Its name is **CRD**.
+# - i is slowest and c is fastest: :math:`k = (i \cdot r + j) \cdot C + c`. Its name is **DCR**.
+#
+# The names are from `ONNX <https://onnx.ai/onnx/operators/onnx__DepthToSpace.html>`__, a file
+# format for networks. They list the parts from the fastest to the slowest: *column, row, depth* and
+# *depth, column, row*. "Depth" means the image channel c.
+#
+# .. predict::
+#
+#    One LR pixel has twelve channels, and channel k holds the number k. Which four numbers are in
+#    the red block (image channel 0) if the channels are counted as CRD? Which four if they are
+#    counted as DCR?
+#
+# .. answer::
+#
+#    Put c = 0 into the two formulas, and all four places (i, j):
+#
+#    .. math::
+#
+#       \text{CRD: } \begin{pmatrix} 0 & 1 \\ 2 & 3 \end{pmatrix} \qquad
+#       \text{DCR: } \begin{pmatrix} 0 & 3 \\ 6 & 9 \end{pmatrix}
+#
+# The program is the loop of lesson 2. Only the line that finds the channel depends on the order.
+# (The third order is the subject of the next section.)
+
+import numpy as np
+
+
+def channel_number(c, i, j, size, r, order):
+    """Return the channel for place (i, j) of image channel c; `size` is C."""
+    if order == "CRD":
+        return (c * r + i) * r + j
+    if order == "DCR":
+        return (i * r + j) * size + c
+    if order == "paper":
+        return (j * r + i) * size + c
+    raise ValueError(order)
+
+
+def shuffle(x, r, order):
+    channels, h, w = x.shape
+    size = channels // (r * r)
+    y = np.empty((size, h * r, w * r), x.dtype)  # (C, H*r, W*r)
+    for c, row, column in np.ndindex(y.shape):
+        k = channel_number(c, row % r, column % r, size, r, order)
+        y[c, row, column] = x[k, row // r, column // r]
+    return y
+
+
+orders = ["CRD", "DCR", "paper"]
+pixel = np.arange(12).reshape(12, 1, 1)  # one LR pixel
+blocks = {order: shuffle(pixel, 2, order) for order in orders}  # (3, 2, 2) each
+for order in orders:
+    red, green, blue = blocks[order].tolist()
+    print(f"{order:5} red {red} green {green} blue {blue}")
+
+assert blocks["CRD"][0].tolist() == [[0, 1], [2, 3]]
+assert blocks["DCR"][0].tolist() == [[0, 3], [6, 9]]
+
+# %%
+
+import drawing
+
+drawing.save(drawing.orders(blocks), "03_orders_of_twelve.png")
+
+# %%
+# Look at the blocks: in each order they have the same colors, because every order fills all places
+# of all image channels. Only the numbers are different. Look at the rows of twelve: CRD has four
+# neighbors of one color, DCR has the three colors in turn. The explorer has the same map for
+# :explorer:`CRD <mode=map&r=2&c=3&order=crd>`, :explorer:`DCR <mode=map&r=2&c=3&order=dcr>` and
+# :explorer:`the paper's order <mode=map&r=2&c=3&order=paper>`.
+#
+# The book's function takes the order as an argument. It agrees with our loop:
+
+from npespcn.shuffle import pixel_shuffle
+
+x = np.arange(12 * 2 * 3).reshape(12, 2, 3)  # (C*r*r, H, W)
+for order in orders:
+    assert np.array_equal(pixel_shuffle(x, 2, order=order), shuffle(x, 2, order))
+
+# %%
+# Equation 4, and two ways to read it
+# -----------------------------------
+#
+# The pixel shuffle comes from the paper on ESPCN by `Shi et al. 2016
+# <https://arxiv.org/abs/1609.05158>`__. Why do we not simply do what the paper says? Its equation 4
+# is
+#
+# .. math::
+#
+#    \text{PS}(T)_{x, y, c} =
+#    T_{\lfloor x/r \rfloor,\ \lfloor y/r \rfloor,\ C \cdot r \cdot \text{mod}(y, r) + C \cdot
+#    \text{mod}(x, r) + c}
+#
+# Here T is the array of channels and PS(T) is the image. The capital C is the number of image
+# channels, the small c is one of them. :math:`\lfloor x/r \rfloor` is the division without
+# remainder, and mod is the remainder.
+#
+# Which of x and y is the row? The paper says that PS takes an array of H × W × C·r² to one of
+# rH × rW × C. The first index of such an array runs over the rows, so **x is the row**. But the
+# paper also calls x and y "output pixel coordinates", and in most books x is the horizontal
+# coordinate of a pixel. Then **x is the column**. The wording leaves a doubt, and people have
+# written programs for both readings.
+#
+# .. predict::
+#
+#    Write the channel number of equation 4 with i = row mod r and j = column mod r, for both
+#    readings. Is one of them CRD, or DCR?
+#
+# .. answer::
+#
+#    - x is the column: mod(y, r) is i and mod(x, r) is j. The channel is
+#      :math:`C \cdot r \cdot i + C \cdot j + c = (i \cdot r + j) \cdot C + c`. This is DCR.
+#    - x is the row: mod(x, r) is i and mod(y, r) is j. The channel is
+#      :math:`(j \cdot r + i) \cdot C + c`. This is neither CRD nor DCR, because here the *row* of
+#      the block runs faster than the column.
+#
+# We call the second one the *paper's order*. It is the third order of our program above. Now we
+# write equation 4 down exactly as it is printed, and use it in both ways.
 
 
 def equation_4(t, r):
     size = t.shape[2] // (r * r)  # C
     result = np.empty((t.shape[0] * r, t.shape[1] * r, size), t.dtype)
     for x, y, c in np.ndindex(result.shape):
-        result[x, y, c] = t[x // r, y // r, size * r * (y % r) + size * (x % r) + c]
+        channel = size * r * (y % r) + size * (x % r) + c
+        result[x, y, c] = t[x // r, y // r, channel]
     return result
 
 
-x = np.arange(12 * 2 * 3).reshape(12, 2, 3)  # channels, rows, columns
-x_is_row = equation_4(x.transpose(1, 2, 0), 2).transpose(2, 0, 1)
-x_is_column = equation_4(x.transpose(2, 1, 0), 2).transpose(2, 1, 0)
-assert np.array_equal(x_is_row, pixel_shuffle(x, 2, order="paper"))
-assert np.array_equal(x_is_column, pixel_shuffle(x, 2, order="DCR"))
+rows_first = x.transpose(1, 2, 0)  # (H, W, C*r*r)
+columns_first = x.transpose(2, 1, 0)  # (W, H, C*r*r)
+x_is_row = equation_4(rows_first, 2).transpose(2, 0, 1)  # (C, H*r, W*r)
+x_is_column = equation_4(columns_first, 2).transpose(2, 1, 0)  # (C, H*r, W*r)
+
+assert np.array_equal(x_is_row, shuffle(x, 2, "paper"))
+assert np.array_equal(x_is_column, shuffle(x, 2, "DCR"))
+print("equation 4 is the paper's order if x is the row, and DCR if x is the column")
 
 # %%
+# So the words "as in the paper" do not tell which order a program uses.
+#
 # What the libraries do
 # ---------------------
 #
-# These are the documented definitions; the libraries, asked when this was written, agree with them.
-# TensorFlow's ``depth_to_space`` and ONNX's default mode are DCR. ONNX's other mode is CRD, as is
-# PyTorch. TensorFlow also puts the channels last, NHWC, but that is another question: the layout
-# says on which axis the channels are, the order says how they are counted. Moving the axis does not
-# change the order.
+# - `PyTorch's PixelShuffle <https://docs.pytorch.org/docs/stable/generated/
+#   torch.nn.PixelShuffle.html>`__ is CRD.
+# - `TensorFlow's depth_to_space <https://www.tensorflow.org/api_docs/python/tf/nn/
+#   depth_to_space>`__ is DCR. Its documentation says that the row and the column in the block are
+#   given "by the high order component" of the channel number.
+# - `ONNX's DepthToSpace <https://onnx.ai/onnx/operators/onnx__DepthToSpace.html>`__ has both. DCR
+#   is the default. Its documentation gives three steps for each, like those of lesson 2. Here they
+#   are:
 
-r, c, (h, w) = 2, 3, x.shape[1:]
-last = x.transpose(1, 2, 0)  # NHWC, without N
-tensorflow = last.reshape(h, w, r, r, c).transpose(0, 2, 1, 3, 4).reshape(h * r, w * r, c)
-onnx_dcr = x.reshape(r, r, c, h, w).transpose(2, 3, 0, 4, 1).reshape(c, h * r, w * r)
-onnx_crd = x.reshape(c, r, r, h, w).transpose(0, 3, 1, 4, 2).reshape(c, h * r, w * r)
-assert np.array_equal(tensorflow, pixel_shuffle(last, r, order="DCR", layout="NHWC"))
-assert np.array_equal(tensorflow.transpose(2, 0, 1), onnx_dcr)
-assert np.array_equal(onnx_crd, pixel_shuffle(x, r))
+r, size = 2, 3
+h, w = x.shape[1:]
+
+onnx_dcr = x.reshape(r, r, size, h, w)  # (i, j, C, H, W)
+onnx_dcr = onnx_dcr.transpose(2, 3, 0, 4, 1)  # (C, H, i, W, j)
+onnx_dcr = onnx_dcr.reshape(size, h * r, w * r)  # (C, H*r, W*r)
+
+onnx_crd = x.reshape(size, r, r, h, w)  # (C, i, j, H, W)
+onnx_crd = onnx_crd.transpose(0, 3, 1, 4, 2)  # (C, H, i, W, j)
+onnx_crd = onnx_crd.reshape(size, h * r, w * r)  # (C, H*r, W*r)
+
+assert np.array_equal(onnx_dcr, shuffle(x, 2, "DCR"))
+assert np.array_equal(onnx_crd, shuffle(x, 2, "CRD"))
+
+# %%
+# The only difference is the first reshape: it splits the channel number with c first or with c
+# last.
+#
+# You need no PyTorch for this course. If you have it, we ask it:
+
 try:
     import torch
-
-    assert np.array_equal(torch.nn.PixelShuffle(r)(torch.tensor(x)).numpy(), onnx_crd)
-    print("torch was asked, and is CRD")
 except ImportError:
-    print("torch is not installed, so it was not asked")
+    print("PyTorch is not installed, so it was not asked")
+else:
+    answer = torch.nn.PixelShuffle(2)(torch.tensor(x)).numpy()
+    assert np.array_equal(answer, shuffle(x, 2, "CRD"))
+    print("PyTorch was asked: it is CRD")
 
 # %%
-# One image channel hides it
-# --------------------------
-#
-# The orders differ by a permutation of the channels and by nothing else. With C = 1 there is no c
-# to count, and CRD and DCR are the same. A program that was tested only with gray pictures may be
-# in either order. The paper's order shows even then: i and j have changed places.
+# TensorFlow differs in a second way, which is easily confused with the first. It keeps the channels
+# on the *last* axis, (N, H, W, C), and PyTorch keeps them in front of the rows, (N, C, H, W). This
+# is called the *layout*. The layout says **on which axis** the channels are. The order says **how
+# they are counted** on this axis. If you move the axis, the layout changes and the order does not.
 
-for order in ORDERS:
-    one, p = channel_permutation(1, 2, order), channel_permutation(3, 2, order)
-    print(f"{order:5}  C = 1: {one}  C = 3: {p}")
-    assert np.array_equal(pixel_shuffle(x, 2, order=order), pixel_shuffle(x[p], 2, order="CRD"))
-    assert one.tolist() == ([0, 2, 1, 3] if order == "paper" else [0, 1, 2, 3])
+last = np.moveaxis(x, 0, -1)  # (H, W, C*r*r)
+tensorflow = last.reshape(h, w, r, r, size)  # (H, W, i, j, C)
+tensorflow = tensorflow.transpose(0, 2, 1, 3, 4)  # (H, i, W, j, C)
+tensorflow = tensorflow.reshape(h * r, w * r, size)  # (H*r, W*r, C)
 
-photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))[:600]
-channels = pixel_unshuffle(photograph, 2, layout="NHWC")  # (300, 256, 12), counted as CRD
-pictures = {o: pixel_shuffle(channels, 2, order=o, layout="NHWC") for o in ORDERS}
-gray = pixel_shuffle(channels[..., 4:8], 2, order="paper", layout="NHWC")  # green's group
-pictures["paper, C = 1"] = gray.repeat(3, axis=2)
-title = "Channels counted as CRD, shuffled as if counted as"
-figures.save(figures.before_after(pictures, (325, 50, 365, 90), title=title), OUT / "03_orders.png")
-print(OUT / "03_orders.png")
+assert np.array_equal(np.moveaxis(tensorflow, -1, 0), shuffle(x, 2, "DCR"))
 
 # %%
-# What breaks: weights without their order, and how to move them
-# --------------------------------------------------------------
+# One image channel hides the difference
+# --------------------------------------
 #
-# The last convolution has a filter and a bias for each channel, so they are in the order of their
-# program. Loaded into another program they fit: same shapes, no error, and a wrong picture. The
-# cure is to permute the filters and biases of that one layer, once. (TensorFlow's kernels are
-# (k, k, in, out): there the channels are on the last axis.) Training in either order is just as
-# good. The network learns whichever filters its shuffle needs.
+# Networks for super-resolution often enlarge only the brightness of an image. Then there is one
+# image channel, :math:`C = 1`, and c is always 0.
+#
+# .. predict::
+#
+#    Which of the three orders differ if :math:`C = 1`?
+#
+# .. answer::
+#
+#    Put C = 1 and c = 0 into the formulas. CRD and DCR both become :math:`i \cdot r + j`, so they
+#    are the same. The paper's order becomes :math:`j \cdot r + i`. It still differs, because rows
+#    and columns of the block have changed places.
 
-ours = ESPCN(2, channels=3)
-ours.params["conv3.bias"][:] = np.linspace(-1, 1, 12)
-p = channel_permutation(3, 2, "DCR")  # crd = dcr[p], so dcr = crd[argsort(p)]
+four = np.arange(4).reshape(4, 1, 1)  # one LR pixel, C = 1
+for order in orders:
+    print(f"{order:5} {shuffle(four, 2, order)[0].tolist()}")
 
-theirs = ESPCN(2, channels=3)  # the same network, as a program has it that counts as DCR does
-weights = ours.state_dict()
-weights["conv3.weight"] = weights["conv3.weight"][np.argsort(p)]
-weights["conv3.bias"] = weights["conv3.bias"][np.argsort(p)]
-theirs.load_state_dict(weights)
-
-x = np.random.default_rng(0).random((1, 3, 6, 8), np.float32)
-expected = ours.predict(x)
-as_dcr = pixel_shuffle(figures.subpixel_channels(theirs, x), 2, order="DCR")  # in their program
-unmoved = theirs.predict(x)  # their weights in ours
-weights["conv3.weight"] = weights["conv3.weight"][p]
-weights["conv3.bias"] = weights["conv3.bias"][p]
-theirs.load_state_dict(weights)
-moved = theirs.predict(x)
-for name, y in {"their program": as_dcr, "ours, as it is": unmoved, "ours, moved": moved}.items():
-    print(f"{name:15} differs by {np.abs(y - expected).max():.1e}")
-assert np.abs(as_dcr - expected).max() < 1e-5
-assert np.abs(unmoved - expected).max() > 0.1
-assert np.abs(moved - expected).max() < 1e-5
+assert np.array_equal(shuffle(four, 2, "CRD"), shuffle(four, 2, "DCR"))
+assert not np.array_equal(shuffle(four, 2, "CRD"), shuffle(four, 2, "paper"))
 
 # %%
-# Where to go next
-# ----------------
+# So a program that was tested only with gray images may use CRD or DCR, and its author may not know
+# which.
 #
-# Exercise 4 moves a layer. ``03b_museum.py`` shows wrong orders, and other slips, as published.
+# What does a wrong order look like? We take the photograph apart, so that its twelve channels are
+# counted as CRD. Then we put it together in all three orders. We do the same with one image channel
+# alone, the green one.
+
+from npespcn.shuffle import pixel_unshuffle
+
+photograph = drawing.photograph()  # (600, 510, 3)
+planes = np.moveaxis(photograph, -1, 0)  # (3, 600, 510)
+channels = pixel_unshuffle(planes, 2)  # (12, 300, 255), counted as CRD
+green = channels[4:8]  # (4, 300, 255), C = 1
+
+images = {}
+for order in orders:
+    images[f"as {order}"] = np.moveaxis(pixel_shuffle(channels, 2, order=order), 0, -1)
+for order in ("DCR", "paper"):
+    images[f"as {order}, C = 1"] = pixel_shuffle(green, 2, order=order)[0]  # (600, 510)
+
+assert np.array_equal(images["as CRD"], photograph)
+assert np.array_equal(images["as DCR, C = 1"], photograph[:, :, 1])
+
+drawing.save(drawing.details(images, (325, 50, 365, 90)), "03_orders.png")
+
+# %%
+# With three image channels a wrong order mixes colors and places, and the image is covered by
+# colored dots. With one image channel DCR is perfect. The paper's order draws a comb along every
+# edge. This is the comb that lesson 1 promised: in each block the upper right and the lower left
+# pixel have changed places.
+#
+# What breaks: weights without their order
+# ----------------------------------------
+#
+# The last layer of a network makes the channels. For each channel it has a set of weights and one
+# more number, the *bias*, which is added. So the weights are sorted by channels, in the order of
+# the program in which they were trained.
+#
+# Suppose that you load weights from a TensorFlow program into PyTorch. Everything fits: there are
+# twelve sets of weights and twelve biases, and there is no error message. But the image is wrong.
+#
+# The cure is small. The two orders differ in the numbers of the channels and in nothing else.
+# Therefore it is enough to bring the weights and biases of the last layer into the other order,
+# once. All other layers stay as they are.
+#
+# .. predict::
+#
+#    TensorFlow's layer has the biases 10, 11, 12, ..., 21 for its channels 0 to 11. (C = 3 and
+#    r = 2.) Which bias must PyTorch's channel 1 get? And PyTorch's channel 4?
+#
+# .. answer::
+#
+#    Ask first what the channel is for, and then where TensorFlow has this channel:
+#
+#    - PyTorch's channel 1 is for c = 0, i = 0, j = 1. TensorFlow has it as number
+#      :math:`(0 \cdot 2 + 1) \cdot 3 + 0 = 3`. So it gets the bias 13.
+#    - PyTorch's channel 4 is for c = 1, i = 0, j = 0. TensorFlow has it as number
+#      :math:`(0 \cdot 2 + 0) \cdot 3 + 1 = 1`. So it gets the bias 11.
+#
+# We ask this for all twelve channels, and write the answers into a list p. It is a *permutation*:
+# each number from 0 to 11 occurs once.
+
+p = np.empty(12, int)
+for c, i, j in np.ndindex(3, 2, 2):
+    here = channel_number(c, i, j, 3, 2, "CRD")
+    there = channel_number(c, i, j, 3, 2, "DCR")
+    p[here] = there
+print("p =", p.tolist())
+
+biases = np.arange(10, 22)
+print("PyTorch's biases:", biases[p].tolist())
+assert biases[p][1] == 13
+assert biases[p][4] == 11
+
+# %%
+# The book has this permutation as :func:`npespcn.shuffle.channel_permutation`. For the way back the
+# permutation must be inverted. ``np.argsort(p)`` does this: it returns where the number 0 stands in
+# p, then where 1 stands, and so on.
+
+from npespcn.shuffle import channel_permutation
+
+assert np.array_equal(channel_permutation(3, 2, "DCR"), p)
+assert np.array_equal(biases[p][np.argsort(p)], biases)
+
+# %%
+# Move a trained layer
+# --------------------
+#
+# To see that it works we need trained weights. We train a very small network: one layer, which
+# looks at the 3×3 nearest LR pixels in all three colors. These are 27 numbers for each pixel, its
+# *features*. A channel is a weighted sum of the features, plus a bias.
+
+from npespcn.pictures import downscale
+
+small = np.moveaxis(downscale(photograph, 2), -1, 0).astype(float)  # (3, 300, 255)
+padded = np.pad(small, ((0, 0), (1, 1), (1, 1)), mode="edge")  # (3, 302, 257)
+features = []
+for plane in padded:
+    for down in range(3):
+        for right in range(3):
+            features.append(plane[down : down + 300, right : right + 255])
+features = np.stack(features)  # (27, 300, 255)
+
+
+def layer(features, weight, bias):
+    """Make channels (12, H, W) of features (27, H, W)."""
+    channels = []
+    for k in range(len(bias)):
+        weighted = weight[k][:, None, None] * features  # (27, H, W)
+        channels.append(weighted.sum(axis=0) + bias[k])  # (H, W)
+    return np.stack(channels)
+
+
+# %%
+# A network with one layer can be trained by a single call. ``np.linalg.lstsq`` finds the weights
+# with the smallest sum of squared errors. (Lesson 6 shows how larger networks are trained.) The
+# targets are the channels that we want. The function ``train`` gets them counted in the order of
+# the program.
+
+
+def train(targets):
+    ones = np.ones((1, 300, 255))  # the weight of these ones is the bias
+    columns = np.concatenate([features, ones]).reshape(28, -1).T  # (300*255, 28)
+    solution = np.linalg.lstsq(columns, targets.reshape(12, -1).T.astype(float))[0]  # (28, 12)
+    return solution[:27].T, solution[27]  # weight (12, 27), bias (12,)
+
+
+def as_image(y):
+    return np.moveaxis(y, 0, -1).round().clip(0, 255).astype(np.uint8)  # (H*r, W*r, 3)
+
+
+weight, bias = train(pixel_unshuffle(planes, 2, order="DCR"))  # trained in TensorFlow's order
+theirs = pixel_shuffle(layer(features, weight, bias), 2, order="DCR")  # and used in it
+
+# %%
+# ``theirs`` is the image that their program makes. Now these weights come into our program, which
+# shuffles as CRD. Once we use them as they are, and once we move them. These are the two lines:
+
+moved_weight = weight[p]
+moved_bias = bias[p]
+
+# %%
+# .. predict::
+#
+#    How large is the difference between their image and ours, in gray levels, if the weights are
+#    used as they are? And if they are moved?
+#
+# .. answer::
+#
+#    As they are, some pixels differ by more than 200 gray levels. If they are moved, the difference
+#    is 0. It is not a small number, it is exactly 0 at every pixel: the channels hold the same
+#    values, computed by the same sums. They only stand at other places of the array.
+
+unmoved = pixel_shuffle(layer(features, weight, bias), 2)
+moved = pixel_shuffle(layer(features, moved_weight, moved_bias), 2)
+
+print(f"not moved: the images differ by up to {np.abs(unmoved - theirs).max():.1f} gray levels")
+print(f"moved:     the images differ by up to {np.abs(moved - theirs).max():.1f} gray levels")
+
+assert np.abs(unmoved - theirs).max() > 200
+assert np.array_equal(moved, theirs)
+
+# %%
+
+others = {"not moved": as_image(unmoved), "moved": as_image(moved)}
+figure = drawing.compared(("their program", as_image(theirs)), others, (325, 50, 365, 90))
+drawing.save(figure, "03_moved.png")
+
+# %%
+# Does it matter in which order one trains? We train once more, with targets counted as CRD.
+
+our_weight, our_bias = train(channels)
+assert np.allclose(our_weight, moved_weight)
+assert np.allclose(our_bias, moved_bias)
+print("trained as CRD: the same weights as trained as DCR and moved")
+
+# %%
+# No order is better than another. A network learns for every place of the block what this place
+# needs, wherever its channel stands. The order matters only when weights move from one program to
+# another. So write the order down beside your weights.
+#
+# One more thing changes when you move a layer from TensorFlow. Its weights have the shape
+# (k, k, in, out), PyTorch's have (out, in, k, k). So there the channels are on the *last* axis, and
+# the permutation must be applied to this axis. Exercise 4 has you do it.
+#
+# What you know now
+# -----------------
+#
+# - A channel number is made of c, i and j. PyTorch counts as CRD, TensorFlow as DCR, and equation 4
+#   can be read in two ways.
+# - One image channel hides the difference between CRD and DCR. Test with three.
+# - The orders differ by a permutation of the channels. ``weight[p]`` and ``bias[p]`` move a layer,
+#   and then the images are equal.
+#
+# Try this: take the :explorer:`quiz in DCR <mode=quiz&r=2&c=3&order=dcr>`. If you answer in the
+# wrong order, the quiz tells you whose order it was. The :doc:`museum <a_museum>` in the appendix
+# shows how published programs have mixed up the orders.
+#
+# Next: :doc:`lesson 4 <04_convolution>` explains the layer that makes the channels.

@@ -232,8 +232,8 @@ def orders(blocks: Mapping[str, np.ndarray]) -> Figure:
     """
     first = next(iter(blocks.values()))
     channels, r, _ = first.shape
-    step = r + 4.6
-    figure, axes = _sheet(first.size + 0.3, len(blocks) * step - 0.8)
+    step = r + 3.7
+    figure, axes = _sheet(first.size + 0.3, len(blocks) * step - 0.2)
     for part, (order, block) in enumerate(blocks.items()):
         top = part * step + 0.9
         colors = channel_colors(r, channels, order)
@@ -242,9 +242,9 @@ def orders(blocks: Mapping[str, np.ndarray]) -> Figure:
             square(axes, 0.1 + k, top, colors[k], f"{k}")
         for c in range(channels):
             left = 0.1 + c * first.size / channels
-            axes.text(left, top + 2, f"image channel {c}")
+            axes.text(left, top + 1.85, f"image channel {c}")
             for (i, j), k in np.ndenumerate(block[c]):
-                square(axes, left + j, top + 2.2 + i, colors[k], f"{k}")
+                square(axes, left + j, top + 2 + i, colors[k], f"{k}")
     return figure
 
 
@@ -262,9 +262,9 @@ def compared(
     outline(axes[0, 0], left, upper, right - left, lower - upper)
     image(axes[0, 1], true[upper:lower, left:right], name)
     for (panel, beside), (label, pixels) in zip(axes[1:], others.items(), strict=True):
-        difference = (pixels.astype(float) - true)[upper:lower, left:right].mean(axis=2)
+        difference = (pixels.astype(float) - true)[upper:lower, left:right, 1]  # of green
         image(panel, pixels[upper:lower, left:right], label)
-        image(beside, difference, "its difference", cmap="PuOr_r", vmin=-60, vmax=60)
+        image(beside, difference, "its difference (green)", cmap="PuOr_r", vmin=-80, vmax=80)
     figure.colorbar(
         axes[1, 1].images[0], ax=axes[1:, 1], location="bottom", extend="both",
         label="gray levels", shrink=0.9, aspect=25,
@@ -503,7 +503,8 @@ def network_plan(steps: Sequence[str], shapes: Sequence[str], channels: Sequence
             colors = channel_colors(3) if last else ["#dddddd"] * -(-count // 4)
             for i in reversed(range(len(colors))):
                 corner = (0.2 + 0.08 * i, y + 0.1 + 0.04 * i)
-                axes.add_patch(Rectangle(corner, 0.6, 0.6, facecolor=colors[i], edgecolor="#777777"))
+                sheet = Rectangle(corner, 0.6, 0.6, facecolor=colors[i], edgecolor="#777777")
+                axes.add_patch(sheet)
     for level, words in enumerate(steps):
         y = step * level + 1.1
         axes.add_patch(Rectangle((2.4, y), 8.5, 0.75, facecolor="#eeeeee", edgecolor="#777777"))
