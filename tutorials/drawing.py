@@ -1013,3 +1013,212 @@ def gradient_errors(epsilons: np.ndarray, errors: Mapping[str, np.ndarray]) -> F
     axes.set(xlabel="ε", ylabel="largest error / largest entry")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+# --- lesson 8: what it learns from ---
+
+
+def gallery(images: Mapping[str, np.ndarray], columns: int = 2) -> Figure:
+    """Draw square images, (H, W) from black 0 to white 255 or (H, W, 3), some in a row."""
+    rows = -(-len(images) // columns)
+    figure, axes = new_figure(rows, columns, rows * (WIDTH / columns + 0.15))
+    for panel, (name, pixels) in zip(axes.flat, images.items(), strict=True):
+        image(panel, pixels, name)
+    return figure
+
+
+def shrunk_stripes(rows: Mapping[str, np.ndarray]) -> Figure:
+    """Draw rows of gray pixels with their numbers; the first has r times as many as the others."""
+    figure, axes = new_figure(1, 1, 2.7)
+    axes = axes[0, 0]
+    length = len(next(iter(rows.values())))
+    for row, numbers in enumerate(rows.values()):
+        top, side = 1.6 * row * length / 9, length / len(numbers)
+        bottom = top + 1.2 * length / 9
+        pixels = np.asarray(numbers)[None]
+        image(axes, pixels, extent=(0, length, bottom, top), aspect="auto")
+        for i, number in enumerate(numbers):
+            color = "black" if number > 127 else "white"
+            place = ((i + 0.5) * side, (top + bottom) / 2)
+            text = f"{number:.0f}"
+            style = {"rotation": 90 if side == 1 else 0, "gid": "on a color"}
+            axes.text(*place, text, color=color, ha="center", va="center", fontsize=9, **style)
+    centers = [(1.6 * row + 0.6) * length / 9 for row in range(len(rows))]
+    axes.set(xlim=(0, length), ylim=(bottom, 0))
+    axes.set_yticks(centers, list(rows))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def batch_rows(rows: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the examples of a batch in columns, and a row for each kind of image (N, 1, H, W).
+
+    A row whose name begins with "gradient" has a color bar of its own, in millionths.
+    """
+    count = len(next(iter(rows.values())))
+    figure, axes = new_figure(len(rows), count, len(rows) * 1.55)
+    for panels, (name, batch) in zip(axes, rows.items(), strict=True):
+        if name.startswith("gradient"):
+            millionths = 1e6 * batch
+            end = np.percentile(np.abs(millionths), 99.5)
+            colors = {"cmap": "PuOr_r", "vmin": -end, "vmax": end}
+            for panel, pixels in zip(panels, millionths[:, 0], strict=True):
+                image(panel, pixels, **colors)
+            bar = figure.colorbar(panels[-1].images[0], ax=list(panels), extend="both")
+            bar.set_label("millionths")
+        else:
+            for panel, pixels in zip(panels, batch[:, 0], strict=True):
+                image(panel, pixels, vmin=16 / 255, vmax=235 / 255)
+        panels[0].set_ylabel(name)
+    return figure
+
+
+def overfitting(runs: Mapping[str, Mapping[str, Sequence[float]]], bicubic: float) -> Figure:
+    """Draw the training loss and the held-out loss of several runs, one below the other."""
+    figure, axes = new_figure(len(runs), 1, 2.6 * len(runs) + 0.4, sharex=True, sharey=True)
+    for panel, (name, run) in zip(axes.flat, runs.items(), strict=True):
+        for column, color, style in (("training", LINES[0], "-"), ("held-out", LINES[1], "--")):
+            name_of_line = f"{column} loss"
+            panel.semilogy(run["step"], run[column], style, color=color, lw=2, label=name_of_line)
+        panel.axhline(bicubic, color="#777777", ls=":", label="held-out loss of bicubic")
+        panel.set(title=name, ylabel="loss")
+    axes[-1, 0].set_xlabel("step")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def remedies(steps: Sequence[int], curves: Mapping[str, Sequence[float]], bicubic: float) -> Figure:
+    """Draw the held-out loss of several runs, with a mark where each is least."""
+    figure, axes = new_figure(1, 1, 3.8)
+    axes = axes[0, 0]
+    for (name, losses), color, style in zip(curves.items(), LINES, ("-", "--", "-."), strict=True):
+        axes.plot(steps, losses, style, color=color, lw=2, label=name)
+        best = int(np.argmin(losses))
+        axes.plot(steps[best], losses[best], "o", color=color, ms=8)
+    axes.axhline(bicubic, color="#777777", ls=":", label="bicubic")
+    low = min(map(min, curves.values()))
+    axes.set(xlabel="step", ylabel="held-out loss", ylim=(0.8 * low, 5 * low))
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+# --- lesson 11: inside the network ---
+
+
+def tiles(panels: Mapping[str, np.ndarray], columns: int) -> Figure:
+    """Draw stacks of small arrays (n, h, w), each array on a scale of its own around 0."""
+    shapes = [(-(-len(arrays) // columns), *arrays.shape[1:]) for arrays in panels.values()]
+    heights = [
+        WIDTH * rows * (height + 1) / (columns * (width + 1)) for rows, height, width in shapes
+    ]
+    figure, axes = new_figure(
+        len(panels), 1, sum(heights) + 0.35 * len(panels) + 0.75, height_ratios=heights
+    )
+    for panel, (title, arrays) in zip(axes[:, 0], panels.items(), strict=True):
+        rows = -(-len(arrays) // columns)
+        scaled = arrays / np.abs(arrays).max(axis=(1, 2), keepdims=True)
+        gap = max(1, arrays.shape[2] // 20)
+        scaled = np.pad(scaled, ((0, 0), (0, gap), (0, gap)), constant_values=np.nan)
+        mosaic = scaled.reshape(rows, columns, *scaled.shape[1:])
+        mosaic = mosaic.swapaxes(1, 2).reshape(rows * scaled.shape[1], -1)[:-gap, :-gap]
+        image(panel, mosaic, title, cmap="PuOr_r", vmin=-1, vmax=1)
+        panel.set_axis_off()
+    bar = figure.colorbar(
+        axes[0, 0].images[0], ax=axes, location="bottom", shrink=0.7, aspect=35, ticks=(-1, 0, 1),
+        label="relative to the largest value of each tile",
+    )  # fmt: skip
+    bar.ax.set_xticklabels(["-1", "0", "1"])
+    return figure
+
+
+def differences(channels: np.ndarray) -> Figure:
+    """Draw channel 4 of nine, 0 to 255, and around it how the others differ from it."""
+    others = np.delete(channels, 4, axis=0) - channels[4]
+    limit = np.percentile(np.abs(others), 99)
+    side = WIDTH / 3 * channels.shape[1] / channels.shape[2]
+    figure, axes = new_figure(3, 3, 3 * (side + 0.3) + 0.7)
+    for k, panel in enumerate(axes.flat):
+        if k == 4:
+            image(panel, channels[4], "channel 4")
+        else:
+            options = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
+            image(panel, channels[k] - channels[4], f"{k} minus 4", **options)
+    figure.colorbar(
+        axes[0, 0].images[0], ax=axes, location="bottom", extend="both", shrink=0.8, aspect=35,
+        label="difference (gray levels)",
+    )  # fmt: skip
+    return figure
+
+
+def seen_from(wave: Callable[[np.ndarray], np.ndarray], distance: float) -> Figure:
+    """Draw a wave and its samples at the pixels, and `distance` further; then the samples alone."""
+    pixels, fine = np.arange(9), np.linspace(-0.4, 8.8, 400)
+    figure, axes = new_figure(2, 1, 4.8, sharex=True)
+    above, below = axes[:, 0]
+    above.plot(fine, wave(fine), color="#999999")
+    below.plot(fine, wave(fine), color="#999999", linewidth=1)
+    below.plot(fine, wave(fine + distance), color="#999999", linewidth=1, linestyle="--")
+    _samples(above, pixels, wave(pixels), 4)
+    _samples(above, pixels + distance, wave(pixels + distance), 5)
+    _samples(below, pixels, wave(pixels), 4)
+    _samples(below, pixels, wave(pixels + distance), 5)
+    above.set(title="one wave, and where the two channels look", xlabel="place (pixels)")
+    below.set(title="the numbers in the two channels", xlabel="number of the pixel")
+    above.tick_params(labelbottom=True)
+    for panel in (above, below):
+        panel.set(ylim=(-1.25, 1.25), ylabel="value", xticks=pixels)
+        panel.axhline(0, color="#bbbbbb", linewidth=0.8, zorder=0)
+    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _samples(axes: Axes, x: np.ndarray, y: np.ndarray, channel: int) -> None:
+    """Draw the samples of channel 3, 4 or 5 of nine in the color of the channel."""
+    axes.plot(
+        x, y, {3: "^", 4: "o", 5: "s"}[channel], color=channel_colors(3)[channel],
+        markeredgecolor="black", markeredgewidth=0.7, ms=7, label=f"channel {channel}",
+    )  # fmt: skip
+
+
+def spectra(frequency: np.ndarray, amplitudes: np.ndarray, phases: np.ndarray) -> Figure:
+    """Draw the amplitudes of nine channels, and their phases in degrees (9, F) beyond channel 4."""
+    figure, axes = new_figure(2, 1, 6.4, height_ratios=(1, 1.5))
+    above, below = axes[:, 0]
+    for k, color in enumerate(channel_colors(3)):
+        above.semilogy(frequency[1:], amplitudes[k, 1:], color=color, linewidth=1.2)
+        below.plot(frequency, phases[k], "o-", color=color, ms=3.5, linewidth=1)
+    for j in range(3):
+        slope = 120 * (j - 1)
+        below.plot(frequency, slope * frequency, ":", color="black", linewidth=1.2)
+        names = ", ".join(f"{k}" for k in range(j, 9, 3))
+        below.text(frequency[-1] * 1.03, slope * frequency[-1], names, va="center")
+    above.text(0.6, 0.75, "all nine channels", transform=above.transAxes)
+    above.set(title="amplitude", ylabel="mean amplitude\n(gray levels)")
+    below.set(title="phase ahead of channel 4", ylabel="degrees", xlim=(0, frequency[-1] * 1.25))
+    above.set(xlabel="frequency (cycles per LR pixel, along a row)")
+    below.set(xlabel="frequency (cycles per LR pixel, along a row)")
+    return figure
+
+
+def aliases(fast: Callable[[np.ndarray], np.ndarray], slow: Callable[[np.ndarray], np.ndarray]):
+    """Draw two waves that agree at the pixels: without and with the samples of two channels more."""
+    pixels, fine = np.arange(7), np.linspace(-0.4, 6.4, 500)
+    figure, axes = new_figure(2, 1, 5.2, sharex=True)
+    for panel, channels, title in zip(
+        axes[:, 0],
+        ((4,), (3, 4, 5)),
+        ("channel 4 alone cannot tell the two waves apart", "three channels can"),
+        strict=True,
+    ):
+        panel.plot(fine, fast(fine), color="#666666", linewidth=1.2, label="fast wave")
+        panel.plot(fine, slow(fine), color="#666666", linewidth=1.2, ls="--", label="slow wave")
+        for channel in channels:
+            places = pixels + (channel - 4) / 3
+            _samples(panel, places, fast(places), channel)
+        panel.set(title=title, ylim=(-1.25, 1.25), ylabel="value", xticks=pixels)
+        panel.set(xlabel="place (pixels)")
+        panel.tick_params(labelbottom=True)
+    handles, labels = axes[1, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
