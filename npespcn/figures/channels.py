@@ -92,8 +92,9 @@ def channel_maps(
     numbers = np.broadcast_to(np.arange(n)[:, None, None], features.shape)
     channel_of = pixel_shuffle(numbers, r, order=order)[:, rows, cols]  # (C, high, wide)
 
+    colors = channel_colors(r, c, order)
     sheet = Sheet(title)
-    _draw_channels(sheet, features, r)
+    _draw_channels(sheet, features, colors, r)
     _draw_image(sheet, image, rows, cols)
     y = 0.5
     for plane in range(c):
@@ -103,21 +104,21 @@ def channel_maps(
         scale = (image.min(), image.max())
         label = f"origin {plane}"
         axes, bottom = sheet.image(at, pixels, label, scale=scale, interpolation="nearest")
-        _draw_origins(axes, channel_of[plane], channel_colors(n), (bottom - at[1]) / high)
+        _draw_origins(axes, channel_of[plane], colors, (bottom - at[1]) / high)
         for row, col in np.ndindex(lower - upper, right - left):
             outline(axes, col * r, row * r, r, r)
         y = bottom + 0.2
     return sheet.finish()
 
 
-def _draw_channels(sheet: Sheet, features: Array, r: int) -> None:
+def _draw_channels(sheet: Sheet, features: Array, colors: list[str], r: int) -> None:
     """Draw the left column: each channel below a strip of its color, r in a row."""
     n, h, w = features.shape
     sheet.heading(MARGIN, 0.5, f"{n} channels of {h} by {w}")
     gap, strip, y = 0.08, 0.2, 0.8
     width = (2.75 - (r - 1) * gap) / r
     scale = (features.min(), features.max())
-    for k, color in enumerate(channel_colors(n)):
+    for k, color in enumerate(colors):
         at = (MARGIN + k % r * (width + gap), y + strip, width)
         pixels = features[k].astype(np.float64)
         axes, bottom = sheet.image(at, pixels, f"channel {k}", scale=scale)

@@ -10,9 +10,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
@@ -20,23 +19,47 @@ from matplotlib.text import Text
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write
+from npespcn.shuffle import channel_permutation
 
 WIDTH, MARGIN = 10.0, 0.15  # inches
+_HUES = [  # of an image channel, from light to dark, so that steps look even
+    ["#f9d7a8", "#ee9c45", "#cb6a17", "#9e4212", "#6b2010"],
+    ["#a9e4d4", "#4fc29a", "#169a60", "#0d6e4c", "#0a4234"],
+    ["#c6dcf2", "#7db2ee", "#3b82e6", "#3055c0", "#2b2f80"],
+]
 
 
-def channel_colors(n: int) -> list[str]:
-    """Return the colors of channels 0 to n - 1 in all figures of this project, as ``#rrggbb``.
+def channel_colors(upscale_factor: int, channels: int = 1, order: str = "CRD") -> list[str]:
+    """Return the colors of channels 0 to C·r² - 1 in every figure, as ``#rrggbb``.
 
-    They are steps through viridis. Each is lighter than the one before, so a color-blind reader and
-    a black-and-white print show their order too. Among more than ten or so, neighbors are hard to
-    tell apart: write the channel's number as well.
+    An image channel has a hue: orange, green, blue. A place in the block has a shade of it, from
+    light for place (0, 0) to dark for place (r - 1, r - 1). Color-blind readers can tell the hues
+    apart, and a black-and-white print keeps the shades. Among more than ten or so, neighboring
+    shades are hard to tell apart: write the channel's number as well.
+
+    Parameters
+    ----------
+    upscale_factor : int
+        r.
+    channels : int
+        C, the number of channels of the image. A fourth has the first one's hue again.
+    order : {"CRD", "DCR", "paper"}
+        The order of the channels; see `npespcn.shuffle`.
 
     Examples
     --------
-    >>> channel_colors(4)
-    ['#482475', '#2a768e', '#3dbc74', '#f1e51d']
+    >>> channel_colors(2)
+    ['#f9d7a8', '#e28b36', '#ad4f14', '#6b2010']
+    >>> channel_colors(2, 3, order="DCR")[:3]  # place (0, 0) of the three image channels
+    ['#f9d7a8', '#a9e4d4', '#c6dcf2']
     """
-    return [to_hex(color) for color in colormaps["viridis"](np.linspace(0.1, 0.98, n))]
+    n = upscale_factor**2
+    shades: list[str] = []  # in CRD order
+    for c in range(channels):
+        ramp = LinearSegmentedColormap.from_list("hue", _HUES[c % len(_HUES)])
+        shades += [to_hex(ramp(place)) for place in np.linspace(0, 1, n)]
+    in_crd = channel_permutation(channels, upscale_factor, order).argsort()
+    return [shades[k] for k in in_crd]
 
 
 def text_color(background: str) -> str:
@@ -44,8 +67,8 @@ def text_color(background: str) -> str:
 
     Examples
     --------
-    >>> [text_color(color) for color in channel_colors(4)]
-    ['white', 'white', 'black', 'black']
+    >>> [text_color(color) for color in channel_colors(2)]
+    ['black', 'black', 'white', 'white']
     """
     rgb = np.array(to_rgb(background))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)

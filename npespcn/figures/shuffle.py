@@ -26,7 +26,7 @@ from npespcn.common.files import atomic_write
 from npespcn.figures.sheet import WIDTH, channel_colors, text_color
 from npespcn.shuffle import ORDERS, pixel_shuffle
 
-HEADER = 1.0  # inches: of text above the grids
+HEADER = 1.15  # inches: of text above the grids
 GAP, TITLE, MIDDLE = 0.45, 0.8, 2.4  # cells: between grids, above each, and before the output
 
 
@@ -146,7 +146,7 @@ class _Scene:
         if self.h * self.w > len(ascii_lowercase):
             raise ValueError(f"{where}: size must be at most 26 pixels, got {self.h} by {self.w}")
         self.n = channels * upscale_factor**2
-        self.colors = channel_colors(self.n)
+        self.colors = channel_colors(self.r, self.c, self.order)
         # The source cells' numbers are shuffled; the drawing looks everything up in them.
         shape = (self.n, self.h, self.w)
         numbers = pixel_shuffle(np.arange(np.prod(shape)).reshape(shape), self.r, order=order)
@@ -226,26 +226,25 @@ class _Scene:
         """Return the upper left corner of image channel c, beside the c-th r rows of grids."""
         return self.output_x, c * self.r * (self.h + TITLE) + self.r * TITLE / 2 + 0.4
 
-    def _points(self, cells: float, most: float = 14.0) -> float:
+    def _points(self, cells: float, most: float = 15.0) -> float:
         """Return the font size of text of this height, `cells`, at most `most`."""
         return min(most, 72 * self.inch * cells)
 
     def _draw_header(self, height: float) -> Text:
         """Draw the three lines of text at the top; return the last one, which is still empty."""
         r, h, w = self.r, self.h, self.w
-        image = "image" if self.c == 1 else f"image of {self.c} channels"
         title = (
-            f"Pixel shuffle, r = {r}, order {self.order}: "
-            f"{self.n} channels of {h} by {w} become one {r * h} by {r * w} {image}"
+            f"Pixel shuffle, r = {r}, C = {self.c}, order {self.order}: "
+            f"{self.n} channels of {h} by {w} become one {r * h} by {r * w} image"
         )
         rule = (
             f"Channel {_formula(self.order)} fills place (i, j) of every {r} by {r} block "
             "of image channel c.  The letters are LR pixels."
         )
-        top = [1 - inches / height for inches in (0.12, 0.42, 0.66)]
-        self.figure.text(0.02, top[0], title, va="top", fontsize=12.5, weight="bold")
-        self.figure.text(0.02, top[1], rule, va="top", fontsize=10.5)
-        return self.figure.text(0.02, top[2], "", va="top", fontsize=10.5)
+        top = [1 - inches / height for inches in (0.12, 0.47, 0.75)]
+        self.figure.text(0.02, top[0], title, va="top", fontsize=13, weight="bold")
+        self.figure.text(0.02, top[1], rule, va="top", fontsize=12.5)
+        return self.figure.text(0.02, top[2], "", va="top", fontsize=12.5)
 
     def _draw_sources(self) -> None:
         for k in range(self.n):
@@ -268,7 +267,7 @@ class _Scene:
         for c in range(self.c):
             x, y = self._output_xy(c)
             self.axes.text(x, y - 0.8, f"image channel {c}", fontsize=self._points(0.4))
-            small = self._points(0.32, most=10.5)
+            small = self._points(0.38, most=12.5)
             for row in range(self.r * self.h):
                 at = (x - 0.2, y + row + 0.5)
                 self.axes.text(*at, f"{row}", ha="right", va="center_baseline", fontsize=small)
@@ -280,7 +279,7 @@ class _Scene:
         k, row, col = origin
         label = f"{k}{self._letter(row, col)}"
         text = self.axes.text(x + 0.5, y + 0.5, label, ha="center", va="center_baseline", gid=gid)
-        text.set(color=text_color(self.colors[k]), fontsize=self._points(0.36))
+        text.set(color=text_color(self.colors[k]), fontsize=self._points(0.42))
         return [self._box(x, y, self.colors[k], gid), text]
 
     def _box(self, x: float, y: float, color: str, gid: str | None = None) -> Rectangle:

@@ -110,7 +110,7 @@ def test_the_drawn_image_is_the_shuffled_channels(r: int, c: int, order: str) ->
     h, w = size = size_of(r, c, order)
     labels, colors = grids(figure, "source", n, size)
     letters = np.array(list("abcdef"))[: h * w].reshape(size)
-    for k, color in enumerate(channel_colors(n)):
+    for k, color in enumerate(channel_colors(r, c, order)):
         assert labels[k].tolist() == np.char.add(str(k), letters).tolist()
         assert (colors[k] == color).all()
     image_labels, image_colors = grids(figure, "output", c, (r * h, r * w))
@@ -135,8 +135,8 @@ def test_the_example_is_true(r: int, c: int, order: str) -> None:
     figure = explained(r, c, order)
     h, w = size_of(r, c, order)
     title, rule, example = (text.get_text() for text in figure.texts)
-    assert f"r = {r}, order {order}: {c * r * r} channels of {h} by {w} become" in title
-    assert f"become one {r * h} by {r * w} image" in title
+    assert f"r = {r}, C = {c}, order {order}: {c * r * r} channels of {h} by {w} become" in title
+    assert title.endswith(f"become one {r * h} by {r * w} image")
     number = r"(\d+)"
     match = re.fullmatch(
         rf"Channel {number} = ([^:]+): image channel {number}, place \({number}, {number}\)\.  "
@@ -187,28 +187,65 @@ def test_text_is_legible_at_1000_pixels(r: int, c: int, order: str) -> None:
         assert extent.y0 >= 0
         assert extent.y1 <= height
         points = text.get_fontsize()
-        assert points * 100 / 72 >= (11 if text.get_gid() else 10)
+        assert points * 100 / 72 >= (14 if text.get_gid() else 11)
         if text.get_gid():
             assert extent.width < 0.9 * cell
 
 
+def linear(colors: Any) -> Array:
+    """Return the linear red, green and blue of colors: (..., 3)."""
+    rgb = np.array([to_rgb(color) for color in np.ravel(colors)]).reshape(*np.shape(colors), 3)
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(a: Any, b: Any) -> Array:
+    """Return the contrast of WCAG 2, from 1 to 21."""
+    both = np.stack([linear(a), linear(b)]) @ (0.2126, 0.7152, 0.0722) + 0.05
+    return both.max(axis=0) / both.min(axis=0)
+
+
+def test_an_image_channel_has_a_hue_and_a_place_a_shade_of_it() -> None:
+    for r, c, order in EVERY:
+        pixels = np.array(channel_colors(r, c, order)).reshape(-1, 1, 1)
+        for plane, colors in enumerate(pixel_shuffle(pixels, r, order=order)):
+            assert colors.ravel().tolist() == channel_colors(r, c)[plane * r * r :][: r * r]
+            red, green, blue = linear(colors.ravel()).T
+            largest = (red, green, blue)[plane]
+            assert (largest == np.max([red, green, blue], axis=0)).all()
+    assert channel_colors(2, 4)[12:] == channel_colors(2)
+
+
 def test_colors_for_readers_who_see_none() -> None:
-    """Each channel is lighter than the one before, and its number is easy to read on it."""
+    """Each shade is darker than the one before, and its number is easy to read on it."""
+    for r in (1, 2, 3, 4, 8):
+        colors = channel_colors(r, 3)
+        assert len(set(colors)) == 3 * r * r
+        assert (contrast(colors, [text_color(color) for color in colors]) >= 4.5).all()
+        for plane in np.reshape(colors, (3, -1)):
+            assert (np.diff(contrast(plane, ["white"] * (r * r))) > 0).all()
+            assert contrast(plane[0], "white") > 1.35  # to be seen on the paper, and at night
+            assert r == 1 or contrast(plane[-1], "#131519") > 1.5
 
-    def luminance(color: str) -> float:
-        linear = [
-            v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(color)
-        ]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    for n in (1, 4, 9, 16, 27, 48):
-        colors = channel_colors(n)
-        assert len(set(colors)) == n
-        steps = [luminance(color) for color in colors]
-        assert steps == sorted(steps)
-        for color in colors:
-            darker, lighter = sorted((luminance(color), luminance(text_color(color))))
-            assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+@pytest.mark.parametrize(
+    "eyes",
+    [  # Machado, Oliveira and Fernandes 2009: what is left of red, green and blue
+        np.eye(3),
+        [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+        [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+        [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+    ],
+    ids=["all", "no red", "no green", "no blue"],
+)
+def test_colors_for_readers_who_see_some(eyes: Any) -> None:
+    """Neighbors of 16 shades differ, and so do the hues. (In CIEDE2000, 1 is hardly seen.)"""
+    skimage = pytest.importorskip("skimage.color")
+    seen = np.clip(linear(channel_colors(4, 3)) @ np.transpose(eyes), 0, 1).reshape(3, 16, 3)
+    srgb = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    lab = skimage.rgb2lab(srgb)
+    assert skimage.deltaE_ciede2000(lab[:, 1:], lab[:, :-1]).min() > 2.8
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert skimage.deltaE_ciede2000(lab[a], lab[b]).min() > 7
 
 
 def test_what_cannot_be_explained() -> None:
@@ -357,7 +394,8 @@ def test_channel_maps(r: int, c: int, order: str, box: tuple[int, int, int, int]
     features, image = shuffled_features(r, c, order)
     figure = channel_maps(features, image, order=order, box=box)
     axes = panels(figure)
-    for k, color in enumerate(channel_colors(len(features))):
+    colors = channel_colors(r, c, order)
+    for k, color in enumerate(colors):
         np.testing.assert_array_equal(drawn(axes[f"channel {k}"]), features[k])
         (picture,) = axes[f"channel {k}"].images
         assert picture.get_clim() == (features.min(), features.max())
@@ -385,7 +423,7 @@ def test_channel_maps(r: int, c: int, order: str, box: tuple[int, int, int, int]
             k, (x, y) = int(text.get_text()), text.get_position()
             square = squares[min(squares, key=lambda at: abs(at[0] - x) + abs(at[1] - y))]
             np.testing.assert_allclose(square.get_center(), (x, y))
-            assert to_hex(square.get_facecolor()) == channel_colors(len(features))[k]
+            assert to_hex(square.get_facecolor()) == colors[k]
             row, col = upper + int(y), left + int(x)
             assert features[k, row // r, col // r] == image[plane, row, col]
 
