@@ -64,7 +64,9 @@ def page(upscale_factor: int = 3, channels: int = 1, order: str = "CRD") -> str:
         "size": SIZE,
         "orders": ORDERS,
         "formulas": {name: channel_formula(name) for name in ORDERS},
-        "colors": {c * r * r: _colors(c * r * r) for r in SCALES for c in CHANNELS},
+        "colors": {
+            name: {r: {c: _colors(r, c, name) for c in CHANNELS} for r in SCALES} for name in ORDERS
+        },
         "photo": _photo(),
     }
     parts = {
@@ -91,8 +93,8 @@ def _source(name: str) -> str:
     return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _colors(n: int) -> list[dict[str, str]]:
-    return [{"fill": fill, "ink": text_color(fill)} for fill in channel_colors(n)]
+def _colors(r: int, c: int, order: str) -> list[dict[str, str]]:
+    return [{"fill": fill, "ink": text_color(fill)} for fill in channel_colors(r, c, order)]
 
 
 def _photo() -> dict[str, Any]:

@@ -14,7 +14,7 @@ function make(tag, { text, name, css = {}, data = {}, ...properties } = {}, ...c
   return element;
 }
 
-const colorsOf = (setup) => COLORS[channelCount(setup)];
+const colorsOf = ({ r, C, order }) => COLORS[order][r][C];
 
 // Give a cell its channel's color and its label, such as 5e.
 function paint(element, setup, { k, h, w }) {

@@ -11,6 +11,7 @@ const photo = { r: DATA.photo.r, h: DATA.photo.h, w: DATA.photo.w };
 photo.channels = bytesOf(DATA.photo.channels); // (r*r, h, w), gray
 photo.input = bytesOf(DATA.photo.input); // (h, w)
 photo.gray = (k, h, w) => photo.channels[(k * photo.h + h) * photo.w + w];
+photo.colors = COLORS.CRD[photo.r][1]; // the network's order, whichever is chosen
 
 const ease = (t) => t * t * (3 - 2 * t);
 const gray32 = (value) => (255 << 24) | (value << 16) | (value << 8) | value;
@@ -99,13 +100,13 @@ const photoView = {
 
   drawTiles() {
     const { r } = photo;
-    const colors = COLORS[r * r];
     const tiles = one(".tiles", this.root);
     tiles.style.setProperty("--r", r);
     for (let k = 0; k < r * r; k++) {
       const canvas = make("canvas", { ariaHidden: "true" });
       drawGray(canvas, photo.h, photo.w, (y, x) => photo.gray(k, y, x));
-      const css = { "--fill": colors[k].fill, "--ink": colors[k].ink };
+      const { fill, ink } = photo.colors[k];
+      const css = { "--fill": fill, "--ink": ink };
       const strip = make(
         "span",
         { className: "strip", css },
@@ -182,15 +183,14 @@ const photoView = {
     const { r } = photo;
     const lens = one(".lens", this.root);
     const [top, left] = [(this.lensAt.h - 1) * r, (this.lensAt.w - 1) * r];
-    const colors = colorsOf(this.setup);
     [...lens.children].forEach((element, n) => {
       const row = top + Math.floor(n / (NEAR * r));
       const col = left + (n % (NEAR * r));
       const { k, h, w } = sourceOf(this.setup, 0, row, col);
       const value = state.silent.includes(k) ? SILENT : photo.gray(k, h, w);
       element.style.setProperty("--gray", `rgb(${value} ${value} ${value})`);
-      element.style.setProperty("--fill", colors[k].fill);
-      element.style.setProperty("--ink", colors[k].ink);
+      element.style.setProperty("--fill", photo.colors[k].fill);
+      element.style.setProperty("--ink", photo.colors[k].ink);
       element.firstChild.textContent = k;
       element.className = edges(row, col, r);
       Object.assign(element.dataset, { row, col, k, value });

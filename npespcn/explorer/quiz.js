@@ -44,6 +44,7 @@ const quizView = {
       this.question = { k: random(channelCount(setup)), h: random(H), w: random(W) };
     } while (before && before.k === this.question.k);
     this.answered = false;
+    root.classList.add("asking");
     pair.dark();
     for (const place of pair.everyPlace()) pair.clear(...place);
     // The places that the other side's names give away must not be read out.
@@ -73,6 +74,7 @@ const quizView = {
     const place = placeOf(setup, question.k, question.h, question.w);
     const right = samePlace(chosen, place);
     this.answered = true;
+    root.classList.remove("asking");
     this.asked += 1;
     this.right += right ? 1 : 0;
     this.showScore();

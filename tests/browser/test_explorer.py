@@ -124,7 +124,7 @@ def test_the_drawn_image_is_the_shuffled_channels(
     n = c * r * r
     texts, fills = drawn(page, "map", "source", (n, H, W))
     assert texts.tolist() == labels(n).tolist()
-    assert all((fills[k] == fill).all() for k, fill in enumerate(channel_colors(n)))
+    assert all((fills[k] == fill).all() for k, fill in enumerate(channel_colors(r, c, order)))
     image_texts, image_fills = drawn(page, "map", "output", (c, H * r, W * r))
     assert image_texts.tolist() == shuffled(texts, r, order).tolist()
     assert image_fills.tolist() == shuffled(fills, r, order).tolist()
@@ -625,6 +625,7 @@ def test_the_quiz_does_not_give_the_answer_away(visit: Visit) -> None:
         )
         assert all({"c", "row", "col"}.isdisjoint(cell) for cell in sources)
         assert all("goes to" not in cell["name"] for cell in sources)
+        assert len({cell["fill"] for cell in sources}) == 1
         assert all({"k", "h", "w"}.isdisjoint(cell) for cell in outputs)
         assert {cell["text"] for cell in outputs} == {""}
         assert all(
@@ -636,6 +637,8 @@ def test_the_quiz_does_not_give_the_answer_away(visit: Visit) -> None:
         k, h, w = question(page)
         assert shown == labels(27)[k, h, w]
         cell_at(page, "quiz", (0, 0, 0)).click()
+        sources = page.evaluate(READ, '[data-view="quiz"] .source .cell')
+        assert {color(cell["fill"]) for cell in sources} == set(channel_colors(3, 3))
         page.locator('[data-view="quiz"]').get_by_role("button", name="Next", exact=True).click()
 
 
@@ -782,6 +785,9 @@ def test_the_lens_shows_channels_and_values(visit: Visit, channels: Array, order
     image = shuffled(left, PHOTO_R, order)[0]
     numbers = np.broadcast_to(np.arange(9)[:, None, None], channels.shape)
     channel_of = shuffled(numbers, PHOTO_R, order)[0]
+    colors = channel_colors(PHOTO_R)  # the network's channels are CRD, whatever is chosen
+    strips = page.evaluate(READ, ".tile .strip")
+    assert [color(strip["fill"]) for strip in strips] == colors
 
     def expect(at: tuple[int, int]) -> None:
         assert text(page, "#lens-words") == f"around LR pixel ({at[0]}, {at[1]})"
@@ -793,6 +799,8 @@ def test_the_lens_shows_channels_and_values(visit: Visit, channels: Array, order
         assert shown.tolist() == channel_of[piece].tolist()
         grays = np.array([int(re.findall(r"\d+", cell["fill"])[0]) for cell in cells])
         assert grays.tolist() == image[piece].ravel().tolist()
+        badges = page.evaluate(READ, ".lens b")
+        assert [color(badge["fill"]) for badge in badges] == [colors[k] for k in shown.ravel()]
 
     expect((10, 20))
     canvas.focus()
