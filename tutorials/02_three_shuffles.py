@@ -90,7 +90,10 @@ assert x.strides == (6, 3, 1)
 
 
 def address(array, index):
-    return sum(i * stride for i, stride in zip(index, array.strides, strict=True))
+    total = 0
+    for i, stride in zip(index, array.strides, strict=True):
+        total += i * stride
+    return total
 
 
 print("x[2, 1, 2] lies at address", address(x, (2, 1, 2)), "and is", x[2, 1, 2])
@@ -104,8 +107,9 @@ assert address(x, (2, 1, 2)) == x[2, 1, 2] == 17
 # rule an axis of its own.
 #
 # 1. A channel number is made of three parts: :math:`k = c \cdot r^2 + i \cdot r + j`. The image
-#    channel c is the slowest part, the column j of the block is the fastest. The first reshape
-#    splits the channel axis into three axes: c, i and j.
+#    channel c is the slowest part, the column j of the block is the fastest: when k counts 0, 1,
+#    2, ..., j changes at every step, and c only after :math:`r^2` steps. The first reshape splits
+#    the channel axis into three axes: c, i and j.
 # 2. A row number of the image is made of two parts: :math:`row = h \cdot r + i`. Here h is the row
 #    of the LR pixel, and it is slower than i. In the same way :math:`column = w \cdot r + j`. So
 #    the transpose moves i right behind h, and j right behind w.

@@ -272,6 +272,21 @@ def compared(
     return figure
 
 
+# --- appendix A: a museum of published slips ---
+
+
+def sampled_edge(hr: np.ndarray, positions: np.ndarray, lr: Mapping[str, np.ndarray]) -> Figure:
+    """Draw a row of pixels, and rows of LR pixels at their positions, counted in HR pixels."""
+    figure, axes = new_figure(1, 1, 3.6)
+    axes = axes[0, 0]
+    axes.plot(hr, color="black", linewidth=1.5, label="HR")
+    for i, (name, values) in enumerate(lr.items()):
+        axes.plot(positions, values, "so"[i], color=LINES[1 - i], markersize=7, label=name)
+    axes.set(xlabel="position (HR pixels)", ylabel="gray level")
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
 # --- lesson 12: measuring honestly ---
 
 
@@ -431,8 +446,8 @@ def receptive_cone(kernels: Sequence[int], names: Sequence[str]) -> Figure:
             for side in (-1, 1):
                 ends = [(total + side * width) / 2 + 0.1 for width in sizes[level - 1 : level + 1]]
                 axes.plot(ends, [y - step + 1, y], color="#777777", linewidth=1.5)
-            words = f"kernel {kernels[-level]}×{kernels[-level]}"
-            axes.text(0.1, y + 0.5 - step / 2, words, va="center")
+            words = f"{kernels[-level]}×{kernels[-level]}"
+            axes.text(total / 2 + 0.1, y + 0.5 - step / 2, words, ha="center", va="center")
     return figure
 
 
@@ -844,8 +859,10 @@ def overlaps(counts: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def two_orders(x: np.ndarray, rows: Mapping[str, tuple[str, np.ndarray, str, np.ndarray]], r: int):
-    """Draw two steps from x to an output: each row of cells as wide as x is on the output."""
+def two_orders(
+    x: np.ndarray, rows: Mapping[str, tuple[str, np.ndarray, str, np.ndarray]], r: int
+) -> Figure:
+    """Draw two steps from x to an output, one panel for each order: step, cells, step, cells."""
     n, colors = len(x), channel_colors(r)[:: r + 1]
     figure, axes = new_figure(len(rows), 1, 2.6 * len(rows))
     for panel, (title, steps) in zip(axes[:, 0], rows.items(), strict=True):
@@ -1195,14 +1212,19 @@ def spectra(frequency: np.ndarray, amplitudes: np.ndarray, phases: np.ndarray) -
         below.text(frequency[-1] * 1.03, slope * frequency[-1], names, va="center")
     above.text(0.6, 0.75, "all nine channels", transform=above.transAxes)
     above.set(title="amplitude", ylabel="mean amplitude\n(gray levels)")
-    below.set(title="phase ahead of channel 4", ylabel="degrees", xlim=(0, frequency[-1] * 1.25))
-    above.set(xlabel="frequency (cycles per LR pixel, along a row)")
-    below.set(xlabel="frequency (cycles per LR pixel, along a row)")
+    above.set_yticks((2, 5, 10, 20), ("2", "5", "10", "20"))
+    above.minorticks_off()
+    below.set(title="phase ahead of channel 4", ylabel="degrees")
+    for panel in (above, below):
+        panel.set(xlabel="frequency along a row (cycles per LR pixel)")
+        panel.set(xlim=(0, frequency[-1] * 1.2), xticks=np.arange(0, 0.26, 0.05))
     return figure
 
 
-def aliases(fast: Callable[[np.ndarray], np.ndarray], slow: Callable[[np.ndarray], np.ndarray]):
-    """Draw two waves that agree at the pixels: without and with the samples of two channels more."""
+def aliases(
+    fast: Callable[[np.ndarray], np.ndarray], slow: Callable[[np.ndarray], np.ndarray]
+) -> Figure:
+    """Draw two waves that agree at the pixels, with the samples of one channel, and of three."""
     pixels, fine = np.arange(7), np.linspace(-0.4, 6.4, 500)
     figure, axes = new_figure(2, 1, 5.2, sharex=True)
     for panel, channels, title in zip(
@@ -1221,4 +1243,33 @@ def aliases(fast: Callable[[np.ndarray], np.ndarray], slow: Callable[[np.ndarray
         panel.tick_params(labelbottom=True)
     handles, labels = axes[1, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+# --- appendix C: another processor ---
+
+
+def traffic(bytes_per_pixel: Mapping[str, int]) -> Figure:
+    """Draw how many bytes each layer's result has, and mark the two that need to cross."""
+    figure, axes = new_figure(1, 1, 3.2)
+    axes = axes[0, 0]
+    names = list(bytes_per_pixel)
+    colors = [LINES[1] if name in (names[0], names[-1]) else "0.7" for name in names]
+    axes.bar_label(axes.bar(names, bytes_per_pixel.values(), color=colors))
+    axes.set(title="only the ends need to cross (orange)", ymargin=0.15)
+    axes.set(ylabel="bytes for a pixel of the\nsmall image")
+    return figure
+
+
+# --- appendix D: many processes ---
+
+
+def ranks(count: np.ndarray, milliseconds: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the parts of a training step over the number of ranks."""
+    figure, axes = new_figure(1, 1, 3.8)
+    axes = axes[0, 0]
+    for (name, values), color, marker in zip(milliseconds.items(), LINES, "osD", strict=False):
+        axes.loglog(count, values, marker=marker, color=color, ms=5, label=name)
+    axes.set(xlabel="ranks, each with 16 images", ylabel="milliseconds a step")
+    figure.legend(loc="outside upper center", ncols=1)
     return figure
