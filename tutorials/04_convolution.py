@@ -22,8 +22,8 @@ builds the network out of them.
 # ----------
 #
 # We need an image and a table of weights. The table is called the *kernel*. As in lesson 1, the
-# image holds the numbers 0 to 11, so that you can do everything on paper. A real kernel holds
-# numbers such as 2/3 and 1/3. Ours holds 0 to 3.
+# pixels of the image are numbered, from 0 to 11, so that you can do everything on paper. A real
+# kernel holds numbers such as 2/3 and 1/3. Ours holds 0 to 3.
 
 import numpy as np
 
@@ -105,15 +105,15 @@ drawing.save(drawing.kernel_positions(x, kernel, y, [(0, 0), (0, 1), (1, 2)]), "
 # The kernel is the same at all positions. Therefore a convolution does the same in every part of an
 # image, and a small table of weights is enough for an image of any size.
 #
-# Two names for two sums
-# ----------------------
+# Convolution or cross-correlation?
+# ---------------------------------
 #
-# Mathematics knows the same sum under another name. There, *convolution* turns the kernel around
-# before it is laid on the image: the last weight comes first. The sum without turning is called
-# *cross-correlation*. Deep learning uses the sum without turning and calls it convolution all the
-# same. (`Goodfellow, Bengio and Courville, Deep Learning, 2016, section 9.1
-# <https://www.deeplearningbook.org/contents/convnets.html>`_, explain the two.) NumPy has both, for
-# one dimension. Take a row of five pixels and the weights of lesson 1:
+# In mathematics, the sum above has another name: *cross-correlation*. There, a *convolution* first
+# turns the kernel around, so that its last weight comes first. Deep learning uses the sum without
+# turning, and calls it convolution all the same. (`Goodfellow, Bengio and Courville, Deep Learning,
+# 2016, section 9.1 <https://www.deeplearningbook.org/contents/convnets.html>`_, explain the two.)
+# NumPy has both, for one dimension. Take a row of five pixels and the weights of lesson 1. (The
+# word ``"same"`` asks for five numbers of output, too.)
 
 row = np.array([0.0, 0.0, 9.0, 0.0, 0.0])
 weights = np.array([0, 2 / 3, 1 / 3])  # two thirds of the pixel, one third of its right neighbor
@@ -140,8 +140,8 @@ assert np.allclose(np.convolve(row, weights[::-1], "same"), np.correlate(row, we
 # The output is smaller than the image: a kernel of k pixels costs :math:`k - 1` rows and as many
 # columns. If the output shall be as large as the image, one must first put pixels around the image.
 # This is called *padding*. With a kernel of three pixels, one pixel on each side is enough. In
-# general :math:`(k - 1)/2` pixels on each side are needed. With an odd k this is a whole number, so
-# almost all networks use odd kernels.
+# general :math:`(k - 1)/2` pixels on each side are needed. With an odd k this is a whole number.
+# Therefore odd kernels are common.
 #
 # Which numbers shall the new pixels hold? The simplest answer is zero:
 
@@ -179,9 +179,10 @@ print("slice 1 of the kernel:", kernel2[1], sep="\n")
 #
 # .. answer::
 #
-#    Channel 0 gives 24, as before. Channel 1 gives :math:`1 \cdot 12 + 0 \cdot 13 + 0 \cdot 16 - 1
-#    \cdot 17 = -5`. The sum of both is 19. The output has one channel. Did you expect two? The sum
-#    runs over the channels too, so they are gone from the output.
+#    Channel 0 gives 24, as before. Channel 1 gives
+#    :math:`1 \cdot 12 + 0 \cdot 13 + 0 \cdot 16 - 1 \cdot 17 = -5`. The sum of both is 19. The
+#    output has one channel. Did you expect two? The sum runs over the channels too, so they are
+#    gone from the output.
 #
 # In the program, a loop over c is added. Nothing else changes.
 
@@ -229,8 +230,8 @@ filters = np.stack([vertical, horizontal])[:, None]  # (O, C, k, k) with O = 2 a
 
 edges = conv2d_forward(gray[None, None], filters)[0]  # (2, 198, 168)
 
-assert np.array_equal(four_loops(gray[:20, :20], vertical), edges[0, :18, :18])
-assert np.array_equal(four_loops(gray[:20, :20], horizontal), edges[1, :18, :18])
+assert np.allclose(four_loops(gray[:20, :20], vertical), edges[0, :18, :18])
+assert np.allclose(four_loops(gray[:20, :20], horizontal), edges[1, :18, :18])
 
 drawing.save(
     drawing.filtered(gray, {"vertical edges": edges[0], "horizontal edges": edges[1]}),
@@ -261,7 +262,7 @@ def six_loops(x, weight, bias):
 #
 # During training a network gets several images at once, a *batch* of N images. Each image is
 # treated by itself. So the last loop, over n, is the simplest one. Here are all seven loops in one
-# function, with the old order of the names n, o, p, q, c, i, j:
+# function, in the order n, o, p, q, c, i, j:
 
 
 def seven_loops(x, weight, bias):
@@ -426,9 +427,9 @@ assert not np.array_equal(wrong, right)
 
 # %%
 # The book has both functions, for a whole batch: :func:`npespcn.conv.im2col` and
-# :func:`npespcn.conv.conv2d_forward`. Articles from before 2010 describe this way already
-# (`Chellapilla, Puri and Simard, High Performance Convolutional Neural Networks for Document
-# Processing, 2006 <https://inria.hal.science/inria-00112631>`_).
+# :func:`npespcn.conv.conv2d_forward`. An early article that describes this way is `Chellapilla,
+# Puri and Simard, High Performance Convolutional Neural Networks for Document Processing, 2006
+# <https://inria.hal.science/inria-00112631>`_.
 
 from npespcn import conv
 
@@ -439,9 +440,9 @@ assert np.array_equal(seven_loops(batch, weight, bias), conv2d_forward(batch, we
 # The price: multiplications and memory
 # -------------------------------------
 #
-# Both ways need the same multiplications. For one position, each filter multiplies :math:`C \cdot k
-# \cdot k` times. So O filters need :math:`O \cdot C \cdot k \cdot k` multiplications, exactly as
-# many as the layer has weights.
+# Both ways need the same multiplications. For one position, each filter multiplies
+# :math:`C \cdot k \cdot k` times. So O filters need :math:`O \cdot C \cdot k \cdot k`
+# multiplications, exactly as many as the layer has weights.
 #
 # ESPCN has three convolutions. For :math:`r = 3` they are
 #
@@ -456,10 +457,9 @@ assert np.array_equal(seven_loops(batch, weight, bias), conv2d_forward(batch, we
 #
 # .. answer::
 #
-#    conv1 needs :math:`64 \cdot 1 \cdot 25 = 1{,}600`, conv2 :math:`32 \cdot 64 \cdot 9 =
-#    18{,}432`, and conv3 :math:`9 \cdot 32 \cdot 9 = 2{,}592`. The sum is 22,624. The layer in the
-#    middle needs about four fifths of it, although its kernels are small. It has many channels on
-#    both sides.
+#    conv1 needs 64 · 1 · 25 = 1,600, conv2 needs 32 · 64 · 9 = 18,432, and conv3 needs 9 · 32 · 9 =
+#    2,592. The sum is 22,624. The layer in the middle needs about four fifths of it, although its
+#    kernels are small. It has many channels on both sides.
 
 layers = {"conv1": (64, 1, 5), "conv2": (32, 64, 3), "conv3": (9, 32, 3)}  # O, C, k
 multiplications = {}
@@ -471,6 +471,7 @@ print(f"together: {sum(multiplications.values()):,}")
 assert multiplications == {"conv1": 1_600, "conv2": 18_432, "conv3": 2_592}
 assert sum(multiplications.values()) == 22_624
 assert 0.8 < multiplications["conv2"] / 22_624 < 0.83
+assert round(22_624 / 9) == 2_514  # for one pixel of the large image
 
 # %%
 # One pixel of the small image becomes nine pixels of the large one. So a pixel of the large image
@@ -534,10 +535,11 @@ assert 8 * x64.nbytes < columns.nbytes < 9 * x64.nbytes
 #
 #    9×9 pixels of the small image. A kernel of k pixels looks :math:`(k - 1)/2` pixels to each
 #    side: 2, 1 and 1. One after the other, these distances add up to 4. With the pixel itself, this
-#    makes :math:`4 + 1 + 4 = 9`. After the first layer it is 5, after the second 7, after the third
-#    9.
+#    makes :math:`4 + 1 + 4 = 9`. So the field has 5×5 pixels after the first layer, 7×7 after the
+#    second, and 9×9 after the third.
 #
-# The drawing shows one row of pixels. It begins at the output and goes back to the input.
+# The drawing shows one row of pixels. It begins at the output and goes back to the input. Between
+# the rows stands the kernel that leads from one to the next.
 
 names = ["output", "after conv2", "after conv1", "input"]
 drawing.save(drawing.receptive_cone((5, 3, 3), names), "04_cone.png")
@@ -614,9 +616,9 @@ print(conv2d_forward(flat, mean, padding="same")[0, 0, :4, :4].round())
 assert np.allclose(conv2d_forward(flat, mean, padding="same")[0, 0, 0, :3], [36, 48, 60])
 
 # %%
-# In the corner, the kernel covers only 9 pixels of the image, and 16 zeros. The mean is :math:`100
-# \cdot 9/25 = 36`. Beside the edge it is 60, one pixel further in it is 80, and from there on it is
-# 100.
+# In the corner, the kernel covers only 9 pixels of the image, and 16 zeros. The mean is
+# :math:`100 \cdot 9/25 = 36`. Beside the edge it is 60, one pixel further in it is 80, and from
+# there on it is 100.
 #
 # .. predict::
 #
@@ -659,8 +661,7 @@ drawing.save(drawing.edge(outputs["zeros"], true, depth=12, corner=24), "04_edge
 # %%
 # This is the upper left corner of the output with zeros. The dotted line is 12 pixels from the
 # edge. These weights were trained on patches without zeros around them, so zeros are something that
-# the network has never seen. A network that was trained *with* zeros learns to make the best of
-# them.
+# the network has never seen. A network that was trained *with* zeros has at least seen them.
 #
 # One is tempted to say that zeros are a black frame around the image. This is not quite so. The
 # first layer sees a black frame. But the second layer gets a frame of zero *features* around the
@@ -679,9 +680,9 @@ assert np.abs(difference[:, :, 12:-12, 12:-12]).max() < 1e-12
 
 # %%
 # You will meet zeros often. PyTorch's `Conv2d
-# <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>`_ pads with zeros unless you
-# ask for another ``padding_mode``, and the padding "same" of Keras's `Conv2D
-# <https://keras.io/api/layers/convolution_layers/convolution2d/>`_ means zeros as well. So look at
+# <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>`__ pads with zeros unless
+# you ask for another ``padding_mode``, and the padding "same" of Keras's `Conv2D
+# <https://keras.io/api/layers/convolution_layers/convolution2d/>`__ means zeros as well. So look at
 # the border of an image when you compare two networks.
 #
 # What you know now

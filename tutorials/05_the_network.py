@@ -2,7 +2,7 @@
 The network in twenty lines
 ===========================
 
-**Question.** ESPCN is three convolutions, two simple functions between them, and a pixel shuffle.
+**Question.** ESPCN is three convolutions with a simple function between them, and a pixel shuffle.
 What happens to an image on its way through, and what are the 22,729 numbers that the network knows?
 
 :Aim: You can write ESPCN in plain NumPy, say the shape of the array after every step, and say what
@@ -143,7 +143,7 @@ drawing.save(drawing.network_plan(steps, shapes, [1, 1, 64, 64, 32, 32, 9, 1]), 
 #    conv1  64 filters · 1 channel · 25 places     64      1,664
 #    conv2  32 filters · 64 channels · 9 places    32      18,464
 #    conv3  9 filters · 32 channels · 9 places     9       2,601
-#    \                                                     22,729
+#    all    22,624                                 105     22,729
 #    =====  =====================================  ======  ========
 #
 #    Four out of five numbers belong to the layer in the middle.
@@ -181,7 +181,7 @@ assert sum(numbers.values()) == 22_729
 from npespcn.conv import conv2d_forward
 from npespcn.shuffle import pixel_shuffle
 
-sides = ((0, 0), (0, 0), (4, 4), (4, 4))  # no more images, no more channels, rows, columns
+sides = ((0, 0), (0, 0), (4, 4), (4, 4))  # before and after, for each axis
 padded = np.pad(x, sides, mode="edge")
 print("with its edge repeated:", padded.shape)
 
@@ -224,7 +224,8 @@ drawing.save(drawing.on_the_way(some), "05_features.png")
 # Twenty lines
 # ------------
 #
-# We collect the steps in one function. This is the whole network, with its imports and its weights:
+# We collect the steps in one function. This is the whole network in about twenty lines, with its
+# imports and its weights:
 
 import numpy as np
 
@@ -276,9 +277,9 @@ drawing.save(drawing.in_and_out(lr, enlarged), "05_in_and_out.png")
 
 # %%
 # Is this better than what every image program does? We compare it with nearest neighbor from lesson
-# 1, and with *bicubic* interpolation. Bicubic is the usual method of image programs: a weighted sum
-# of 4×4 neighbors, with weights that somebody has thought out. The numbers are PSNR in decibels,
-# where more is better. (Lesson 1 explains PSNR in one sentence, and :doc:`lesson 12
+# 1, and with *bicubic* interpolation. Bicubic interpolation is what many image programs do: a
+# weighted sum of 4×4 neighbors, with fixed weights that follow from a formula. The numbers are PSNR
+# in decibels, where more is better. (Lesson 1 explains PSNR in one sentence, and :doc:`lesson 12
 # <12_measuring_honestly>` at length.)
 
 from npespcn.evaluation import psnr
@@ -342,8 +343,8 @@ drawing.save(drawing.tanh_curve(), "05_tanh.png")
 #    :math:`z_p = 3 (x_p + 2 x_{p+1}) + (x_{p+1} + 2 x_{p+2}) = 3 x_p + 7 x_{p+1} + 2 x_{p+2}`.
 #
 #    This is one convolution with the kernel (3, 7, 2). So two convolutions without anything between
-#    them are one convolution with a larger kernel. A network without tanh, as deep as it may be, is
-#    one single convolution.
+#    them are one convolution with a larger kernel. A network without tanh is one single
+#    convolution, however many layers it has.
 
 row = np.array([4.0, 1.0, 5.0, 9.0, 2.0])
 twice = np.correlate(np.correlate(row, [1, 2], "valid"), [3, 1], "valid")  # (3,)
@@ -363,12 +364,13 @@ def merge(first, second):
     filters, between, k2, _ = second.shape
     _, channels, k1, _ = first.shape
     both = np.zeros((filters, channels, k1 + k2 - 1, k1 + k2 - 1))
-    flat = first.reshape(between, -1)  # (M, C*k1*k1)
+    flat = first.reshape(between, channels * k1 * k1)  # (M, C*k1*k1)
     for i in range(k2):
         for j in range(k2):
-            copy = (second[:, :, i, j] @ flat).reshape(filters, channels, k1, k1)
+            copy = second[:, :, i, j] @ flat  # (O, M) @ (M, C*k1*k1)
+            copy = copy.reshape(filters, channels, k1, k1)  # (O, C, k1, k1)
             both[:, :, i : i + k1, j : j + k1] += copy
-    return both
+    return both  # (O, C, k1 + k2 - 1, k1 + k2 - 1)
 
 
 exact = {name: array.astype(np.float64) for name, array in weights.items()}
@@ -421,12 +423,13 @@ drawing.save(drawing.details(images, (225, 165, 325, 265), captions), "05_withou
 # %%
 # Without tanh, 729 weights and 9 biases do all the work of 22,729 numbers. The image is still
 # better than by bicubic interpolation, because these weights are learned. (They were learned *with*
-# tanh. A single convolution that learns by itself may do a little better.) But the same weighted
-# sum is applied everywhere: to an edge, to a face, and to a wall. With tanh between the layers, the
-# output depends on what the features have found. An edge is enlarged in another way than a wall.
+# tanh. A single convolution that learns by itself may do better.) But the same weighted sum is
+# applied everywhere: to an edge, to a face, and to a wall. With tanh between the layers, the output
+# depends on what the features have found. An edge is enlarged in another way than a wall.
 #
-# Other curves would do as well. All that is needed is that the function is not a straight line. The
-# article's authors took tanh because it did best in their experiments.
+# Other curves would do as well. All that is needed is that the function is not a straight line.
+# Many networks take :math:`\max(x, 0)`, which is called *ReLU*. The article's authors compared the
+# two and chose tanh.
 #
 # What breaks: the order of the weights
 # -------------------------------------
