@@ -318,8 +318,8 @@ assert loop > 20 * reshape
 
 # %%
 # Here is the answer to the question of this lesson. The loop asks the Python interpreter to do a
-# few small things for *every pixel*. The interpreter needs some hundred nanoseconds for them, and
-# moving one number takes about one nanosecond. Reshape and transpose asks the interpreter three
+# few small things for *every pixel*. The interpreter needs hundreds of nanoseconds for them, and
+# moving one number takes only a few. Reshape and transpose asks the interpreter three
 # times, and NumPy's compiled code does the rest.
 #
 # How close is it to the best? A shuffle must read every number once and write it once. A plain copy
@@ -367,11 +367,9 @@ drawing.save(drawing.cost(nanoseconds), "02_cost.png")
 # side of the figure this price does not count any more. There the curves show what it costs to move
 # a number.
 #
-# Where a curve rises again, the arrays have become too large for the *cache*, a small and fast
-# memory close to the processor. How large an array may be depends on the computer.
-#
-# In a network the shuffle is a small part of the work. :doc:`Appendix B <b_why_it_is_fast>` is
-# about the whole, and how one makes it fast.
+# A curve may rise again for the largest images. The usual reason is the *cache*, a small and fast
+# memory close to the processor: the arrays no longer fit into it. Where this happens depends on the
+# computer. :doc:`Appendix B <b_why_it_is_fast>` is about the speed of a whole network.
 #
 # What breaks: leave out the transpose
 # ------------------------------------
@@ -420,8 +418,8 @@ drawing.save(drawing.side_by_side(images), "02_torn.png")
 #
 # - Reshape and transpose only change the table of strides. The last reshape copies, because no
 #   stride can describe the new order.
-# - A loop in Python pays for every pixel. NumPy pays a fixed price for each call, and then about a
-#   nanosecond for each number.
+# - A loop in Python pays for every pixel. NumPy pays a fixed price for each call, and then a few
+#   nanoseconds for each number.
 # - The loop is the definition. A fast program is right if it gives the same numbers, for numbers
 #   that are all different.
 #
