@@ -1,7 +1,7 @@
 """Exercise 12: the network from its layers, forward and backward.
 
-Difficulty 3 of 5, 45 minutes. Before it: lessons 5 and 7, and exercises 3, 6 and 7, because answers
-to 3 and 6 are given below.
+Difficulty 3 of 5, 45 minutes. After lesson 5, The network in twenty lines, and lesson 7,
+Backpropagation by hand; before it, exercises 3, 6 and 7 (it gives away answers to 3 and 6).
 Goal: put the layers together, and take a gradient back through the whole network.
 
 ESPCN enlarges a picture r times, in six steps:
@@ -15,8 +15,8 @@ dictionary, `params`. These are its six names, which may come in any order, and 
     conv2.weight  (n2, n1, k2, k2)       conv2.bias  (n2,)
     conv3.weight  (C*r*r, n2, k3, k3)    conv3.bias  (C*r*r,)
 
-The kernel sizes k1, k2 and k3 are odd, and they may differ. Each convolution has as many zeros
-around its input as it needs to keep height and width. Write
+All numbers are from 1 on. The kernel sizes k1, k2 and k3 are odd, and they may differ. Each
+convolution has as many zeros around its input as it needs to keep height and width. Write
 
 - `espcn_forward`, which returns the image y and a `memory`. You say what is in the memory: all that
   your `espcn_backward` must know of the forward pass, in a tuple, a list or a dictionary. The
@@ -24,8 +24,9 @@ around its input as it needs to keep height and width. Write
 - `espcn_backward`, which takes dy, the gradient of a loss in y, and returns the gradient in x and
   the gradients in all parameters.
 
-Keep nothing anywhere else. Two forward passes may come before the first backward pass. And one
-memory may be used for two backward passes, for two different dy.
+Keep nothing anywhere else. Two forward passes may come before the first backward pass, and one
+memory may be used for two backward passes, with two different dy. Between them nobody changes x or
+params. The results are new arrays: to change them changes neither the arguments nor the memory.
 
 An example, for one pixel, r = 2 and kernels of 1 by 1. It uses tanh(0.5493) = 0.5. x is [[0.5493]].
 The weight of conv1 is 1, that of conv2 is 1.0986, those of conv3 are 2, 4, 6 and 8. All biases are
@@ -33,8 +34,9 @@ The weight of conv1 is 1, that of conv2 is 1.0986, those of conv3 are 2, 4, 6 an
 conv3's weights are 0.5, 0, 0 and 0, that in conv2's is 0.75, that in conv1's is 0.679, and dx is
 [[1.236]].
 
-Check it    python -m tutorials.exercises check 12
-A hint      python -m tutorials.exercises hint 12
+Check it      python -m tutorials.exercises check 12
+The cause     python -m tutorials.exercises why 12
+A hint        python -m tutorials.exercises hint 12
 """
 
 from typing import Any
@@ -93,11 +95,11 @@ def espcn_forward(
 ) -> tuple[np.ndarray, Any]:
     """Enlarge pictures.
 
-    x : array of floats, shape (N, C, H, W)
+    x : array of float64 or float32, shape (N, C, H, W)
     params : the six parameters, arrays of the same type, as above
     upscale_factor : int, r
 
-    Returns (y, memory): y is an array of the same type, shape (N, C, H*r, W*r)
+    Returns (y, memory): y is a new array of the same type, shape (N, C, H*r, W*r)
     """
     raise NotImplementedError
 
@@ -107,11 +109,11 @@ def espcn_backward(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the gradients of a loss in x and in the parameters.
 
-    dy : the loss's gradient in y, array of floats, shape (N, C, H*r, W*r)
+    dy : the loss's gradient in y, array of the type of y, shape (N, C, H*r, W*r)
     memory : what espcn_forward returned with y
     params, upscale_factor : the same as in the forward pass
 
-    Returns (dx, grads), arrays of the same type: dx has the shape of x, and grads is a new
+    Returns (dx, grads), new arrays of the same type: dx has the shape of x, and grads is a new
     dictionary with the names and shapes of params
     """
     raise NotImplementedError

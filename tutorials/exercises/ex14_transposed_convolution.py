@@ -1,6 +1,7 @@
 """Exercise 14: the transposed convolution, and its checkerboard.
 
-Difficulty 4 of 5, 45 minutes. Before it: lesson 10, and exercise 5 (6 helps).
+Difficulty 4 of 5, 45 minutes. After lesson 10, Sub-pixel, deconvolution, resize; before it,
+exercise 5 (6 helps).
 Goal: enlarge by a transposed convolution ("deconvolution"), see why it draws a checkerboard, and
 find the one that is a sub-pixel convolution.
 
@@ -12,7 +13,8 @@ rows and columns are cut off on all four sides. For all n, c, o, p, q, i and j, 
     y[n, o, row, col] += x[n, c, p, q] * weight[c, o, i, j]    where (row, col) is in y
 
 y has (H - 1)*s + k - 2*padding rows, and as many columns with W for H. The weight has the channels
-of x first. The kernel may be smaller than the stride: then there are gaps, which are 0. Write
+of x first. All sizes are from 1 on. A kernel may be smaller than the stride: then there are gaps,
+which are 0. Write
 
 - `conv_transpose2d`, with no loop over pixels;
 - `overlap`, which counts how many pixels of x draw on each pixel of y, without padding. Where the
@@ -27,8 +29,9 @@ row [1, 2, 3] give 1 2 3, two further on 10 20 30, and two further on 100 200 30
 [1, 2, 13, 20, 130, 200, 300]. The counts there are [1, 1, 2, 1, 2, 1, 1]. And for r = 2 and k = 1,
 four filters of one number each, 1, 2, 3 and 4, become the kernel [[1, 2], [3, 4]].
 
-Check it    python -m tutorials.exercises check 14
-A hint      python -m tutorials.exercises hint 14
+Check it      python -m tutorials.exercises check 14
+The cause     python -m tutorials.exercises why 14
+A hint        python -m tutorials.exercises hint 14
 """
 
 import numpy as np
@@ -53,12 +56,12 @@ def conv_transpose2d(
 ) -> np.ndarray:
     """Draw with a kernel, as torch.nn.functional.conv_transpose2d does.
 
-    x : array of floats, shape (N, C, H, W)
+    x : array of float64 or float32, shape (N, C, H, W)
     weight : array of the same type, shape (C, O, k, k)
     stride : int, from 1
     padding : int, rows and columns to cut off on each of the four sides; some are left
 
-    Returns an array of the same type, shape (N, O, H', W')
+    Returns a new array of the same type, shape (N, O, H', W')
     """
     raise NotImplementedError
 
@@ -67,7 +70,7 @@ def overlap(shape: tuple[int, int], kernel_size: int, stride: int) -> np.ndarray
     """Count how many pixels of x draw on each pixel of y.
 
     shape : the height and width of x, (H, W)
-    kernel_size : int, k
+    kernel_size : int, k, from 1
     stride : int, from 1
 
     Returns an array of whole numbers, shape ((H - 1)*stride + k, (W - 1)*stride + k)
@@ -81,6 +84,6 @@ def one_kernel(weight: np.ndarray, upscale_factor: int) -> np.ndarray:
     weight : array of any type, shape (C*r*r, in, k, k), k is odd
     upscale_factor : int, r
 
-    Returns an array of the same type, shape (in, C, k*r, k*r)
+    Returns a new array of the same type, shape (in, C, k*r, k*r)
     """
     raise NotImplementedError

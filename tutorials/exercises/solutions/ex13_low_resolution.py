@@ -1,6 +1,6 @@
 """Exercise 13: the low-resolution picture, as the literature makes it.
 
-Difficulty 3 of 5, 45 minutes. Before it: lesson 8.
+Difficulty 3 of 5, 45 minutes. After lesson 8, What it learns from.
 Goal: shrink a picture so exactly that your figures can be compared with published ones.
 
 The small pictures of the literature were made by MATLAB (before 2017), and a network that was
@@ -38,8 +38,9 @@ An example, for r = 2. The distances are 1/4, 3/4, 5/4 and 7/4 on both sides, an
 
 The first 128 is 111 + 29 - 9 - 3. The column [0, 0, 255, 255] becomes [17, 238]: 255*17/256 = 16.9.
 
-Check it    python -m tutorials.exercises check 13
-A hint      python -m tutorials.exercises hint 13
+Check it      python -m tutorials.exercises check 13
+The cause     python -m tutorials.exercises why 13
+A hint        python -m tutorials.exercises hint 13
 """
 
 import numpy as np
@@ -48,9 +49,9 @@ import numpy as np
 def cubic(t: np.ndarray) -> np.ndarray:
     """Return Keys' cubic kernel with a = -1/2, element by element.
 
-    t : array of floats, any shape
+    t : array of float64 or float32, any shape
 
-    Returns an array of the same type and shape
+    Returns a new array of the same type and shape
     """
     t = np.abs(t)
     near = 1.5 * t**3 - 2.5 * t**2 + 1
@@ -61,7 +62,7 @@ def cubic(t: np.ndarray) -> np.ndarray:
 def shrink_weights(length: int, r: int) -> np.ndarray:
     """Return the matrix that makes a column of pixels r times shorter.
 
-    length : int, the number of pixels, a multiple of r
+    length : int, the number of pixels, a multiple of r, from r on
     r : int, from 1
 
     Returns an array of float64, shape (length / r, length)
