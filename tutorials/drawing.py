@@ -952,9 +952,8 @@ def matrix_arrows(
             style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.5}
             panel.annotate("", ends[1], ends[0], arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
             at = 0.3  # of the way from x to y: there the arrows do not meet
-            place = (0.42 + at * 2.16, j + at * (right_y[i] - j))
-            panel.text(*place, f"{entry}", ha="center", va="center", color=color, weight="bold",
-                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+            place = (0.42 + at * 2.16, j + at * (right_y[i] - j) - 0.02)
+            panel.text(*place, f"{entry}", ha="center", va="bottom", color=color, weight="bold")
         for j, number in enumerate(left):
             _number_box(panel, 0, j, f"{name}{j} = {number}")
         for i, number in enumerate(right):
@@ -991,6 +990,10 @@ def permutations(matrices: Mapping[str, np.ndarray], r: int, height: int, width:
         panel.set_xticks(np.arange(size + 1) - 0.5, minor=True)
         panel.set_yticks(np.arange(size + 1) - 0.5, minor=True)
         panel.grid(which="minor", color="#cccccc", linewidth=0.5)
+        for side in np.arange(0, size + 1, size // (r * r)) - 0.5:  # between channels
+            (panel.axvline if k == 0 else panel.axhline)(side, color="#777777", linewidth=1)
+        for side in np.arange(0, size + 1, width * r) - 0.5:  # between rows of the image
+            (panel.axhline if k == 0 else panel.axvline)(side, color="#777777", linewidth=1)
         panel.tick_params(which="both", length=0)
         channel_axis, image_axis = (
             (panel.xaxis, panel.yaxis) if k == 0 else (panel.yaxis, panel.xaxis)
@@ -1026,7 +1029,9 @@ def gradient_errors(epsilons: np.ndarray, errors: Mapping[str, np.ndarray]) -> F
     for (name, curve), color, marker, style in zip(
         errors.items(), LINES, markers, styles, strict=False
     ):
-        axes.loglog(epsilons, curve, style, color=color, marker=marker, markersize=5, label=name)
+        size, fill = (9, "none") if marker == "o" else (5, color)  # it is seen below another curve
+        look = {"color": color, "marker": marker, "markersize": size, "markerfacecolor": fill}
+        axes.loglog(epsilons, curve, style, label=name, **look)
     axes.set(xlabel="ε", ylabel="largest error / largest entry")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
