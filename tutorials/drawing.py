@@ -896,8 +896,7 @@ def on_one_scale(
         for panel, pixels, words in zip(row, images, captions[name], strict=True):
             image(panel, pixels, f"{name},\n{words}", vmin=-limit, vmax=limit)
     figure.colorbar(
-        axes[0, 0].images[0], ax=axes, location="bottom", label=label, extend="both",
-        shrink=0.8, aspect=35,
+        axes[0, 0].images[0], ax=axes, location="bottom", label=label, shrink=0.8, aspect=35
     )  # fmt: skip
     return figure
 
@@ -1059,6 +1058,7 @@ def shrunk_stripes(rows: Mapping[str, np.ndarray]) -> Figure:
         bottom = top + 1.2 * length / 9
         pixels = np.asarray(numbers)[None]
         image(axes, pixels, extent=(0, length, bottom, top), aspect="auto")
+        axes.add_patch(Rectangle((0, top), length, bottom - top, fill=False, edgecolor="#777777"))
         for i, number in enumerate(numbers):
             color = "black" if number > 127 else "white"
             place = ((i + 0.5) * side, (top + bottom) / 2)
@@ -1114,7 +1114,7 @@ def remedies(steps: Sequence[int], curves: Mapping[str, Sequence[float]], bicubi
     """Draw the held-out loss of several runs, with a mark where each is least."""
     figure, axes = new_figure(1, 1, 3.8)
     axes = axes[0, 0]
-    for (name, losses), color, style in zip(curves.items(), LINES, ("-", "--", "-."), strict=True):
+    for (name, losses), color, style in zip(curves.items(), LINES, ("-", "--", "-."), strict=False):
         axes.plot(steps, losses, style, color=color, lw=2, label=name)
         best = int(np.argmin(losses))
         axes.plot(steps[best], losses[best], "o", color=color, ms=8)
