@@ -1217,7 +1217,7 @@ def spectra(frequency: np.ndarray, amplitudes: np.ndarray, phases: np.ndarray) -
         below.text(frequency[-1] * 1.03, slope * frequency[-1], names, va="center")
     above.text(0.6, 0.75, "all nine channels", transform=above.transAxes)
     above.set(title="amplitude", ylabel="mean amplitude\n(gray levels)")
-    above.set_yticks((2, 5, 10, 20), ("2", "5", "10", "20"))
+    above.set_yticks((5, 10, 20, 40), ("5", "10", "20", "40"))
     above.minorticks_off()
     below.set(title="phase ahead of channel 4", ylabel="degrees")
     for panel in (above, below):
