@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Planted:
-    """A mistake: text to replace in the solution, the rung that must break, part of its message."""
+    """A mistake: text to replace in the solution, the rung that must break, part of the cause."""
 
     name: str
     replace: Mapping[str, str]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tutorials.exercises.checker import runner
+from tutorials.exercises.checker import process
 from tutorials.exercises.checker.cli import STARTERS
 from tutorials.exercises.checker.exercises import FOLDER, NAMES
 
@@ -89,12 +89,12 @@ def test_a_hostile_file_ends_with_a_clear_line(
 ) -> None:
     body, words = HOSTILE[name]
     if words.startswith("still running"):
-        monkeypatch.setattr(runner, "SECONDS", 3.0)
+        monkeypatch.setattr(process, "SECONDS", 3.0)
     path = tmp_path / "mine.py"
     path.write_text(SOLUTION.replace(BODY, f"    {body}\n{BODY}"))
     started = time.monotonic()
-    report = runner.check(1, path)
-    assert time.monotonic() - started < 20 + runner.SECONDS
+    report = process.check(1, path)
+    assert time.monotonic() - started < 20 + process.SECONDS
     assert report.broken is not None
     assert words in report.broken.message, report.broken
     assert report.points == 0
@@ -115,7 +115,7 @@ def test_children_end_with_it(tmp_path: Path) -> None:
     )
     path = tmp_path / "mine.py"
     path.write_text(SOLUTION.replace(BODY, f"    {forks}{BODY}"))
-    report = runner.check(1, path)
+    report = process.check(1, path)
     assert report.broken is not None
     assert len(pids.read_text()) >= 50  # they were there
     deadline = time.monotonic() + 20  # for a killed process takes a moment to go
@@ -126,10 +126,10 @@ def test_children_end_with_it(tmp_path: Path) -> None:
 
 def _command_lines() -> list[str]:
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-            found.append("" if state == "Z" else (process / "cmdline").read_text())
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            found.append("" if state == "Z" else (entry / "cmdline").read_text())
         except OSError:
             continue
     return found
@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_used(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     for source, words in UNUSABLE.items():
         path.write_bytes(source)
-        report = runner.check(1, path)
+        report = process.check(1, path)
         assert report.broken is not None, source
         assert words in report.broken.message, source
         assert report.points == 0, source
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_used(tmp_path: Path) -> None:
 def test_what_a_file_prints_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(SOLUTION + "\nprint('my own word')\n")
-    report = runner.check(1, path)
+    report = process.check(1, path)
     assert report.complete
     assert report.printed == "my own word"
 
@@ -173,13 +173,47 @@ def test_what_a_file_prints_is_shown(tmp_path: Path) -> None:
 def test_check_says_what_is_wrong_and_0_means_full_marks(folder: Path) -> None:
     starter = command(folder, "check", "1")
     assert starter.returncode == 1
-    assert "0 of 9 points\nHint 1 of 3: " in starter.stdout
+    assert "0 of 10 points\nWhy? python -m tutorials.exercises why 1" in starter.stdout
+    assert "Hint 1" not in starter.stdout
     assert "NotImplementedError" in starter.stdout
     solution = folder / "tutorials" / "exercises" / "solutions" / EX1
     done = command(folder, "check", "ex01", "--file", str(solution))
     assert done.returncode == 0, done.stderr
-    assert "9 of 9 points" in done.stdout
+    assert "10 of 10 points" in done.stdout
     assert done.stderr == ""
+
+
+SWAPPED = SOLUTION.replace("n + 3, n + 1, n + 4, n + 2", "n + 3, n + 2, n + 4, n + 1")
+
+
+def test_the_cause_is_named_when_it_is_asked_for(folder: Path) -> None:
+    (folder / "tutorials" / "exercises" / EX1).write_text(SWAPPED)
+    checked = command(folder, "check", "1").stdout
+    shown = (
+        "pixel_shuffle(x=np.arange(4).reshape(4, 1, 1), upscale_factor=2)\n"
+        "      y[0] expected   came\n"
+        "      0 1             0 2\n"
+        "      2 3             1 3\n"
+    )
+    assert shown in checked
+    assert "swapped" not in checked
+    for words in (("why", "1"), ("check", "1", "--why")):
+        asked = command(folder, *words)
+        assert asked.returncode == 1
+        assert f"{shown}      Why: rows and columns of each block are swapped" in asked.stdout
+
+
+def test_an_endless_search_for_the_cause_loses_only_the_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "SECONDS", 3.0)
+    path = tmp_path / "mine.py"
+    path.write_text(SWAPPED.replace(BODY, f"    while x.shape[0] == 12: pass\n{BODY}"))
+    report = process.check(1, path)
+    assert report.broken is not None
+    assert report.broken.name == "values"
+    assert report.broken.message == "y has wrong values"
+    assert report.broken.cause == ""
 
 
 def test_json_is_gradescopes(folder: Path) -> None:
@@ -187,14 +221,17 @@ def test_json_is_gradescopes(folder: Path) -> None:
     assert result.returncode == 1
     content = json.loads(result.stdout)
     assert content["score"] == 0
-    assert sum(test["max_score"] for test in content["tests"]) == 9
+    assert sum(test["max_score"] for test in content["tests"]) == 10
     assert all({"name", "score", "max_score", "output"} <= test.keys() for test in content["tests"])
     shutil.copy(folder / "tutorials/exercises/solutions" / EX1, folder / "tutorials/exercises")
+    (folder / "wrong.py").write_text(SWAPPED)
+    wrong = json.loads(command(folder, "check", "1", "--json", "--file", "wrong.py").stdout)
+    assert "Why: rows and columns of each block are swapped" in wrong["output"]
     nothing = command(folder, "check", "1", "--json", "--file", "not/handed/in.py")
     assert json.loads(nothing.stdout)["score"] == 0
     assert "cannot read" in json.loads(nothing.stdout)["output"]
     full = json.loads(command(folder, "check", "1", "--json").stdout)
-    assert full["score"] == sum(test["score"] for test in full["tests"]) == 9
+    assert full["score"] == sum(test["score"] for test in full["tests"]) == 10
 
 
 def test_hints_come_one_at_a_time(folder: Path) -> None:
@@ -212,7 +249,7 @@ def test_hints_come_one_at_a_time(folder: Path) -> None:
 def test_list_shows_what_was_reached(folder: Path) -> None:
     assert "0/" not in command(folder, "list").stdout
     command(folder, "check", "1")
-    assert " 1     0/9  pixel shuffle" in command(folder, "list").stdout
+    assert " 1    0/10  pixel shuffle" in command(folder, "list").stdout
     shutil.copy(folder / "tutorials/exercises/solutions" / EX1, folder / "tutorials/exercises")
     command(folder, "check", "1")
     assert " 1    done  pixel shuffle" in command(folder, "list").stdout
@@ -228,23 +265,49 @@ def test_reset_keeps_a_backup(folder: Path) -> None:
 
 
 def test_watch_checks_what_is_saved(folder: Path) -> None:
-    process = subprocess.Popen(
+    watching = subprocess.Popen(
         [sys.executable, "-u", "-m", "tutorials.exercises", "watch", "1"],
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
+    assert watching.stdout is not None
     try:
-        for wanted in ("0 of 9 points", "9 of 9 points"):
-            for line in process.stdout:
+        for wanted in ("0 of 10 points", "10 of 10 points"):
+            for line in watching.stdout:
                 if wanted in line:
                     break
             solution = folder / "tutorials" / "exercises" / "solutions" / EX1
             (folder / "tutorials" / "exercises" / EX1).write_text(solution.read_text())
     finally:
-        process.kill()
-        process.communicate()
+        watching.kill()
+        watching.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a terminal")
+def test_w_names_the_cause_while_watching(folder: Path) -> None:
+    (folder / "tutorials" / "exercises" / EX1).write_text(SWAPPED)
+    ours, theirs = os.openpty()
+    watching = subprocess.Popen(
+        [sys.executable, "-u", "-m", "tutorials.exercises", "watch", "1"],
+        cwd=folder,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    try:
+        for wanted in ("3 of 10 points", "Why: rows and columns of each block are swapped"):
+            for line in watching.stdout:
+                if wanted in line:
+                    break
+                assert "Why: " not in line
+            os.write(ours, b"w")
+    finally:
+        watching.kill()
+        watching.communicate()
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_grade_writes_a_table(folder: Path) -> None:
@@ -252,7 +315,7 @@ def test_grade_writes_a_table(folder: Path) -> None:
     for student in ("alice", "bob"):
         (handed_in / student).mkdir(parents=True)
     shutil.copy(FOLDER / "solutions" / EX1, handed_in / "alice")
-    shutil.copy(FOLDER / EX1, handed_in / "bob")
+    (handed_in / "bob" / EX1).write_text(SWAPPED)
     shutil.copy(FOLDER / "solutions" / EX1, handed_in / "=carol_ex01_pixel_shuffle (1).py")
     (handed_in / "notes.py").write_text("1 / 0")
     table = folder / "grades.csv"
@@ -261,13 +324,15 @@ def test_grade_writes_a_table(folder: Path) -> None:
     with table.open(newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert {name: row["ex01"] for name, row in rows.items()} == {
-        "alice": "9",
-        "bob": "0",
-        "'=carol": "9",
+        "alice": "10",
+        "bob": "3",
+        "'=carol": "10",
     }
     assert rows["alice"]["ex02"] == ""
-    assert rows["alice"]["points"] == "9"
-    assert json.loads((folder / "results" / "alice.json").read_text())["score"] == 9
+    assert "rows and columns of each block are swapped" in rows["bob"]["causes"]
+    assert rows["alice"]["causes"] == ""
+    assert rows["alice"]["points"] == "10"
+    assert json.loads((folder / "results" / "alice.json").read_text())["score"] == 10
     shutil.rmtree(handed_in / "bob")
     assert command(folder, "grade", "handed in", "-o", str(table)).returncode == 0
 

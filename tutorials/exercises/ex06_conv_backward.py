@@ -1,6 +1,6 @@
 """Exercise 6: the backward convolution.
 
-Difficulty 4 of 5, 60 minutes. Before it: lessons 4 and 5, exercise 5.
+Difficulty 4 of 5, 60 minutes. After lesson 7, Backpropagation by hand; before it, exercise 5.
 Goal: take a gradient back through a convolution, to the picture, the kernel and the bias.
 
 The forward convolution is given below: `im2col` and `conv2d_forward`, the answer to exercise 5. It
@@ -9,25 +9,28 @@ the picture),
 
   y[n, o, p, q] = bias[o] + sum over c, i, j of weight[o, c, i, j] * x[n, c, row, col]
 
-The gradient dy of a loss in y is given. Every product that was added to y[n, o, p, q] sends
-dy[n, o, p, q] back to both of its factors, and every gradient is the sum of what comes to it:
+A loss looks at y, and its gradient dy is given: dy[n, o, p, q] tells how fast the loss grows with
+y[n, o, p, q]. You write `conv2d_backward`, which tells how fast the loss grows with each number of
+x, of weight and of bias. The rule for it is the chain rule, and yours to derive: take one number of
+x. Which numbers of y change with it, and how fast? Do the same for one of weight, and one of bias.
 
-  dx[n, c, row, col]  += dy[n, o, p, q] * weight[o, c, i, j]   where (row, col) is in the picture
-  dweight[o, c, i, j] += dy[n, o, p, q] * x[n, c, row, col]
-  dbias[o]            += dy[n, o, p, q]
+Then write it with matrix products, in two steps:
 
-That is the specification. Write it with matrix products:
+- `col2im` is the backward pass of `im2col`. For every x and every array g of the shape of columns,
+  np.sum(im2col(x, k, padding) * g) equals np.sum(x * col2im(g, x.shape, k, padding)). It is the
+  transpose of im2col, and not its inverse;
+- `conv2d_backward` does the rest, and calls col2im.
 
-- `col2im`, which does the same for `im2col`: a pixel that was copied into several columns gets the
-  sum of what these copies hold. It is the transpose of im2col, and not its inverse;
-- `conv2d_backward`, for which `col2im` is made.
+Both work for any N, C, O, H, W and k from 1 on, O = C too, and any padding from 0 on, also one of k
+or more, as long as the kernel fits in the padded picture. The results are new arrays.
 
 An example, for k = 2 and no padding. Columns of ones, of a picture of 3 by 3 pixels, become
 [[1, 2, 1], [2, 4, 2], [1, 2, 1]]. And where x is [[5, 6], [7, 8]], weight [[1, 2], [3, 4]] and dy
 [[10]], dx is [[10, 20], [30, 40]], dweight is [[50, 60], [70, 80]], and dbias is [10].
 
-Check it    python -m tutorials.exercises check 6
-A hint      python -m tutorials.exercises hint 6
+Check it      python -m tutorials.exercises check 6
+The cause     python -m tutorials.exercises why 6
+A hint        python -m tutorials.exercises hint 6
 """
 
 import numpy as np
@@ -58,14 +61,14 @@ def conv2d_forward(x, weight, bias, padding=0):
 def col2im(
     columns: np.ndarray, shape: tuple[int, int, int, int], kernel_size: int, padding: int = 0
 ) -> np.ndarray:
-    """Add columns up where im2col took them from, as torch.nn.functional.fold does.
+    """Send a gradient in columns back to the picture, as torch.nn.functional.fold does.
 
-    columns : array of floats, shape (N, C*k*k, H'*W')
+    columns : array of float64 or float32, shape (N, C*k*k, H'*W')
     shape : the picture's, (N, C, H, W)
     kernel_size : int, k
     padding : int, how many zeros im2col puts on each of the four sides
 
-    Returns an array of the same type, shape (N, C, H, W)
+    Returns a new array of the same type, shape (N, C, H, W)
     """
     raise NotImplementedError
 
@@ -75,11 +78,11 @@ def conv2d_backward(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the gradients of a loss in x, weight and bias.
 
-    dy : the loss's gradient in y, array of floats, shape (N, O, H', W')
+    dy : the loss's gradient in y, array of float64 or float32, shape (N, O, H', W')
     x : array of the same type, shape (N, C, H, W)
     weight : array of the same type, shape (O, C, k, k)
     padding : int, zeros on each of the four sides
 
-    Returns (dx, dweight, dbias), of the same type, of the shapes of x, weight and bias, (O,)
+    Returns (dx, dweight, dbias), new arrays of the same type, shapes of x, of weight, and (O,)
     """
     raise NotImplementedError

@@ -22,7 +22,8 @@ LEFT_OUT = ("solutions", "__pycache__", "pack.py")
 def main() -> None:
     """Pack what is asked for."""
     if sys.argv[1:] == ["starters"]:
-        starters = {file.name: file.read_bytes() for file in sorted(HERE.glob("ex*.py"))}
+        names = [file.name for file in sorted((HERE / "checker").glob("ex[0-9][0-9]_*.py"))]
+        starters = {name: (HERE / name).read_bytes() for name in names}
         _pack(HERE / "checker" / "starters.zip", starters)
     elif sys.argv[1:] == ["handout"]:
         HANDOUT.parent.mkdir(exist_ok=True)

@@ -19,7 +19,7 @@ def pixel_shuffle_backward(dy, upscale_factor):
     *leading, c, height, width = dy.shape
     numbers = np.arange(c * height * width).reshape(c, height, width)
     where = numbers[places(c, height // r, width // r, r)]  # in dy, of each number of x
-    dx = np.zeros((dy.size // numbers.size, numbers.size), dy.dtype)
+    dx = np.zeros((int(np.prod(leading)), numbers.size), dy.dtype)
     for one, upstream in zip(dx, dy.reshape(dx.shape), strict=True):
         np.add.at(one, np.argsort(where.ravel()), upstream)
     return dx.reshape(*leading, *where.shape)

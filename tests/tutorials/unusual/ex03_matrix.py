@@ -12,7 +12,7 @@ def shuffle(x, r):
 
 def matrix(c, h, w, r):
     units = np.eye(c * r * r * h * w)
-    return shuffle(units.reshape(-1, c * r * r, h, w), r).reshape(units.shape).T
+    return shuffle(units.reshape(len(units), c * r * r, h, w), r).reshape(units.shape).T
 
 
 def pixel_unshuffle(y, downscale_factor):
@@ -20,7 +20,7 @@ def pixel_unshuffle(y, downscale_factor):
     *leading, c, height, width = y.shape
     h, w = height // r, width // r
     inverse = np.linalg.inv(matrix(c, h, w, r)).round().astype(y.dtype)
-    x = y.reshape(-1, c * height * width) @ inverse.T
+    x = y.reshape(int(np.prod(leading)), c * height * width) @ inverse.T
     return x.reshape(*leading, c * r * r, h, w)
 
 
@@ -29,5 +29,5 @@ def pixel_shuffle_backward(dy, upscale_factor):
     *leading, c, height, width = dy.shape
     h, w = height // r, width // r
     columns = matrix(c, h, w, r).astype(dy.dtype)
-    dx = np.einsum("no,oi->ni", dy.reshape(-1, c * height * width), columns)
+    dx = np.einsum("no,oi->ni", dy.reshape(int(np.prod(leading)), c * height * width), columns)
     return dx.reshape(*leading, c * r * r, h, w)

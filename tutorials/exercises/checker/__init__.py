@@ -1,22 +1,16 @@
-"""The checker of the exercises: it runs a student's file and names the first mistake.
+"""The checker of the exercises: it runs a student's file, and shows the first thing that is wrong.
 
 ===================  ==============================================================================
-``exercises.py``     the list of exercises
-``exNN_….py``        one exercise: its questions, its known mistakes, its hints
-``…_slips.py``       more known mistakes, where there are many
-``task.py``          the parts of an exercise: tasks with their cases, rungs
-``ladder.py``        the rungs that a function climbs, from "runs" to "gradient"
-``diagnosis.py``     which known mistake it is
+``exNN_….py``        one exercise, as a table: its functions, its own mistakes, its hints
+``engine.py``        what every function is tried with; how a table is written. Begin here
+``inputs.py``        the calls that are tried, as text that can be pasted
+``slips.py``         mistakes that can be made in any function
+``shuffles.py``      shuffles with any formula, for several tables
 ``student.py``       a student's file: imported, called, its errors put in words
-``climb.py``         a file climbs an exercise's rungs
-``grids.py``         small arrays as text; ``as_text.py``: reports as text
-``slopes.py``        gradients by small differences
-``adam.py``          exercise 10's optimizer; ``loop.py``: its loop; ``pairs.py``: exercise 11's
-``answers.py``       PyTorch's answers, asked live or as recorded in ``answers/``
-``worker.py``        the process that runs a student's file, with limits
-``runner.py``        the process beside it, which watches the clock and reads the report
-``progress.py``      each student's points so far
+``process.py``       the process that runs it, with limits, and the one beside it
+``report.py``        how far a file came, in data and in words
 ``grading.py``       points for Gradescope, and a table for a folder of submissions
+``exercises.py``     the list of exercises
 ``cli.py``           ``python -m tutorials.exercises``
 ===================  ==============================================================================
 

@@ -1,24 +1,34 @@
-"""``python -m tutorials.exercises``: check, hint, list, watch, reset, grade."""
+"""``python -m tutorials.exercises``: check, why, hint, list, watch, reset, grade."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
+import select
 import sys
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tutorials.exercises.checker import as_text, grading, progress
-from tutorials.exercises.checker.climb import Report
-from tutorials.exercises.checker.exercises import HERE, NAMES, hints, module, starter
-from tutorials.exercises.checker.runner import check
+from tutorials.exercises.checker import grading
+from tutorials.exercises.checker.exercises import FOLDER, HERE, NAMES, hints, starter, title
+from tutorials.exercises.checker.process import check
+from tutorials.exercises.checker.report import Report, cause, summary
+
+try:
+    import termios
+    import tty
+except ImportError:  # Windows
+    termios = None  # type: ignore[assignment]
 
 STARTERS = HERE / "starters.zip"  # as they were handed out
+PROGRESS = FOLDER / ".progress.json"  # a student's points, and the number of hints shown
+ASK = "python -m tutorials.exercises"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,11 +62,16 @@ def _parser() -> argparse.ArgumentParser:
         "metavar": "N",
         "help": f"the exercise, 1 to {len(NAMES)}",
     }
-    checking = add("check", _check, "check an exercise, or all, and name the first mistake")
+    checking = add("check", _check, "check an exercise, or all, and show what is wrong")
     checking.add_argument("exercise", type=_number_or_all, metavar="N",
         help=f"the exercise, 1 to {len(NAMES)}, or all")  # fmt: skip
     checking.add_argument("--file", type=Path, help="your file, if it is not the starter's")
+    checking.add_argument("--why", action="store_true", help="also name the cause")
     checking.add_argument("--json", action="store_true", help="print Gradescope's results.json")
+    asking = add("why", _check, "check an exercise, and name the cause of what is wrong")
+    asking.add_argument("exercise", type=_number_or_all, metavar="N", help=one["help"])
+    asking.add_argument("--file", type=Path, help="your file, if it is not the starter's")
+    asking.set_defaults(why=True, json=False)
     add("hint", _hint, "show the next hint, and those before it").add_argument("exercise", **one)
     add("list", _list, "list the exercises, with your points")
     watching = add("watch", _watch, "check whenever a file is saved, until Ctrl-C")
@@ -84,42 +99,62 @@ def _check(options: argparse.Namespace) -> int:
         path = options.file or starter(number)
         reports.append(check(number, path if options.json else _existing(path)))
         if not options.json:
-            _tell(reports[-1], options.file)
+            _tell(reports[-1], options.file, options.why)
+            if not (reports[-1].complete or options.why):
+                print(f"Why? {ASK} why {number}      Stuck? {ASK} hint {number}")
     if options.json:
         print(json.dumps(grading.gradescope(reports), indent=2))
     return 0 if all(report.complete for report in reports) else 1
 
 
-def _tell(report: Report, file: Path | None = None) -> None:
-    """Note the points; print the report; give a hint to those who have not begun."""
-    at = report.broken.name if report.broken else ""
+def _tell(report: Report, file: Path | None = None, why: bool = False) -> None:
+    """Note the points; print the report."""
     if file is None:
-        before = progress.read().get(str(report.number), {})
+        before = _progress().get(str(report.number), {})
         best = max(report.points, int(before.get("points", 0)))
-        progress.note(report.number, points=best, full=report.full, at=at)
-    print(as_text.summary(report), flush=True)
-    if report.points == 0:
-        print(f"Hint 1 of 3: {hints(report.number, at)[0]}", flush=True)
-    elif not report.complete:
-        print(f"Stuck? python -m tutorials.exercises hint {report.number}", flush=True)
+        at = report.broken.name if report.broken else ""
+        _note(report.number, points=best, full=report.full, at=at)
+    print(summary(report, why), flush=True)
 
 
 def _hint(options: argparse.Namespace) -> int:
     """Show one hint more, of those for where the last check ended."""
     number = options.exercise
-    entry = progress.read().get(str(number), {})
+    entry = _progress().get(str(number), {})
     at = str(entry.get("at", ""))
     of = at.partition(":")[0] if hints(number, at) != hints(number) else ""
     seen = int(entry.get("hints" + of, 0))
     for i, hint in enumerate(hints(number, at)[: seen + 1], 1):  # those before it, too
         print(f"Hint {i} of 3{of and ' for '}{of}: {hint}")
     if seen < 3:
-        progress.note(number, **{"hints" + of: seen + 1})
+        _note(number, **{"hints" + of: seen + 1})
     return 0
 
 
+def _progress() -> dict[str, dict[str, Any]]:
+    """Return ``{"3": {"points": 10, "full": 17, "at": "values", "hints": 1}}``, or nothing."""
+    try:
+        saved = json.loads(PROGRESS.read_text(encoding="utf-8"))
+        return {
+            str(number): {str(k): v for k, v in entry.items() if isinstance(v, int | str)}
+            for number, entry in saved.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _note(number: int, **values: int | str) -> None:
+    """Write values of an exercise down. Where the folder cannot be written to, it is left."""
+    entries = _progress()
+    entries[str(number)] = entries.get(str(number), {}) | values
+    temporary = PROGRESS.with_name(f".progress.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        temporary.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(PROGRESS)
+
+
 def _list(options: argparse.Namespace) -> int:
-    reached = progress.read()
+    reached = _progress()
     print(" N    best")
     for number in NAMES:
         entry = reached.get(str(number), {})
@@ -127,7 +162,7 @@ def _list(options: argparse.Namespace) -> int:
         mark = "done" if full and points == full else f"{points}/{full}" if full else ""
         seen = sum(int(value) for key, value in entry.items() if key.startswith("hints"))
         told = f"  ({seen} hint{'s' if seen > 1 else ''})" if seen else ""
-        print(f"{number:2}  {mark:>6}  {module(number).TITLE}{told}")
+        print(f"{number:2}  {mark:>6}  {title(number)}{told}")
     return 0
 
 
@@ -137,15 +172,42 @@ def _watch(options: argparse.Namespace) -> int:
     numbers = [options.exercise] if options.exercise else list(NAMES)
     files = {number: _existing(options.file or starter(number)) for number in numbers}
     seen = dict.fromkeys(numbers, -1) if options.exercise else _saved(files)
-    print("watching; Ctrl-C ends it", flush=True)
-    while True:
-        now = _saved(files)
-        for number, when in now.items():
-            if when not in (seen[number], 0):
-                print(f"\n{time.strftime('%H:%M:%S')}", flush=True)
-                _tell(check(number, files[number]), options.file)
-        seen = now
-        time.sleep(0.5)
+    last: Report | None = None
+    with _keys() as pressed:
+        keys = pressed is not time.sleep
+        print(f"watching; {'w names the cause, ' if keys else ''}Ctrl-C ends it", flush=True)
+        while True:
+            now = _saved(files)
+            for number, when in now.items():
+                if when not in (seen[number], 0):
+                    print(f"\n{time.strftime('%H:%M:%S')}", flush=True)
+                    last = check(number, files[number])
+                    _tell(last, options.file)
+            seen = now
+            if pressed(0.5) == "w" and last and last.broken:
+                print(cause(last.broken), flush=True)
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Callable[[float], str | None]]:
+    """Give a function that waits some seconds and returns the key that is pressed meanwhile.
+
+    It is time.sleep where no keys can be read: in a pipe, or on Windows.
+    """
+    if termios is None or not sys.stdin.isatty():
+        yield time.sleep
+        return
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin)
+
+    def pressed(seconds: float) -> str | None:
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+        return os.read(sys.stdin.fileno(), 1).decode(errors="replace") if ready else None
+
+    try:
+        yield pressed
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _saved(files: dict[int, Path]) -> dict[int, int]:

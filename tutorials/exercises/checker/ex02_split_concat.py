@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tutorials.exercises.checker.answers import answers
-from tutorials.exercises.checker.ex01_pixel_shuffle import shuffled
 from tutorials.exercises.checker.ladder import ladder
 from tutorials.exercises.checker.task import SEVERAL, Case, Mistake, Rung, Task
 
@@ -69,6 +68,16 @@ def rungs() -> list[Rung]:
 
 def _x(shape: tuple[int, ...]) -> Any:
     return np.arange(np.prod(shape)).reshape(shape)
+
+
+def shuffled(x: Any, r: int, parts: str, axes: str = "chiwj") -> Any:
+    """Shuffle with the channels counted as `parts`, "cij" in PyTorch; then put axes in order."""
+    *leading, channels, h, w = x.shape
+    sizes = {"c": channels // (r * r), "i": r, "j": r}
+    n = len(leading)
+    split = x.reshape(*leading, *(sizes[part] for part in parts), h, w)
+    order = [n + (parts + "hw").index(axis) for axis in axes]
+    return split.transpose(*range(n), *order).reshape(*leading, sizes["c"], h * r, w * r)
 
 
 def _joined(x: Any, r: int, rows: int = -2, columns: int = -1, join: Any = np.concatenate) -> Any:

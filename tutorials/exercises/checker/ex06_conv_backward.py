@@ -2,213 +2,247 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from tutorials.exercises.checker import grids
-from tutorials.exercises.checker.answers import answers, wave
-from tutorials.exercises.checker.backward_slips import BACKWARD_MISTAKES, COL2IM_MISTAKES
-from tutorials.exercises.checker.conv_slips import columns_of, convolved
-from tutorials.exercises.checker.ex05_convolution import BATCH, CHANNELS, ONE, SQUARE, THREE, TWO
-from tutorials.exercises.checker.ladder import ladder
-from tutorials.exercises.checker.slopes import EXACT, check_slopes, slopes
-from tutorials.exercises.checker.student import Broken, Student
-from tutorials.exercises.checker.task import SEVERAL, Case, Rung, Task, Values
+from tutorials.exercises.checker.engine import Exercise, Function, Rows
+from tutorials.exercises.checker.inputs import Given, Inputs, floats
 
-TITLE = "the backward convolution"
-HINTS = (
-    "Forward is two steps: columns = im2col(x), and y = W @ columns + bias with W of shape "
-    "(O, C*k*k). Go back through the second step first: which products of dy, W and columns have "
-    "the shapes of W and of columns?",
-    "im2col copies slices of the padded picture into rows of the columns. Back, each row is added "
-    "to its slice of a padded picture of zeros, with +=, and the padding is cropped at the end.",
-    "With dy as (N, O, H'*W'): dW is dy @ im2col(x, k, padding).transpose(0, 2, 1), summed over N; "
-    "dcolumns is W.T @ dy, and dx is col2im(dcolumns, x.shape, k, padding); dbias is the sum of dy "
-    "over the axes N and H'*W'.",
+Crop: TypeAlias = Callable[[Any, int, int, int], Any]
+
+
+def _inputs(
+    name: str, n: int, c: int, h: int, w: int, k: int, o: int, p: int | None
+) -> Given | None:
+    rows, columns = (side + 2 * (p or 0) - k + 1 for side in (h, w))
+    if rows < 1 or columns < 1:
+        return None
+    given: dict[str, Any] = {
+        "columns": floats(n, c * k * k, rows * columns), "shape": (n, c, h, w), "kernel_size": k,
+    } if name == "col2im" else {
+        "dy": floats(n, o, rows, columns, start=10),
+        "x": floats(n, c, h, w, start=5),
+        "weight": floats(o, c, k, k),
+    }  # fmt: skip
+    return given if p is None else given | {"padding": p}
+
+
+def _folding(
+    n: int = 1, c: int = 1, h: int = 2, w: int = 2, k: int = 2, p: int | None = 0
+) -> Given | None:
+    return _inputs("col2im", n, c, h, w, k, 0, p)
+
+
+def _backward(
+    n: int = 1, c: int = 1, h: int = 2, w: int = 2, k: int = 2, o: int = 1, p: int | None = 0
+) -> Given | None:
+    return _inputs("conv2d_backward", n, c, h, w, k, o, p)
+
+
+def _matrix(c: int, h: int, w: int, k: int) -> Any:
+    """Return im2col without padding as a matrix: (C, k, k, H', W', C*H*W) of zeros and ones."""
+    pixels = np.eye(c * h * w).reshape(c, h, w, -1)
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (k, k), axis=(1, 2))
+    return np.einsum("cpqxij->cijpqx", windows)
+
+
+def _kept(padded: Any, p: int, h: int, w: int) -> Any:
+    """Take the padding off."""
+    return padded[:, :, p : padded.shape[2] - p, p : padded.shape[3] - p]
+
+
+def image_of(
+    columns: Any,
+    shape: tuple[int, ...],
+    kernel_size: int,
+    padding: int = 0,
+    *,
+    layout: str = "cijpq",
+    flip: bool = False,
+    overlap: str = "add",
+    crop: Crop = _kept,
+) -> Any:
+    """Return the picture of columns whose numbers are in the order `layout`.
+
+    Where positions overlap the numbers are added up, or by `overlap` the "last" or the "first" of
+    the kernel's entries is kept, or their "mean".
+    """
+    (n, c, h, w), p = shape, padding
+    matrix = _matrix(c, h + 2 * p, w + 2 * p, kernel_size)
+    sizes = dict(zip("cijpq", matrix.shape, strict=False))
+    parts = columns.reshape(n, *(sizes[axis] for axis in layout))
+    parts = parts.transpose(0, *(1 + layout.index(axis) for axis in "cijpq"))
+    parts = (parts[:, :, ::-1, ::-1] if flip else parts).reshape(n, -1)
+    matrix = matrix.reshape(parts.shape[1], -1)
+    copies = matrix.sum(0)
+    if overlap == "mean":
+        matrix = matrix / np.maximum(copies, 1)
+    elif overlap != "add":  # one row of ones is kept for each pixel
+        rows = len(matrix) - 1 - matrix[::-1].argmax(0) if overlap == "last" else matrix.argmax(0)
+        matrix = np.where(np.arange(len(matrix))[:, None] == rows, matrix, 0)
+    padded = parts @ matrix.astype(columns.dtype)
+    return crop(padded.reshape(n, c, h + 2 * p, w + 2 * p), p, h, w)
+
+
+def gradients(
+    dy: Any, x: Any, weight: Any, padding: int = 0, *, each: bool = False, **how: Any
+) -> tuple[Any, Any, Any]:
+    """Return dx, dweight and dbias; dweight of `each` picture; `how` is for `image_of`."""
+    p, k = padding, weight.shape[2]
+    sent = np.einsum("nopq,ocij->ncijpq", dy, weight)
+    dx = image_of(sent, x.shape, k, p, **how)
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(2, 3))
+    dweight = np.einsum("nopq,ncpqij->nocij" if each else "nopq,ncpqij->ocij", dy, windows)
+    return dx, dweight, np.einsum("nopq->o", dy)
+
+
+def _part(index: int, **how: Any) -> Callable[..., Any]:
+    """Return a way to make one of the gradients."""
+    return lambda **given: gradients(**given, **how)[index]
+
+
+OVERWRITES = (
+    "where positions overlap, one number overwrites another. A pixel that was copied several times "
+    "gets the sum of what the copies hold"
+)
+ONE_SIDE = "the padding is taken off on one side only"
+CROPS: tuple[tuple[str, Crop], ...] = (
+    ("the padding is still there", lambda x, p, h, w: x),
+    (f"{ONE_SIDE}, below and on the right", lambda x, p, h, w: x[:, :, :h, :w]),
+    (f"{ONE_SIDE}, above and on the left", lambda x, p, h, w: x[:, :, 2 * p :, 2 * p :]),
+    (ONE_SIDE, lambda x, p, h, w: x[:, :, p:, p:]),
+    (
+        "without padding nothing is left: a slice that ends at -0 is empty",
+        lambda x, p, h, w: x[:, :, p:-p, p:-p],
+    ),
+    ("the padding is taken off above and below only", lambda x, p, h, w: x[:, :, p : p + h]),
+    ("the padding is taken off on the left and right only", lambda x, p, h, w: x[..., p : p + w]),
+)
+FOLDING: Rows = (
+    (
+        f"{OVERWRITES}. With arrays of indices, += adds to each place only once",
+        partial(image_of, overlap="last"),
+    ),
+    (OVERWRITES, partial(image_of, overlap="first")),
+    (
+        "where positions overlap, the mean is taken. The transpose of im2col adds up; it is not "
+        "the inverse",
+        partial(image_of, overlap="mean"),
+    ),
+    (
+        "rows and columns of the kernel, i and j, are swapped: of the two j counts faster in the "
+        "rows of the columns",
+        partial(image_of, layout="cjipq"),
+    ),
+    *(
+        (
+            f"the rows of the columns are taken in the order {', '.join(order)}: their order is "
+            "c, i, j, with c the slowest",
+            partial(image_of, layout=f"{order}pq"),
+        )
+        for order in ("ijc", "icj")
+    ),
+    (
+        "the kernel's entries are taken in reverse: the first row of the columns belongs to the "
+        "upper left entry",
+        partial(image_of, flip=True),
+    ),
+    (
+        "rows and columns of the positions are swapped: along the columns, positions go through "
+        "the picture row by row",
+        partial(image_of, layout="cijqp"),
+    ),
+    (
+        "the columns are taken as if a position were a row of them: it is a column",
+        partial(image_of, layout="pqcij"),
+    ),
+    *((cause, partial(image_of, crop=crop)) for cause, crop in CROPS),
 )
 
-RESULTS = ("dx", "dweight", "dbias")
 
-# The function; the shape of x; O; k; padding, None to leave it out; the oddity
-Question = tuple[str, tuple[int, ...], int, int, int | None, str]
-QUESTIONS: list[Question] = [
-    ("col2im", (1, 1, 2, 2), 0, 2, None, ""),
-    ("col2im", (1, 1, 3, 3), 0, 2, 0, ""),
-    ("col2im", (1, 1, 3, 3), 0, 3, 1, ""),
-    ("col2im", (1, 1, 2, 2), 0, 2, 1, ""),
-    ("col2im", (1, 1, 2, 3), 0, 2, 0, SQUARE),
-    ("col2im", (1, 1, 3, 2), 0, 2, 0, SQUARE),
-    ("col2im", (1, 2, 2, 2), 0, 2, 0, CHANNELS),
-    ("col2im", (1, 3, 3, 3), 0, 2, 0, CHANNELS),
-    ("col2im", (2, 1, 2, 2), 0, 2, 0, BATCH),
-    ("col2im", (2, 1, 3, 3), 0, 2, 0, BATCH),
-    ("col2im", (1, 1, 2, 2), 0, 1, 0, ONE),
-    ("col2im", (1, 1, 4, 4), 0, 3, 0, THREE),
-    ("col2im", (1, 1, 1, 1), 0, 3, 2, TWO),
-    ("col2im", (1, 1, 2, 2), 0, 3, 2, TWO),
-    ("col2im", (2, 3, 4, 5), 0, 3, 1, SEVERAL),
-    ("col2im", (3, 2, 5, 3), 0, 5, 2, SEVERAL),
-    ("conv2d_backward", (1, 1, 2, 2), 1, 2, None, ""),
-    ("conv2d_backward", (1, 1, 3, 3), 2, 2, 0, ""),
-    ("conv2d_backward", (1, 1, 3, 3), 1, 3, 1, ""),
-    ("conv2d_backward", (1, 1, 2, 2), 1, 2, 1, ""),
-    ("conv2d_backward", (1, 1, 2, 3), 1, 2, 0, SQUARE),
-    ("conv2d_backward", (1, 1, 3, 2), 1, 2, 0, SQUARE),
-    ("conv2d_backward", (1, 1, 3, 4), 2, 2, 0, SQUARE),
-    ("conv2d_backward", (1, 2, 2, 2), 1, 2, 0, CHANNELS),
-    ("conv2d_backward", (1, 3, 3, 3), 2, 2, 0, CHANNELS),
-    ("conv2d_backward", (2, 1, 2, 2), 1, 2, 0, BATCH),
-    ("conv2d_backward", (2, 1, 3, 3), 2, 2, 0, BATCH),
-    ("conv2d_backward", (1, 1, 2, 2), 2, 1, 0, ONE),
-    ("conv2d_backward", (1, 1, 4, 4), 1, 3, 0, THREE),
-    ("conv2d_backward", (1, 1, 1, 1), 1, 3, 2, TWO),
-    ("conv2d_backward", (1, 1, 2, 2), 2, 3, 2, TWO),
-    ("conv2d_backward", (2, 3, 4, 5), 4, 3, 1, SEVERAL),
-    ("conv2d_backward", (3, 4, 5, 3), 2, 5, 2, SEVERAL),
-]
+def _too_small(dy: Any, x: Any, weight: Any, padding: int = 0) -> Any:
+    """Return zeros, as large as a convolution of dy with `padding` itself gives."""
+    sides = (side + 2 * padding - weight.shape[2] + 1 for side in dy.shape[2:])
+    return np.zeros((*x.shape[:2], *(max(0, side) for side in sides)))
 
 
-def ask(torch: Any, question: Question) -> Values:
-    """Ask torch.nn.functional.fold, and autograd."""
-    given = _arguments(question)
-    padding = given.get("padding", 0)
-    if question[0] == "col2im":
-        columns = torch.from_numpy(given["columns"])
-        h, w = given["shape"][2:]
-        fold = torch.nn.functional.fold(columns, (h, w), given["kernel_size"], padding=padding)
-        return (fold.numpy(),)
-    dy, x, weight = (torch.from_numpy(given[name]) for name in ("dy", "x", "weight"))
-    bias = torch.zeros(len(weight), dtype=x.dtype, requires_grad=True)
-    x.requires_grad_()
-    weight.requires_grad_()
-    torch.nn.functional.conv2d(x, weight, bias, padding=padding).backward(dy)
-    return x.grad.numpy(), weight.grad.numpy(), bias.grad.numpy()
+def _mixed_pictures(dy: Any, x: Any, weight: Any, padding: int = 0) -> Any:
+    sent = np.einsum("nopq,ocij->cijnpq", dy, weight)
+    return image_of(sent.reshape(len(x), -1), x.shape, weight.shape[2], padding)
 
 
-def rungs() -> list[Rung]:
-    """Return the ladder: col2im, and conv2d_backward with each result by itself."""
-    given = answers("ex06_conv_backward", QUESTIONS, ask)
-    cases = [
-        (question[0], Case(_arguments(question), answer, question[-1]))
-        for question, answer in zip(QUESTIONS, given, strict=True)
-    ]
-    folding = [case for name, case in cases if name == "col2im"]
-    backward = [case for name, case in cases if name == "conv2d_backward"]
-    first = Task(
-        "col2im",
-        cases=[case for case in folding if not case.oddity],
-        odd=[case for case in folding if case.oddity],
-        mistakes=COL2IM_MISTAKES,
-        results=("image",),
-        gradient=_adjoint,
-    )
-    second = Task(
-        "conv2d_backward",
-        cases=[case for case in backward if not case.oddity],
-        odd=[case for case in backward if case.oddity],
-        results=RESULTS,
-        gradient=_gradient,
-    )
-    return [_by_result(rung, second) for rung in ladder(first, second)]
+def _without_padding(dy: Any, x: Any, weight: Any, padding: int = 0) -> Any:
+    if padding:
+        raise ValueError("the columns are of another size")
+    return gradients(dy, x, weight)[0]
 
 
-def _arguments(question: Question) -> dict[str, Any]:
-    """Return the arguments: small whole numbers where there are few of them."""
-    name, shape, o, k, padding, oddity = question
-    numbers = wave if oddity == SEVERAL else _counted
-    n, c, h, w = shape
-    size = [side + 2 * (padding or 0) - k + 1 for side in (h, w)]
-    given: dict[str, Any]
-    if name == "col2im":
-        columns = numbers(n, c * k * k, size[0] * size[1])
-        given = {"columns": columns, "shape": shape, "kernel_size": k}
-    else:
-        given = {
-            "dy": numbers(n, o, *size, start=10.0),
-            "x": numbers(*shape, start=5.0),
-            "weight": numbers(o, c, k, k),
-        }
-    return given if padding is None else given | {"padding": padding}
+DX: Rows = (
+    (OVERWRITES, _part(0, overlap="last")),
+    (OVERWRITES, _part(0, overlap="first")),
+    *((cause, _part(0, crop=crop)) for cause, crop in CROPS),
+    (
+        "dx has another size than x. If you wrote it as a convolution of dy, count how many zeros "
+        "must lie around dy, so that every pixel of x is met",
+        _too_small,
+    ),
+    (
+        "the pictures of the batch are mixed up: the axis N is not in front where the columns are "
+        "reshaped",
+        _mixed_pictures,
+    ),
+    ("with padding it fails: one of the steps does not know of the padding", _without_padding),
+)
+DWEIGHT: Rows = (
+    ("dweight is kept for each picture: one weight serves them all", _part(1, each=True)),
+)
 
+SMALL = ({"p": None}, {"h": 3, "w": 3, "o": 2}, {"h": 3, "w": 3, "k": 3, "p": 1}, {"p": 1})
 
-def _counted(*shape: int, start: float = 1.0) -> Any:
-    return (np.arange(np.prod(shape)) + start).reshape(shape)
-
-
-# One result of several is one function more: a mistake in dbias is named whatever dweight is.
-
-
-class Part(Student):
-    """A student whose function returns only its result number `index`."""
-
-    def __init__(self, student: Student, index: int) -> None:
-        self.student, self.index = student, index
-
-    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """Call the function; return its one result."""
-        results = self.student.call(name, arguments)
-        if isinstance(results, tuple | list) and len(results) == len(RESULTS):
-            return results[self.index]
-        came = "one result"
-        if results is None:
-            came = "None: is a return missing?"
-        elif isinstance(results, tuple | list | dict):
-            came = f"a {type(results).__name__} of {len(results)}"
-        raise Broken(
-            f"{name} must return ({', '.join(RESULTS)}), and returned {came}",
-            grids.call(name, arguments),
-        )
-
-
-def _by_result(rung: Rung, task: Task) -> Rung:
-    """Let a rung of the task, if it looks at results, look at one after the other."""
-    name, _, kind = rung.name.partition(": ")
-    if name != task.name or kind in ("arguments", "gradient"):
-        return rung
-
-    def check(student: Student) -> None:
-        for index, result in enumerate(RESULTS):
-            cases, odd = (
-                [Case(case.arguments, case.answer[index : index + 1], case.oddity) for case in some]
-                for some in (task.cases, task.odd)
-            )
-            part = Task(task.name, cases, odd, BACKWARD_MISTAKES[result], (result,))
-            (one,) = (r for r in ladder(part) if r.name == kind)
-            one.check(Part(student, index))
-
-    return Rung(rung.name, rung.points, check, rung.seconds)
-
-
-# The gradients, against their definition.
-
-
-def _adjoint(student: Student) -> None:
-    """Check that <im2col(x), g> is <x, col2im(g)>."""
-    x, g = wave(2, 3, 4, 5), wave(2, 27, 20, start=7.0)
-    given = {"columns": g, "shape": x.shape, "kernel_size": 3, "padding": 1}
-    came = student.call("col2im", given)
-    left = (columns_of(x, 3, 1) * g).sum()
-    right = (x * came).sum() if np.shape(came) == x.shape else np.nan
-    if not abs(left - right) <= EXACT * abs(left):
-        raise Broken(
-            f"col2im is not the transpose of im2col: <im2col(x), g> is {left:.12g}, and "
-            f"<x, col2im(g)> is {right:.12g}",
-            grids.call("col2im", given),
-        )
-
-
-def _gradient(student: Student) -> None:
-    """Check the results against how <dy, y> changes."""
-    dy, x, weight = wave(2, 2, 4, 5, start=3.0), wave(2, 3, 4, 5), wave(2, 3, 3, 3, start=5.0)
-    bias = np.zeros(2)
-    given = {"dy": dy, "x": x, "weight": weight, "padding": 1}
-    measured = (
-        slopes(lambda x: (dy * convolved(x, weight, bias, 1)).sum(), x),
-        slopes(lambda weight: (dy * convolved(x, weight, bias, 1)).sum(), weight),
-        slopes(lambda bias: (dy * convolved(x, weight, bias, 1)).sum(), bias),
-    )
-    for index, right in enumerate(measured):
-        came = Part(student, index).call("conv2d_backward", given)
-        check_slopes(RESULTS[index], right, came, grids.call("conv2d_backward", given))
+EXERCISE = Exercise(
+    title="the backward convolution",
+    hints=(
+        "Forward there were two steps: im2col, and a product of two matrices. Go back through the "
+        "product first. Which products of dy, the weight and the columns have the shapes of the "
+        "weight and of the columns? Write the shapes down.",
+        "im2col copies: a pixel that lies under several positions is copied several times. A "
+        "change of this pixel changes all its copies. So what must the pixel get from them, on the "
+        "way back? And the bias: to how many numbers of y is it added?",
+        "For one entry (i, j) of the kernel, im2col reads a part of the padded picture. On the way "
+        "back the same part of an array of zeros is added to, one entry after the other; the "
+        "padding comes off last. In the matrix product, each factor's gradient is dy times the "
+        "transpose of the other factor, summed over what that factor does not have.",
+    ),
+    functions=[
+        Function(
+            "col2im",
+            reference=image_of,
+            inputs=Inputs(
+                _folding,
+                plain=({"p": None}, {"h": 3, "w": 3}, {"h": 3, "w": 3, "k": 3, "p": 1}, {"p": 1}),
+            ),
+            mistakes=FOLDING,
+            results=("image",),
+            axes={"columns": "N C*k*k positions", "image": "N C H W"},
+        ),
+        Function(
+            "conv2d_backward",
+            reference=gradients,
+            inputs=Inputs(_backward, plain=SMALL),
+            mistakes={"dx": DX, "dweight": DWEIGHT},
+            results=("dx", "dweight", "dbias"),
+            axes={
+                "dy": "N O H' W'",
+                "x": "N C H W",
+                "weight": "O C i j",
+                "dx": "N C H W",
+                "dweight": "O C i j",
+                "dbias": "O",
+            },
+        ),
+    ],
+)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tutorials.exercises.checker import grids
 from tutorials.exercises.checker.answers import answers, wave
-from tutorials.exercises.checker.ex01_pixel_shuffle import shuffled
+from tutorials.exercises.checker.ex02_split_concat import shuffled
 from tutorials.exercises.checker.ladder import ladder
 from tutorials.exercises.checker.pairs import check_pairs
 from tutorials.exercises.checker.student import Broken, Student

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tutorials.exercises.checker import as_text
-from tutorials.exercises.checker.climb import Report
 from tutorials.exercises.checker.exercises import NAMES
-from tutorials.exercises.checker.runner import check
+from tutorials.exercises.checker.process import check
+from tutorials.exercises.checker.report import Report, explain, one_line, summary
 
 _SUBMISSION = re.compile(r"(?P<student>.*?)[ _.-]*ex(?P<number>\d\d)[^/]*\.py", re.DOTALL)
 
@@ -29,7 +28,7 @@ def gradescope(reports: Iterable[Report]) -> dict[str, Any]:
                 "score": step.points if step.passed else 0,
                 "max_score": step.points,
                 "status": "passed" if step.passed else "failed",
-                "output": as_text.explain(step),
+                "output": explain(step, why=True),
                 "visibility": "visible",
             }
             for step in report.steps
@@ -47,7 +46,7 @@ def gradescope(reports: Iterable[Report]) -> dict[str, Any]:
             )
     return {
         "score": sum(report.points for report in reports),
-        "output": "\n\n".join(as_text.summary(report) for report in reports),
+        "output": "\n\n".join(summary(report, why=True) for report in reports),
         "visibility": "visible",
         "tests": tests,
     }
@@ -86,22 +85,25 @@ def grade(folder: Path, table: Path) -> dict[str, dict[int, Report]]:
     """Check all submissions in a folder, print a line for each, and write the table.
 
     The table is CSV: a row for each student, a column of points for each exercise, empty where
-    nothing was handed in, and the sum.
+    nothing was handed in, the sum, and the causes of what is wrong.
     """
     graded: dict[str, dict[int, Report]] = {}
     for student, files in submissions(folder).items():
         graded[student] = {number: check(number, file) for number, file in sorted(files.items())}
         for report in graded[student].values():
-            print(f"{student}: {as_text.one_line(report)}", flush=True)
+            print(f"{student}: {one_line(report)}", flush=True)
     temporary = table.with_name(f".{table.name}.{os.getpid()}")
     try:
         with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["student", *(f"ex{number:02}" for number in NAMES), "points"])
+            writer.writerow(
+                ["student", *(f"ex{number:02}" for number in NAMES), "points", "causes"]
+            )
             for student, reports in graded.items():
                 points = {number: report.points for number, report in reports.items()}
                 row = [points.get(number, "") for number in NAMES]
-                writer.writerow([_as_text(student), *row, sum(points.values())])
+                causes = "; ".join(one_line(r) for r in reports.values() if not r.complete)
+                writer.writerow([_as_text(student), *row, sum(points.values()), causes])
         temporary.replace(table)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """Run a student's file in a process of its own, watch the clock, and end it with all its children.
 
-The student's output and the worker's report go to files, which are read again and again: that works
-on every system, and no pipe can fill up.
+`check` starts the worker, ``python -m tutorials.exercises.checker.process NUMBER FILE REPORT``. The
+worker climbs, and writes each event to the file REPORT, a line of JSON at a time, so that it is
+known how far it came if it does not come back. What the student's file prints goes to a file, too.
+Both are read again and again: that works on every system, and no pipe can fill up.
 """
 
 from __future__ import annotations
@@ -17,11 +19,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tutorials.exercises.checker.climb import IMPORTABLE, Report, Step
-from tutorials.exercises.checker.exercises import NAMES, module
+from tutorials.exercises.checker.engine import IMPORTABLE, climb
+from tutorials.exercises.checker.exercises import NAMES, build
+from tutorials.exercises.checker.report import Report, Step
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).parents[3]  # of the package ``tutorials``
-START_SECONDS = 60.0  # for the checker itself: PyTorch may take a while to import
+MEMORY = 1 << 30  # bytes more than there are when the student's file is imported
+FILE_SIZE = 64 << 20
+START_SECONDS = 60.0  # for the checker itself
 SECONDS = 15.0  # for the student's file, all rungs together that do not ask for more
 OUTPUT = 1 << 20  # bytes that it may print
 SHOWN_LINES = 10  # of the first, and of the last
@@ -40,7 +50,7 @@ def check(number: int, path: Path) -> Report:
         lines.touch()
         with output.open("wb") as sink:
             process = subprocess.Popen(  # noqa: S603  # Python, and the checker
-                [sys.executable, "-m", f"{__package__}.worker", str(number), path.resolve(), lines],
+                [sys.executable, "-m", __name__, str(number), path.resolve(), lines],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -93,15 +103,19 @@ def _report(
     about = next((event["ready"] for event in events if "ready" in event), None)
     if about is None:
         raise RuntimeError(f"the checker could not begin:\n{printed}")
-    report = Report(number, NAMES[number], module(number).TITLE, about["full"], printed=printed)
+    report = Report(number, NAMES[number], about["title"], about["full"], printed=printed)
     report.steps = [Step(**event["step"]) for event in events if "step" in event]
+    for event in events:
+        if "cause" in event:
+            index, cause = event["cause"]
+            report.steps[index].cause = cause
     if any("end" in event for event in events):
         return report
     begun = [event["rung"] for event in events if "rung" in event] or [[IMPORTABLE, 0, None]]
     name, points, _ = begun[-1]
     if len(begun) > len(report.steps):
         report.steps.append(Step(name, points, False, stopped or _death(status)))
-    else:  # between two rungs, or after the last: a thread of the student's
+    elif report.broken is None:  # between two rungs, or after the last: a thread of the student's
         report.steps.append(Step("end", 0, False, stopped or _death(status)))
     return report
 
@@ -139,3 +153,42 @@ def _read(output: Path) -> str:
     if len(lines) > 2 * SHOWN_LINES:
         lines[SHOWN_LINES:-SHOWN_LINES] = ["…"]
     return "\n".join(line[:200] for line in lines)
+
+
+# --- the worker ----------------------------------------------------------------------------------
+
+
+def work() -> None:
+    """Climb, and report: the worker."""
+    number, path, report = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    exercise = build(number)
+    with open(report, "a", encoding="utf-8") as file:
+
+        def tell(kind: str, content: Any) -> None:
+            file.write(json.dumps({kind: content}) + "\n")
+            file.flush()
+
+        tell("ready", {"title": exercise.title, "full": exercise.points})
+        _limit()
+        climb(exercise, path, tell)
+        with contextlib.suppress(OSError, ValueError):  # the student's file may have closed it
+            sys.stdout.flush()
+        tell("end", None)
+        os._exit(0)  # whatever threads the student's file has started
+
+
+def _limit() -> None:
+    """Bound memory, the size of files and core dumps, where the system can."""
+    if resource is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        memory = pages * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    for kind, most in ((resource.RLIMIT_FSIZE, FILE_SIZE), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (most, most))
+
+
+if __name__ == "__main__":
+    work()
