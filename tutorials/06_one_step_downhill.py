@@ -7,7 +7,7 @@ One step downhill
 :Aim: You can take a slope back through two layers by hand, you can say how long a step may be, and
       you can write SGD, momentum and Adam, each in about five lines.
 :Minutes: 75
-:Needs: NumPy, and from school the derivative of a square.
+:Needs: NumPy, and from school the derivative of a square; in one place, the rule for quotients.
       :doc:`Lesson 1 <01_pixels_and_channels>`, and :doc:`lesson 5 <05_the_network>` for the network
       whose numbers we want to find.
 :Practice: :doc:`Exercise 10 </exercises>` asks you to write Adam and to train with it. Do it after
@@ -126,7 +126,7 @@ assert slope(1.0) == -16
 #
 # .. math::
 #
-#    w \leftarrow w - lr \cdot \text{slope}
+#    w \leftarrow w - \text{lr} \cdot \text{slope}
 #
 # In Python this is ``p -= lr * g``, where p is a parameter (a weight, here w) and g is the slope of
 # the loss in it. (Do not mix this lr up with the small image of lesson 5. In programs for training,
@@ -135,8 +135,8 @@ assert slope(1.0) == -16
 #
 # .. predict::
 #
-#    Start at :math:`w = 1`, with :math:`lr = 0.05`. Work out the first two steps with a pencil.
-#    What is w after each of them?
+#    Start at :math:`w = 1`, with :math:`\text{lr} = 0.05`. Work out the first two steps with a
+#    pencil. What is w after each of them?
 #
 # .. answer::
 #
@@ -178,14 +178,14 @@ drawing.save(drawing.parabola(loss, {"learning rate 0.05": path}, (0.5, 5.5), 25
 #    \text{slope} = 2(2w - 6) \cdot 2 = 8 \cdot (w - 3)
 #
 # The slope is always 8 times the distance. The number 8 is the *curvature* of the parabola: when w
-# changes by 1, the slope changes by 8. A step subtracts lr times the slope. It makes of a distance
-# d
+# changes by 1, the slope changes by 8. A step subtracts lr times the slope. If the distance was d
+# before the step, then after it the distance is
 #
 # .. math::
 #
-#    d - lr \cdot 8 \cdot d = (1 - 8\, lr) \cdot d
+#    d - \text{lr} \cdot 8 \cdot d = (1 - 8\, \text{lr}) \cdot d
 #
-# For :math:`lr = 0.05` the factor is :math:`1 - 0.4 = 0.6`.
+# For :math:`\text{lr} = 0.05` the factor is :math:`1 - 0.4 = 0.6`.
 #
 # .. predict::
 #
@@ -221,7 +221,7 @@ drawing.save(drawing.parabola(loss, paths, (-2, 8), 100), "06_rates.png")
 #
 # .. math::
 #
-#    lr < \frac{2}{\text{curvature}} = \frac{2}{8} = 0.25
+#    \text{lr} < \frac{2}{\text{curvature}} = \frac{2}{8} = 0.25
 #
 # A rate above this bound diverges. A rate far below it creeps. In the middle, at
 # :math:`1/8 = 0.125`, the factor is 0, and one step arrives.
@@ -237,7 +237,7 @@ assert 1 - 8 * 0.125 == 0
 # Two layers: the chain rule
 # --------------------------
 #
-# The next network has two weights, one behind the other, and the activation of ESPCN between them:
+# The next network has two weights, one after the other, and between them the tanh of ESPCN:
 #
 # .. math::
 #
@@ -323,8 +323,8 @@ drawing.save(figure, "06_chain.png")
 
 # %%
 # Read the figure from top to bottom for the values, and then from bottom to top for the slopes. The
-# blue numbers on the way down are needed again on the way up: the tanh needs its output h, and each
-# weight needs the number that it was multiplied with.
+# values from the way down are needed again on the way up: the tanh needs its output h, and the
+# slope in a weight needs the number that the weight was multiplied with.
 #
 # Are the two slopes right? We ask the differences. This time we go a little to both sides of the
 # weight. That is more exact than to go to one side. (Lesson 7 shows how much.)
@@ -389,9 +389,10 @@ assert two_layers(*weights) < 0.0001
 # us see whether the network finds that by itself.
 #
 # We use every twelfth row of the photograph, in gray, with 0 for black and 1 for white. This gives
-# 25,400 examples. The loss is the *mean* of the squares :math:`(y - t)^2` over all examples. The
-# slope of one square in :math:`w_0` is :math:`2(y - t) \cdot \text{left}`: it is our formula
-# :math:`2(y - t) \cdot x` again. The slope of a mean is the mean of the slopes.
+# 25,400 examples. The target t is the middle pixel. The loss is the *mean* of the squares
+# :math:`(y - t)^2` over all examples. The slope of one square in :math:`w_0` is
+# :math:`2(y - t) \cdot \text{left}`: it is our formula :math:`2(y - t) \cdot x` again. The slope of
+# a mean is the mean of the slopes.
 
 gray = drawing.photograph()[::12].mean(axis=2) / 255  # (50, 510)
 left = gray[:, :-2].ravel()  # (25400,)
@@ -454,14 +455,14 @@ bottom = np.linalg.solve(pixels @ pixels.T, pixels @ middle)
 print("lowest point:", np.round(bottom, 4), " loss there:", round(loss(bottom), 6))
 
 assert np.allclose(gradient(bottom), 0)
-assert np.allclose(bottom, 0.5, atol=0.01)  # linear interpolation
+assert np.round(bottom, 2).tolist() == [0.5, 0.5]  # linear interpolation
 
 drawing.save(drawing.valley(loss, {"the loss of two weights": None}, bottom), "06_valley.png")
 
 # %%
-# The lowest point is the linear interpolation of lesson 1, nearly to the second digit: the
-# photograph itself says so. And the valley lies *diagonally*. Its directions are not the axes of
-# the two weights. Keep this in mind.
+# The lowest point is the linear interpolation of lesson 1. Rounded to two digits, both weights are
+# 0.50: the photograph itself says so. And the valley lies *diagonally*. Its directions are not the
+# axes of the two weights. Keep this in mind.
 #
 # How steep, and how flat? We need the curvature in both directions. We take a step of length 1 in a
 # direction and see how much the gradient changes. Of this change we take the part that points in
@@ -475,7 +476,8 @@ steep = (gradient(origin + across) - gradient(origin)) @ across
 flat = (gradient(origin + along) - gradient(origin)) @ along
 print(f"curvature across the valley {steep:.4f}, along it {flat:.4f}: {steep / flat:.0f} times")
 
-assert 60 < steep / flat < 70
+assert round(steep, 3) == 0.675
+assert round(flat, 4) == 0.0103
 
 # %%
 # SGD crawls
@@ -486,17 +488,17 @@ assert 60 < steep / flat < 70
 #
 # .. predict::
 #
-#    A rate must be below 2 / curvature. There are two curvatures now, about 0.67 across the valley
+#    A rate must be below 2 / curvature. There are two curvatures now, about 0.675 across the valley
 #    and 0.0103 along it, but there is only one rate. Which curvature bounds it, and what is the
 #    bound? The rate is 2.7. By which factor does one step multiply the distance across, and by
 #    which the distance along?
 #
 # .. answer::
 #
-#    The steep direction bounds the rate: :math:`2 / 0.67 \approx 3.0`. Above it, w climbs up the
+#    The steep direction bounds the rate: :math:`2 / 0.675 \approx 3.0`. Above it, w climbs up the
 #    walls, higher with each step.
 #
-#    Across, the factor is :math:`1 - 2.7 \cdot 0.67 \approx -0.8`: w jumps from wall to wall.
+#    Across, the factor is :math:`1 - 2.7 \cdot 0.675 \approx -0.82`: w jumps from wall to wall.
 #    Along, it is :math:`1 - 2.7 \cdot 0.0103 \approx 0.97`: w crawls. A smaller rate calms the
 #    jumps, but then w crawls even more slowly.
 
@@ -557,7 +559,7 @@ drawing.save(drawing.valley(loss, paths, bottom), "06_batches.png")
 assert loss(paths["batches of 32"][-1]) < 1.5 * loss(paths["all 25,400 examples"][-1])
 
 # %%
-# The path shakes, and it goes to the same place. The whole walk has read :math:`40 \cdot 32 = 1280`
+# The path shakes, and it goes the same way. The whole walk has read :math:`40 \cdot 32 = 1280`
 # examples. The exact walk has read 25,400 at each step. Networks are nearly always trained with
 # batches. Below we return to exact gradients, because then the methods can be compared without
 # chance.
@@ -572,7 +574,7 @@ assert loss(paths["batches of 32"][-1]) < 1.5 * loss(paths["all 25,400 examples"
 #
 # .. math::
 #
-#    v \leftarrow momentum \cdot v + g \qquad w \leftarrow w - lr \cdot v
+#    v \leftarrow \text{momentum} \cdot v + g \qquad w \leftarrow w - \text{lr} \cdot v
 #
 # .. predict::
 #
@@ -634,13 +636,13 @@ assert loss(paths["momentum 0.8, rate 1.2"][-1]) - loss(bottom) < 0.0001
 #    m \leftarrow 0.9\, m + 0.1\, g \qquad s \leftarrow 0.999\, s + 0.001\, g^2
 #
 # Both begin with 0, so they are too small at first. After the first step, m is only
-# :math:`0.1\, g`, and s is only :math:`0.001\, g^2`. After t steps the weights of all gradients in
+# :math:`0.1\, g`, and s is only :math:`0.001\, g^2`. After t steps the factors of all gradients in
 # m add up to :math:`1 - 0.9^t`. Adam divides by this number, and then it is a true mean. It does
 # the same with s. The step is
 #
 # .. math::
 #
-#    w \leftarrow w - lr \cdot \frac{m / (1 - 0.9^t)}{\sqrt{s / (1 - 0.999^t)} + \varepsilon}
+#    w \leftarrow w - \text{lr} \cdot \frac{m / (1 - 0.9^t)}{\sqrt{s / (1 - 0.999^t)} + \varepsilon}
 #
 # The tiny number :math:`\varepsilon = 10^{-8}` is there only so that nothing is divided by 0.
 #
@@ -652,8 +654,8 @@ assert loss(paths["momentum 0.8, rate 1.2"][-1]) - loss(bottom) < 0.0001
 # .. answer::
 #
 #    After the first step, :math:`m / (1 - 0.9) = g` and :math:`s / (1 - 0.999) = g^2`. So each
-#    weight moves by :math:`lr \cdot g / \sqrt{g^2}`. That is 0.1 or -0.1: the sizes cancel, and
-#    only the signs are left. The first weight moves by -0.1, and the second by +0.1.
+#    weight moves by :math:`\text{lr} \cdot g / \sqrt{g^2}`. That is 0.1 or -0.1: the sizes cancel,
+#    and only the signs are left. The first weight moves by -0.1, and the second by +0.1.
 
 
 def adam(gradient, start, lr, steps, beta1=0.9, beta2=0.999, epsilon=1e-8):
@@ -708,8 +710,8 @@ assert np.allclose(adam_large, adam(gradient, start, lr=0.1, steps=40), atol=1e-
 # We can write the same network with other weights. Let :math:`u_0` be how far w goes in direction
 # A, across, and :math:`u_1` how far it goes in direction B, along. In these weights the valley lies
 # straight: across and along are its axes. As a matrix: the columns of ``basis`` are the two
-# directions. Then :math:`w = basis \cdot u`, and the gradient in u holds the parts of g in the two
-# directions, :math:`basis^T \cdot g`.
+# directions. Then :math:`w = \text{basis} \cdot u`, and the gradient in u holds the parts of g in
+# the two directions, :math:`\text{basis}^T \cdot g`.
 
 basis = np.stack([across, along], axis=1)  # (2, 2): the columns are the directions
 
@@ -731,8 +733,8 @@ assert np.allclose(basis @ turned_start, start)
 #
 # .. answer::
 #
-#    SGD's are equal. A gradient points in the same direction of the landscape, in whatever weights
-#    one writes it.
+#    SGD's are equal. The new axes are the old ones, only turned, and the gradient turns with them.
+#    It points in the same direction of the landscape.
 #
 #    Adam's differ. In the weights u, it finds a large gradient across and a small one along, and it
 #    divides each by its own size. In the weights w, both gradients come almost wholly from the
@@ -751,7 +753,7 @@ for name, path in paths.items():
 drawing.save(drawing.valley(loss, paths, bottom), "06_adam.png")
 
 assert loss(paths["Adam in the weights w"][-1]) > loss(sgd_turned[-1])
-assert loss(adam_turned[-1]) - loss(bottom) < 0.2 * (loss(sgd_turned[-1]) - loss(bottom) + 0.004)
+assert loss(adam_turned[-1]) < loss(sgd_turned[-1])
 
 # %%
 # In the diagonal valley Adam is no better than SGD. In the straight one it is much better. With
@@ -764,7 +766,6 @@ for lr in (0.05, 0.1, 0.2):
     assert straight < 0.2 * diagonal
 
 # %%
-#
 # What SOAP adds
 # --------------
 #
@@ -808,7 +809,7 @@ angle = np.degrees(np.arccos(abs(found @ across)))
 print(f"from the first gradient alone, SOAP's steep direction is {angle:.1f} degrees off")
 assert angle < 3
 
-paths = {"Adam, which we told": adam_turned, "SOAP": soap(gradient, start, lr=0.1, steps=40)}
+paths = {"Adam in the weights u": adam_turned, "SOAP": soap(gradient, start, lr=0.1, steps=40)}
 for name, path in paths.items():
     print(f"{name}: after 40 steps {loss(path[-1]) - loss(bottom):.5f} above the lowest loss")
 
@@ -915,7 +916,7 @@ drawing.save(drawing.loss_curves(losses, "loss above the lowest loss"), "06_curv
 # point is also much simpler than the loss of a network. What the map shows is *how* each method
 # walks:
 #
-# - SGD goes straight down the wall, and so it jumps to and fro and crawls along the floor.
+# - SGD goes straight down the wall, and so it jumps back and forth and crawls along the floor.
 # - Momentum remembers where it was going.
 # - Adam gives each weight a rate of its own. The unit of the loss does not matter to it. A diagonal
 #   valley does.

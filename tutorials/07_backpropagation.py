@@ -514,7 +514,7 @@ assert np.allclose(col2im(dcolumns, x.shape, 3), conv.col2im(dcolumns[None], (1,
 #
 # .. math::
 #
-#    Y = W \cdot columns + b
+#    Y = W \cdot \text{columns} + b
 #
 # W is a matrix, and it multiplies every column. From the section on matrices we know all that we
 # need. For one column x: dx is :math:`W^T` times dy, and dW is dy times :math:`x^T`. A matrix
@@ -522,8 +522,8 @@ assert np.allclose(col2im(dcolumns, x.shape, 3), conv.col2im(dcolumns[None], (1,
 #
 # .. math::
 #
-#    dW = dY \cdot columns^T \qquad db = \text{sum of } dY \text{ over the positions} \qquad
-#    dcolumns = W^T \cdot dY
+#    dW = dY \cdot \text{columns}^T \qquad db = \text{sum of } dY \text{ over the positions} \qquad
+#    \text{dcolumns} = W^T \cdot dY
 #
 # And the columns go back to the image by ``col2im``. In code, with a loop over the images of a
 # batch. The padding puts zeros around the image before the convolution. On the way back, the slopes

@@ -671,7 +671,7 @@ def valley(
     levels = above.max() * 0.4 ** np.arange(7, 0, -1)
     for panel, (name, path) in zip(axes.flat, paths.items(), strict=False):
         panel.contour(across, up, above, levels, colors="#999999", linewidths=0.8)
-        panel.plot(*bottom, "+", color="black", markersize=11, markeredgewidth=2)
+        panel.plot(*bottom, "+", markeredgecolor="black", markersize=11, markeredgewidth=2)
         if path is not None:
             panel.plot(*path.T, "o-", color=LINES[1], linewidth=1.2, markersize=3)
             panel.plot(*path[0], "s", color=LINES[1], markersize=7)
