@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-slow test-faults test-pythons test-oldest test-gpu test-browser audit fuzz lint tutorials \
-	check handout notebooks docs bench bench-fit bench-gpu bench-steps weights clean
+	check handout notebooks slides docs bench bench-fit bench-gpu bench-steps weights clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -67,6 +67,9 @@ handout: $(INSTALLED) ## pack the exercises for students, without solutions, int
 notebooks: $(DOCS_INSTALLED) ## write the lessons as notebooks into runs/notebooks
 	$(BIN)/python tutorials/to_notebooks.py
 
+slides: tutorials ## write the figures of the lessons as slides, one a page, into runs/slides.pdf
+	$(BIN)/python tutorials/to_slides.py
+
 docs: $(DOCS_INSTALLED) ## build the site into docs/_build/html; new and changed lessons are run
 	rm -rf docs/api docs/_build/html docs/_build/doctrees
 	$(BIN)/python -m sphinx -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
@@ -88,7 +91,7 @@ weights: $(INSTALLED) ## train the networks that come with the package again (DA
 	$(BIN)/python npespcn/weights/make.py $(DATA) $(ARGS)
 
 clean: ## remove everything that make and the tools created, including the virtual environment
-	rm -rf $(VENV) $(OLDEST) .venv-newest build dist *.egg-info runs/demo runs/tutorials runs/notebooks
+	rm -rf $(VENV) $(OLDEST) .venv-newest build dist *.egg-info runs/demo runs/tutorials runs/notebooks runs/slides.pdf
 	rm -rf docs/_build docs/api docs/lessons .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -20,7 +20,7 @@ sys.path[:0] = [str(DOCS), str(DOCS.parent / "tutorials"), str(DOCS.parent / "te
 
 import arguments  # noqa: E402 (all three lie in the folders above)
 import gallery  # noqa: E402
-from to_notebooks import FIRST_CELL  # noqa: E402
+import to_notebooks  # noqa: E402
 
 project = "npespcn"
 author = "the npespcn authors"
@@ -32,8 +32,12 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
+    "sphinx_togglebutton",
+    "gallery",
+    "mathml",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -51,17 +55,22 @@ gallery.copy_lessons(BUILD / "lessons", DOCS / "lessons")
 sphinx_gallery_conf = {
     "examples_dirs": "_build/lessons",
     "gallery_dirs": "lessons",
-    "filename_pattern": "/[0-9]",
+    "filename_pattern": "/[0-9a-d]+_",
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": "gallery.saved_figures",
     "reset_modules": (),
-    "first_notebook_cell": FIRST_CELL,
+    "notebook_extensions": (),  # to_notebooks.py knows predictions and answers
     "write_computation_times": False,  # `make tutorials` measures
     "min_reported_time": float("inf"),
-    "download_all_examples": True,
+    "download_all_examples": False,
     "show_signature": False,
     "capture_repr": (),
 }
+extlinks = {"explorer": ("../pixel-shuffle.html#%s", None)}  # :explorer:`the map <mode=map&r=2>`
+togglebutton_selector = ".toggle, .admonition.answer"
+togglebutton_hint = "Show"
+togglebutton_hint_hide = "Hide"
+html_math_renderer = "mathml"
 
 # --- the API ---
 
@@ -87,10 +96,15 @@ for command in ("upscale", "train", "evaluate", "explain", "export"):
 
 (BUILD / "arguments.md").write_text(arguments.tables(), encoding="utf-8")
 
+# --- the lessons' aims, which instructors.md includes ---
+
+(BUILD / "aims.md").write_text(gallery.aims(), encoding="utf-8")
+
 # --- the explorer: one file, which explorer.md shows ---
 
 (BUILD / "extra").mkdir(parents=True, exist_ok=True)
 explorer.write_page(BUILD / "extra" / "pixel-shuffle.html")
+to_notebooks.pack(BUILD / "extra" / "lessons.zip")
 html_extra_path = ["_build/extra"]
 
 STARS_AND_BARS = re.compile(r"(?<=[\w'])\*(?=\w)|(?<=\()\*(?=, )|\|")  # not emphasis
@@ -102,6 +116,7 @@ html_title = "npespcn"
 pygments_dark_style = "github-dark"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sphinx = False
 

@@ -1,52 +1,199 @@
-"""How lessons become pages: copies to run, and the figures that they save."""
+"""How lessons become pages: copies to run, predictions, answers, and the figures that they save."""
 
+import inspect
 import re
 import shutil
 from pathlib import Path
 
+import drawing
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from lessons import PARTS, lessons
+from matplotlib.artist import Artist
+from matplotlib.colors import rgb_to_hsv, to_rgba
 from matplotlib.figure import Figure
-from sphinx_gallery.scrapers import figure_rst
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from npespcn import figures
 
 HERE = Path(__file__).parent
-SAVED: list[tuple[Path, str]] = []  # the figures of the block that runs: where, and words in them
+SAVED: list[tuple[Path, str]] = []  # the figures of the block that runs: where, and their titles
+SAVES = re.compile(r"runs/tutorials/\w+\.png")
+FIELD = """\
+<textarea class="prediction" rows="3" aria-label="Your prediction"
+placeholder="Your prediction. It stays in this browser."></textarea>"""
 
 
 def copy_lessons(to: Path, pages: Path) -> None:
     """Copy the lessons, because they write into ``runs`` of the folder that they are run in.
 
-    Titles get the number that the file's name begins with. Pages of lessons that are gone go too.
+    Titles get the lesson's number. Pages of lessons that are gone go too.
     """
     shutil.rmtree(to, ignore_errors=True)
     to.mkdir(parents=True)
-    shutil.copyfile(HERE / "lessons.rst.txt", to / "GALLERY_HEADER.rst")
-    lessons = sorted((HERE.parent / "tutorials").glob("[0-9]*.py"))
-    for lesson in lessons:
-        text = lesson.read_text(encoding="utf-8")
-        title = text.split("\n")[1]
-        numbered = f"{lesson.stem.partition('_')[0].lstrip('0')}. {title}"
+    header = (HERE / "lessons.rst.txt").read_text(encoding="utf-8")
+    (to / "GALLERY_HEADER.rst").write_text(header + contents(), encoding="utf-8")
+    for lesson in lessons():
+        text, title = lesson.path.read_text(encoding="utf-8"), lesson.title
+        numbered = f"{lesson.number}. {title}"
         text = text.replace(f"{title}\n{'=' * len(title)}", f"{numbered}\n{'=' * len(numbered)}", 1)
-        (to / lesson.name).write_text(text, encoding="utf-8")
-    for page in pages.glob("[0-9]*.*"):
-        if page.name.partition(".")[0] not in {lesson.stem for lesson in lessons}:
+        (to / lesson.path.name).write_text(text, encoding="utf-8")
+    names = {lesson.path.stem for lesson in lessons()}
+    for page in [*pages.glob("[0-9]*.*"), *pages.glob("[a-d]_*.*")]:
+        if page.name.partition(".")[0] not in names:
             page.unlink()
+
+
+def contents() -> str:
+    """Return the list of lessons: a heading for each part, a paragraph for each lesson."""
+    lines = []
+    for number, part in enumerate(PARTS):
+        title = part if part == PARTS[-1] else f"{'I' * (number + 1)}. {part}"
+        lines += ["", title, "-" * len(title), ""]
+        for lesson in lessons():
+            if lesson.part == part:
+                name = f"{lesson.number}. {lesson.title}"
+                lines += [
+                    f":doc:`{name} <{lesson.path.stem}>` ({lesson.minutes} minutes)",
+                    f"   {lesson.question}",
+                    "",
+                ]
+    return "\n".join(lines) + "\n"
+
+
+def aims() -> str:
+    """Return a table of the lessons: title, minutes, aim; in Markdown."""
+    lines = ["| lesson | minutes | aim |", "| --- | --- | --- |"]
+    for lesson in lessons():
+        name = f"[{lesson.number}. {lesson.title}](lessons/{lesson.path.stem})"
+        lines.append(f"| {name} | {lesson.minutes} | {lesson.aim.replace('``', '`')} |")
+    total = sum(lesson.minutes for lesson in lessons() if lesson.number.isdecimal())
+    lines.append(f"| 1 to 14 | {total} | |")
+    return "\n".join(lines) + "\n"
+
+
+# --- predictions and answers ---
+
+
+class Predict(Directive):
+    """A question, with a field to write the prediction in."""
+
+    has_content = True
+    title, kind = "Predict", "predict"
+
+    def run(self):
+        """Return an admonition."""
+        box = nodes.admonition(classes=[self.kind])
+        box += nodes.title(text=self.title)
+        self.state.nested_parse(self.content, self.content_offset, box)
+        return [box]
+
+
+class Answer(Predict):
+    """The answer to the question before it: folded, where the page has JavaScript."""
+
+    title, kind = "Answer", "answer"
+
+
+def fold_outputs(app, doctree) -> None:
+    """Put the field below each question, and fold the outputs between it and the next section."""
+    for output in list(doctree.findall(is_output)):
+        if isinstance(output, nodes.literal_block):  # where a figure is saved tells a reader little
+            lines = [line for line in output.rawsource.split("\n") if not SAVES.match(line)]
+            output.rawsource = "\n".join(lines)
+            output[:] = [nodes.Text(output.rawsource)]
+            if not output.rawsource.strip():
+                output.parent.remove(output)
+    for question in list(doctree.findall(nodes.admonition)):
+        if "predict" not in question["classes"]:
+            continue
+        question += nodes.raw("", FIELD, format="html")
+        siblings = question.parent.children
+        folded = None
+        for node in siblings[siblings.index(question) + 1 :]:
+            if isinstance(node, nodes.section):
+                break
+            if not is_output(node):
+                folded = None
+            elif folded is None:
+                folded = nodes.container(classes=["toggle"])
+                node.parent.replace(node, folded)
+                folded += node
+            else:
+                node.parent.remove(node)
+                folded += node
+
+
+def is_output(node) -> bool:
+    """Whether a node is what a block of code printed or drew."""
+    classes = node.get("classes", ()) if isinstance(node, nodes.Element) else ()
+    return "sphx-glr-script-out" in classes or "lesson-figure" in classes
+
+
+# --- figures ---
 
 
 def saved_figures(block, block_vars, gallery_conf) -> str:
     """Hand sphinx-gallery the figures that a block of a lesson has just saved."""
     pages = []
-    for path, words in SAVED:
-        target = next(block_vars["image_path_iterator"])
-        shutil.copyfile(path, target)
-        pages.append(figure_rst([target], gallery_conf["src_dir"], words))
+    drawn = [name for name in re.findall(r"drawing\.(\w+)\(", block[1]) if name != "save"]
+    for path, titles in SAVED:
+        about = inspect.getdoc(getattr(drawing, drawn[0])).split("\n")[0] if drawn else ""
+        words = " ".join([about, titles]).strip()
+        for mode in ("light", "dark"):
+            target = Path(next(block_vars["image_path_iterator"]))
+            shutil.copyfile(path.with_suffix(f".{mode}"), target)
+            address = target.relative_to(gallery_conf["src_dir"]).as_posix()
+            pages.append(
+                f".. image:: /{address}\n   :alt: {words}\n   :class: lesson-figure only-{mode}\n"
+            )
     SAVED.clear()
-    return "\n".join(pages)
+    return "\n" + "\n".join(pages)
 
 
 def _save(figure: Figure, path: Path, **options) -> None:
     figures_save(figure, path, **options)
-    SAVED.append((Path(path).resolve(), words_of(figure)))
+    path = Path(path).resolve()
+    shutil.copyfile(path, path.with_suffix(".light"))
+    darken(figure)
+    dark = path.with_name(f"{path.stem}.dark{path.suffix}")
+    figures_save(figure, dark, **options)
+    dark.replace(path.with_suffix(".dark"))
+    SAVED.append((path, words_of(figure)))
+
+
+def darken(figure: Figure) -> None:
+    """Turn the neutral colors of a figure around: dark paper, light letters and lines.
+
+    Images and colors stay. So do letters that have a gid, because they stand on a color, and frames
+    that have a rim of another color.
+    """
+    for artist in figure.findobj(Artist):
+        if artist.get_path_effects():
+            continue
+        if isinstance(artist, Text) and artist.get_gid() is None:
+            artist.set_color(turned(artist.get_color()))
+            if getattr(artist, "arrow_patch", None):
+                artist.arrow_patch.set_color(turned(artist.arrow_patch.get_edgecolor()))
+        elif isinstance(artist, Line2D):
+            edge, face = artist.get_markeredgecolor(), artist.get_markerfacecolor()
+            artist.set_color(turned(artist.get_color()))
+            artist.set_markeredgecolor(turned(edge))
+            artist.set_markerfacecolor(turned(face))
+        elif isinstance(artist, Patch):
+            artist.set_edgecolor(turned(artist.get_edgecolor()))
+            artist.set_facecolor(turned(artist.get_facecolor()))
+
+
+def turned(color) -> tuple[float, float, float, float]:
+    """Return the color; a gray as its opposite, black as nearly white and white as nearly black."""
+    *rgb, alpha = to_rgba(color)
+    if rgb_to_hsv(rgb)[1] > 0.1:
+        return (*rgb, alpha)
+    gray = 0.93 - 0.85 * sum(rgb) / 3
+    return (gray, gray, gray, alpha)
 
 
 def words_of(figure: Figure) -> str:
@@ -54,7 +201,14 @@ def words_of(figure: Figure) -> str:
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
     titles += [text.get_text() for text in figure.texts]
     words = "; ".join(dict.fromkeys(re.sub(r"\s+", " ", t).strip() for t in titles if t.strip()))
-    return words or "A figure"
+    return words
 
 
 figures_save, figures.save = figures.save, _save
+
+
+def setup(app):
+    """Have Sphinx know the directives."""
+    app.add_directive("predict", Predict)
+    app.add_directive("answer", Answer)
+    app.connect("doctree-read", fold_outputs)

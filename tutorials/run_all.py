@@ -10,19 +10,22 @@ import sys
 import time
 from pathlib import Path
 
+from lessons import lessons
+
 HERE = Path(__file__).parent
-LESSONS = sorted(HERE.glob("[0-9]*.py"))
-LIMIT, OTHER_LIMITS = 30, {"07": 90}  # seconds on two cores; lesson 7 trains a network
+LIMIT, TRAINING_LIMIT = 30, 90  # seconds on two cores
+TRAINING = {"8", "9", "10", "14"}  # lessons that train networks
 
 
 def main() -> int:
     """Return the exit status."""
     failed, slow, total = [], [], 0.0
-    for lesson in LESSONS:
-        print(f"{lesson.stem:36}", end="", flush=True)
+    for lesson in lessons():
+        name = lesson.path.stem
+        print(f"{name:36}", end="", flush=True)
         started = time.perf_counter()
         done = subprocess.run(  # noqa: S603 (our own files)
-            [sys.executable, lesson],
+            [sys.executable, lesson.path],
             cwd=HERE.parent,
             env={**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"},
             stdin=subprocess.DEVNULL,
@@ -35,11 +38,11 @@ def main() -> int:
         print(f"{seconds:6.1f} s" + ("  failed" if done.returncode else ""))
         if done.returncode:
             print(done.stdout)
-            failed.append(lesson.stem)
-        limit = OTHER_LIMITS.get(lesson.stem.partition("_")[0], LIMIT)
+            failed.append(name)
+        limit = TRAINING_LIMIT if lesson.number in TRAINING else LIMIT
         if seconds > limit:
-            slow.append(f"{lesson.stem} took {seconds:.0f} s; {limit} s were meant")
-    print(f"{f'{len(LESSONS)} lessons':36}{total:6.1f} s", *slow, sep="\n")
+            slow.append(f"{name} took {seconds:.0f} s; {limit} s were meant")
+    print(f"{f'{len(lessons())} lessons':36}{total:6.1f} s", *slow, sep="\n")
     if failed:
         print("failed:", ", ".join(failed))
     return 1 if failed else 0
