@@ -2,7 +2,7 @@
 
 ``padding`` says what lies beyond the image's edge:
 
-- ``"same"``: zeros before every convolution, as published.
+- ``"same"``: zeros before every convolution, as most published programs do.
 - ``"valid"``: nothing, so the output lacks halo*r pixels on each side.
 - ``"edge"``: `forward` is as for "valid", and `predict` first repeats the image's edge by the halo.
   A network trained on real pixels around each patch, and used like that, is 0.2 to 0.3 dB better
