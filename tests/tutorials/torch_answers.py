@@ -37,6 +37,7 @@ def _conv2d_backward(torch: Any, dy: Any, x: Any, weight: Any, padding: int = 0)
 
 ANSWERS: dict[str, Callable[..., Any]] = {
     "pixel_shuffle": _pixel_shuffle,
+    "pixel_shuffle_concat": _pixel_shuffle,
     "pixel_unshuffle": _pixel_unshuffle,
     "pixel_shuffle_backward": _pixel_shuffle_backward,
     "col2im": _col2im,

@@ -11,25 +11,25 @@ PLANTED = (
         "joined along the wrong axes",
         {ROWS: "np.concatenate(list(blocks), axis=-1)", COLUMNS: "np.concatenate(tall, axis=-2)"},
         "values",
-        "the H pieces are joined along j (axis -1) and the W pieces along i (axis -2)",
+        "the H pieces are joined along j, and not along i; the W pieces are joined along i",
     ),
     Planted(
         "joined along one axis twice",
         {COLUMNS: "np.concatenate(list(tall), axis=-2)"},
         "shape",
-        "the W pieces are joined along i (axis -2): join them along j (axis -1)",
+        "the W pieces are joined along i, and not along j",
     ),
     Planted(
         "joined along the default axis",
         {ROWS: "np.concatenate(list(blocks))", COLUMNS: "np.concatenate(list(tall))"},
         "shape",
-        "as np.concatenate does unless you say otherwise",
+        "the H pieces are joined along their first axis",
     ),
     Planted(
         "stacked",
         {ROWS: "np.stack(list(blocks), axis=-2)", COLUMNS: "np.stack(list(tall), axis=-1)"},
         "shape",
-        "and np.stack makes a new axis",
+        "along a new axis",
     ),
     Planted(
         "split keeps its axis",
@@ -38,7 +38,7 @@ PLANTED = (
             COLUMNS: "np.concatenate(np.split(tall, w), axis=-1)",
         },
         "shape",
-        "np.split keeps the axis that it cuts",
+        "the right numbers in the right order, and another shape",
     ),
     Planted(
         "rows alone",
@@ -50,19 +50,19 @@ PLANTED = (
         "squeezed",
         {COLUMNS: "np.squeeze(np.concatenate(list(tall), axis=-1))"},
         "shape",
-        "the image channel's stay, even at length 1",
+        "another shape",
     ),
     Planted(
         "H cuts where W is meant",
         {COLUMNS: "np.concatenate([tall[i] for i in range(h)], axis=-1)"},
         "odd inputs",
-        "wrong where H is not W: the second cut makes W pieces, not H",
+        "the second cut makes W pieces",
     ),
     Planted(
         "W cuts where H is meant",
         {ROWS: "np.concatenate([blocks[i] for i in range(w)], axis=-2)"},
         "odd inputs",
-        "wrong where H is not W: the first cut makes H pieces, not W",
+        "the first cut makes H pieces",
     ),
     Planted(
         "H and W swapped",
@@ -74,19 +74,19 @@ PLANTED = (
         "one image channel only",
         {SPLIT: "parts = x.reshape(*leading, 1, r, r, h, w)"},
         "odd inputs",
-        "right for one color channel, wrong for three",
+        "right for one channel, wrong for more",
     ),
     Planted(
         "the first image channel only",
         {COLUMNS: "np.concatenate(list(tall), axis=-1)[..., :1, :, :]"},
         "odd inputs",
-        "only the first is there",
+        "right for one channel, wrong for more",
     ),
     Planted(
         "i and j swapped",
         {BLOCKS: "blocks = np.moveaxis(parts, (-2, -1), (0, 1)).swapaxes(-1, -2)"},
         "values",
-        "rows and columns of each block are swapped: i counts the rows",
+        "rows and columns of each block are swapped: i counts its rows",
     ),
     Planted(
         "equation 4",
@@ -95,7 +95,7 @@ PLANTED = (
             BLOCKS: "blocks = np.moveaxis(parts, (-2, -1, -3, -4, -5), (0, 1, -3, -2, -1))",
         },
         "values",
-        "equation 4's order with x the row",
+        "equation 4 with x the row",
     ),
     Planted(
         "TensorFlow's order",
@@ -104,7 +104,7 @@ PLANTED = (
             BLOCKS: "blocks = np.moveaxis(parts, (-2, -1, -3), (0, 1, -3))",
         },
         "odd inputs",
-        "TensorFlow's order (DCR): PyTorch keeps the image channel slowest",
+        "TensorFlow's (DCR)",
     ),
     Planted(
         "no blocks",
@@ -113,7 +113,7 @@ PLANTED = (
             BLOCKS: "blocks = parts",
         },
         "values",
-        "the blocks are not gathered",
+        "a reshape moves none",
     ),
     Planted(
         "whole channels",
@@ -146,12 +146,62 @@ PLANTED = (
             f"    canvas[...] = {COLUMNS}\n    return canvas"
         },
         "dtype",
-        "turns float32 into float64",
+        "int64 becomes float64",
     ),
     Planted(
         "an argument changed",
-        {BLOCKS: f"x += 1\n    parts = parts - 1\n    {BLOCKS}"},
+        {BLOCKS: f"parts = parts.copy()\n    x[...] = 0\n    {BLOCKS}"},
         "arguments",
-        "you changed x",
+        "your function changes x",
+    ),
+    Planted(
+        "a view where r is 1",
+        {
+            "r = upscale_factor\n    *": "r = upscale_factor\n    if r == 1:\n        return x\n    *"
+        },
+        "memory",
+        "returns x itself, or a view of it",
+    ),
+    Planted(
+        "a buffer that the second call overwrites",
+        {
+            f"return {COLUMNS}": f"y = {COLUMNS}\n"
+            "    kept = KEPT.setdefault((y.shape, y.dtype), y)\n"
+            "    kept[...] = y\n    return kept",
+            "def pixel_shuffle_concat": "KEPT = {}\n\n\ndef pixel_shuffle_concat",
+        },
+        "memory",
+        "every call writes to the same array",
+    ),
+    Planted(
+        "a remembered call",
+        {
+            f"return {COLUMNS}": f"return KEPT.setdefault((x.shape, x.dtype), {COLUMNS})",
+            "def pixel_shuffle_concat": "KEPT = {}\n\n\ndef pixel_shuffle_concat",
+        },
+        "odd inputs",
+        "a call depends on the calls before it",
+    ),
+    Planted(
+        "never written",
+        {
+            ROWS: "np.empty((w, *leading, channels // (r * r), h * r, r), x.dtype)\n"
+            "    for i in range(h - 1 or 1):\n"
+            "        tall[..., i * r : i * r + r, :] = blocks[i]",
+        },
+        "values",
+        "np.empty reserves memory",
+    ),
+    Planted(
+        "through float64",
+        {BLOCKS: f"{BLOCKS}.astype(float).astype(x.dtype)"},
+        "odd inputs",
+        "passes through float64",
+    ),
+    Planted(
+        "a batch of none",
+        {"    parts = x": "    assert x.size\n    parts = x"},
+        "odd inputs",
+        "wrong for an empty array",
     ),
 )

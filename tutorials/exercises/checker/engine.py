@@ -23,7 +23,9 @@ A cause names the mistake in words of the subject. It holds no code. A hint hold
 
 What a student writes may be a class, or need a model. Then give ``through``: a function that gets
 the student's object and the arguments, does the calls, and returns what is to be compared. The
-reference and the wrong ones are called through it as well.
+reference and the wrong ones are called through it as well. What is no array of numbers, such as the
+calls that were made, it returns as a text, in an array without axes: ``np.array("two calls")``. It
+may raise `Broken`. And give ``written``, the text of these calls.
 
 A check that is none of this is a `Rung` in ``more``; it raises `Broken`.
 """
@@ -43,7 +45,7 @@ import numpy as np
 
 from tutorials.exercises.checker.inputs import EMPTY, SEVERAL, Case, Inputs
 from tutorials.exercises.checker.report import Report, Step, compare, facts
-from tutorials.exercises.checker.slips import Call, pairs, relation, slips
+from tutorials.exercises.checker.slips import Call, pairs, relation, reshaped, slips
 from tutorials.exercises.checker.student import Broken, Student, traces_in_memory
 
 Values: TypeAlias = tuple[Any, ...]
@@ -88,7 +90,8 @@ class Function:
         What is asked.
     mistakes : sequence of rows, or mapping
         Known mistakes, ``(cause, wrong function)``. Of two that give the same, the first is named.
-        Where there are several results: for each result its rows, whose functions return only it.
+        Where there are several results: for each result its rows, whose functions return only it,
+        or all of them.
     results : sequence of str
         Names of the returned arrays, ``("y",)`` or ``("dx", "dweight", "dbias")``.
     axes : mapping
@@ -675,7 +678,10 @@ def _known(function: Function, index: int, parts: list[Part], bad: list[Part]) -
     first = {id(case) for case in function.plain}
     alike = [part for part in wrong if id(part[0]) in first] or wrong
     calls = {id(case): _call(function, case, index) for case, _ in parts}
-    rows = [(cause, _by_table(function, wrongly), cause) for cause, wrongly in function.rows(index)]
+    rows = [
+        (cause, _by_table(function, wrongly, index), cause)
+        for cause, wrongly in function.rows(index)
+    ]
     one = min(calls.values(), key=lambda call: call.right.ndim)
     name, axes = function.results[index], function.names()
     made = [(cause, by, "") for cause, by in slips(name, axes, one)] if wrong else []
@@ -684,18 +690,26 @@ def _known(function: Function, index: int, parts: list[Part], bad: list[Part]) -
             return found
     if alike and (found := _explained(function, rows, calls, alike)):
         return found
+    made_of = [(calls[id(case)], came) for case, came in wrong]
+    if wrong and (found := reshaped(name, made_of)):
+        return found
     shapes = [(case, came) for case, came in parts if id(case) in first]
     if found := _same_shapes(function, [*rows, *made], calls, shapes):
         return found
-    if wrong and (found := relation(name, axes, [(calls[id(c)], came) for c, came in wrong])):
+    if wrong and (found := relation(name, axes, made_of)):
         return found
     two = ((cause, by, "") for cause, by in pairs(axes, one))
     return _explained(function, two, calls, wrong) if wrong else ""
 
 
-def _by_table(function: Function, wrongly: Any) -> Callable[[Call], Any]:
-    """Make a slip of a table's wrong function."""
-    return lambda call: function.called(wrongly, **call.arguments)
+def _by_table(function: Function, wrongly: Any, index: int) -> Callable[[Call], Any]:
+    """Make a slip of a table's wrong function. It gives this result alone, or all of them."""
+
+    def by(call: Call) -> Any:
+        wrong = function.called(wrongly, **call.arguments)
+        return wrong[index] if isinstance(wrong, tuple) else wrong
+
+    return by
 
 
 def _call(function: Function, case: Case, index: int) -> Call:

@@ -9,11 +9,21 @@ import numpy as np
 
 from tutorials.exercises.checker import grids
 from tutorials.exercises.checker.answers import answers, wave
-from tutorials.exercises.checker.ex02_split_concat import shuffled
 from tutorials.exercises.checker.ladder import ladder
 from tutorials.exercises.checker.pairs import check_pairs
 from tutorials.exercises.checker.student import Broken, Student
 from tutorials.exercises.checker.task import SEVERAL, Case, Mistake, Rung, Task
+
+
+def shuffled(x: Any, r: int, parts: str, axes: str = "chiwj") -> Any:
+    """Shuffle with the channels counted as `parts`, "cij" in PyTorch; then put axes in order."""
+    *leading, channels, h, w = x.shape
+    sizes = {"c": channels // (r * r), "i": r, "j": r}
+    n = len(leading)
+    split = x.reshape(*leading, *(sizes[part] for part in parts), h, w)
+    order = [n + (parts + "hw").index(axis) for axis in axes]
+    return split.transpose(*range(n), *order).reshape(*leading, sizes["c"], h * r, w * r)
+
 
 TITLE = "find the bug"
 INDEPENDENT = True

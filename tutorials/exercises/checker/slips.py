@@ -262,12 +262,15 @@ def _kept(function: Callable[..., Any], x: Any, axis: int) -> Any:
 # What only a comparison with the student's result can tell.
 
 
+def reshaped(name: str, made: Sequence[tuple[Call, Any]]) -> str:
+    """Say where only the shapes are wrong."""
+    if all(np.array_equal(call.right.ravel(), np.ravel(came)) for call, came in made):
+        return f"{name} has the right numbers in the right order, and another shape"
+    return ""
+
+
 def relation(name: str, axes: Axes, made: Sequence[tuple[Call, Any]]) -> str:
     """Return what the wrong results have in common, if anything: calls, and what came for them."""
-    if all(np.size(came) == call.right.size for call, came in made):
-        flat = [(call.right.ravel(), np.ravel(came)) for call, came in made]
-        if all(np.array_equal(a, b) for a, b in flat):
-            return f"{name} has the right numbers in the right order, and another shape"
     if any(np.shape(came) != call.right.shape for call, came in made):
         return ""
     if all(_is_real_part(came, call.right) for call, came in made):
@@ -284,7 +287,7 @@ def _is_real_part(came: Any, right: Any) -> bool:
 
 def _through(kind: str, right: Any, came: Any) -> bool:
     with np.errstate(all="ignore"):
-        return right.dtype.kind != "c" and np.array_equal(
+        return right.dtype.kind in "biuf" and np.array_equal(
             right.astype(kind).astype(right.dtype), came
         )
 
