@@ -113,6 +113,11 @@ def compare(name: str, expected: Any, came: Any, unwritten: Any = None) -> str:
     Where `unwritten` is true a ? stands for what came.
     """
     expected, came = np.asarray(expected), np.asarray(came)
+    if expected.dtype.kind == "U":
+        return facts(expected, came)
+    if expected.ndim > 3 and expected.shape[-1] == 1:  # one channel, channels last
+        expected, came = expected[..., 0], came[..., 0]
+        unwritten = None if unwritten is None else unwritten[..., 0]
     hidden = np.zeros(came.shape, bool) if unwritten is None else unwritten
     where = ""
     if expected.ndim > 2:
