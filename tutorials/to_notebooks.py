@@ -35,11 +35,15 @@ figures.save = save_and_show
 """
 BOX = re.compile(r"^\.\. (predict|answer)::\n\n((?:   .*\n|\n)+)", re.MULTILINE)
 
+RULE = r"(?:=+ +)+=+\n"
+TABLE = re.compile(rf"^{RULE}.*?^{RULE}.*?^{RULE}", re.MULTILINE | re.DOTALL)
+
 
 def cells(text: str) -> list[str]:
     """Split a text at its questions and answers, and write these so that a notebook shows them."""
     text = re.sub(r"^:(\w+): ", r"- **\1.** ", text, flags=re.MULTILINE)
     text = re.sub(r":(?:doc|explorer|func|class|mod):`([^`<]+?)(?:\s*<[^`]*>)?`", r"*\1*", text)
+    text = TABLE.sub(lambda table: f"```text\n{table[0]}```\n", text)
     parts = BOX.split(text + "\n")  # text, kind, content, text, kind, content, ..., text
     found = [parts[0]]
     for kind, content, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
