@@ -1,25 +1,28 @@
 """Exercise 8: ICNR initialization.
 
-Difficulty 2 of 5, 20 minutes. Before it: lesson 6.
+Difficulty 2 of 5, 20 minutes. After lesson 10, Sub-pixel, deconvolution, resize.
 Goal: start the layer before a pixel shuffle so that it draws no checkerboard.
 
 If C*r*r filters are drawn one by one, each pixel of an r*r block comes from a filter of its own,
 and flat gray becomes a checkerboard. ICNR (Aitken et al. 2017) draws C filters only, and makes the
 weight from them so that each block is one color. Write `icnr`:
 
-- it calls `base(rng, (C, in, k, k))`, once, and nothing else that draws. (The shape matters: many
+- it calls `base(rng, (C, in, k, k))` once, and draws nothing else. (The shape matters: many
   initializers read the spread of their numbers from it, as `xavier` below does.)
-- from what this gives, `drawn`, it makes the weight for which both give the same, for every x:
-  shuffled_convolution(x, weight, r) and enlarged_convolution(x, drawn, r)
-- the weight has the type of `drawn`, and it can be trained. That is, it can be written to, and to
-  change one filter in place changes no other.
+- from what this gives, `drawn`, it makes the weight for which both of these give the same, for
+  every x: shuffled_convolution(x, weight, r) and enlarged_convolution(x, drawn, r)
+- the weight is a new array that can be trained. To change one filter in place changes no other.
+  It does not change `drawn` either: base may keep that array, so leave it as it is.
+
+C, in, k and r are from 1 on, and r = 1 is a layer without a shuffle.
 
 An example, for C = 2, r = 2 and k = 1. If `base(rng, (2, 1, 1, 1))` gives the numbers 1 and 2,
 `icnr(rng, (8, 1, 1, 1), 2, base)` has eight filters. The picture [[10]] then becomes two images,
 [[10, 10], [10, 10]] and [[20, 20], [20, 20]].
 
-Check it    python -m tutorials.exercises check 8
-A hint      python -m tutorials.exercises hint 8
+Check it      python -m tutorials.exercises check 8
+The cause     python -m tutorials.exercises why 8
+A hint        python -m tutorials.exercises hint 8
 """
 
 from collections.abc import Callable
@@ -75,6 +78,6 @@ def icnr(
     upscale_factor : int, r
     base : function, draws: base(rng, shape) gives an array of this shape, of any float type
 
-    Returns an array of the type that base gives, of this shape
+    Returns a new array of the type that base gives, of this shape
     """
     raise NotImplementedError

@@ -10,13 +10,13 @@ PLANTED = (
         "tile for repeat",
         {REPEAT: "np.tile(drawn, (area, 1, 1, 1))"},
         "odd inputs",
-        "TensorFlow's order (DCR), as np.tile puts them: 0, 1, 0, 1",
+        "TensorFlow's order",
     ),
     Planted(
         "all drawn one by one",
         {DRAW: "drawn = base(rng, shape)", REPEAT: "drawn"},
         "values",
-        "all C*r*r filters were drawn one by one",
+        "all C*r*r filters are drawn",
     ),
     Planted(
         "r*r draws",
@@ -25,25 +25,25 @@ PLANTED = (
             REPEAT: "np.stack(drawn, axis=1).reshape(shape)",
         },
         "values",
-        "all C*r*r filters were drawn one by one",
+        "base is called r*r times",
     ),
     Planted(
         "all drawn, C kept",
         {DRAW: "drawn = base(rng, shape)[: out_channels // area]"},
         "values",
-        "the spread is then that of a larger layer",
+        "have another spread",
     ),
     Planted(
         "all drawn, every r*r-th kept",
         {DRAW: "drawn = base(rng, shape)[::area]"},
         "values",
-        "the spread is then that of a larger layer",
+        "all C*r*r filters are drawn",
     ),
     Planted(
         "mean of r*r",
         {DRAW: "drawn = base(rng, shape).reshape(-1, area, *kernel).mean(axis=1)"},
         "values",
-        "you averaged r*r drawn filters",
+        "all C*r*r filters are drawn",
     ),
     Planted(
         "a call for each image channel",
@@ -52,7 +52,7 @@ PLANTED = (
             "[base(rng, (1, *kernel)) for _ in range(out_channels // area)])"
         },
         "odd inputs",
-        "base was called for one filter at a time",
+        "base is asked for one filter at a time",
     ),
     Planted(
         "one filter for all",
@@ -63,37 +63,35 @@ PLANTED = (
         "odd inputs",
         "all image channels have the same filter",
     ),
-    Planted(
-        "r for r*r", {AREA: "area = upscale_factor"}, "values", "you drew r times too many filters"
-    ),
+    Planted("r for r*r", {AREA: "area = upscale_factor"}, "values", "too many filters are drawn"),
     Planted(
         "repeated r times",
         {REPEAT: "np.repeat(drawn, upscale_factor, axis=0)"},
         "shape",
-        "each block has r*r = 4 pixels, not r = 2",
+        "each filter is there r times: a block has r*r pixels",
     ),
     Planted("r = 2 only", {AREA: "area = 4"}, "odd inputs", "right for r = 2, wrong for r = 3"),
-    Planted("not repeated", {REPEAT: "drawn"}, "shape", "must be there r*r = 4 times"),
+    Planted("not repeated", {REPEAT: "drawn"}, "shape", "drawn comes back as it is"),
     Planted(
         "repeated along axis 1",
         {REPEAT: "np.repeat(drawn, area, axis=1)"},
         "shape",
-        "you repeated along axis 1, the input channels",
+        "axis 1, the input channels",
     ),
     Planted(
         "repeated along axis 1, reshaped",
         {REPEAT: "np.repeat(drawn, area, axis=1).reshape(shape)"},
         "values",
-        "you repeated along axis 1, the input channels, and reshaped",
+        "axis 1, the input channels",
     ),
     Planted(
         "numbers repeated",
         {REPEAT: "np.repeat(drawn, area).reshape(shape)"},
         "values",
-        "you repeated numbers, not filters",
+        "single numbers are repeated",
     ),
-    Planted("divided by r*r", {REPEAT: REPEAT + " / area"}, "values", "multiplied by 1/(r*r)"),
-    Planted("zeros", {REPEAT: "np.zeros(shape, drawn.dtype)"}, "values", "the weight is all zeros"),
+    Planted("divided by r*r", {REPEAT: REPEAT + " / area"}, "values", "r*r times too small"),
+    Planted("zeros", {REPEAT: "np.zeros(shape, drawn.dtype)"}, "values", "weight is all zeros"),
     Planted(
         "the first of each block",
         {
@@ -101,26 +99,26 @@ PLANTED = (
             "    weight[::area] = drawn\n    return weight"
         },
         "values",
-        "only the first filter of each block is set",
+        "only one filter of each block is set",
     ),
     Planted(
         "base left out",
         {DRAW: "drawn = np.zeros((out_channels // area, *kernel))"},
-        "runs",
-        "never called base",
+        "dtype",
+        "weight must keep the type",
     ),
     Planted(
         "a generator of its own",
         {DRAW: DRAW.replace("rng", "np.random.default_rng(0)")},
-        "runs",
-        "hand rng on to base",
+        "values",
+        "the generator that icnr is given",
     ),
-    Planted("float64 always", {REPEAT: REPEAT + ".astype(float)"}, "dtype", "base gave float32"),
+    Planted("float64 always", {REPEAT: REPEAT + ".astype(float)"}, "dtype", "becomes float64"),
     Planted(
         "global numbers seeded",
         {AREA: "np.random.seed(0)\n    " + AREA},
-        "one draw",
-        "NumPy's global random numbers",
+        "memory",
+        "draws from the global random numbers",
     ),
     Planted(
         "drawn twice",
@@ -128,8 +126,8 @@ PLANTED = (
             AREA: "area = upscale_factor**2\n    dtype = base(rng, (1, *kernel)).dtype",
             REPEAT: REPEAT + ".astype(dtype)",
         },
-        "one draw",
-        "base must be called once",
+        "values",
+        "base is called twice",
     ),
     Planted(
         "a read-only view",
@@ -137,8 +135,8 @@ PLANTED = (
             REPEAT: "(np.broadcast_to(drawn, shape) if len(drawn) == 1 else "
             "np.repeat(drawn, area, axis=0))"
         },
-        "training",
-        "the weight is read-only, a view such as np.broadcast_to gives",
+        "memory",
+        "returns drawn itself, or a view of it",
     ),
     Planted(
         "shared memory",
@@ -148,10 +146,81 @@ PLANTED = (
             "    parts = np.lib.stride_tricks.as_strided(drawn, size, steps)\n"
             "    return parts.reshape(shape) if len(drawn) > 1 else parts[0]"
         },
-        "training",
-        "filters share their memory",
+        "memory",
+        "returns drawn itself, or a view of it",
     ),
     Planted(
-        "no result", {f"return {REPEAT}": "drawn.repeat(area, axis=0)"}, "runs", "returned None"
+        "no result",
+        {f"return {REPEAT}": "drawn.repeat(area, axis=0)"},
+        "runs",
+        "is a return missing?",
+    ),
+    Planted(
+        "what base gave, where r is 1",
+        {REPEAT: "drawn if area == 1 else np.repeat(drawn, area, axis=0)"},
+        "memory",
+        "returns drawn itself",
+    ),
+    Planted(
+        "copies that share memory",
+        {
+            REPEAT: "np.broadcast_to(drawn.copy()[:, None], (len(drawn), area, *kernel))[0]"
+            " if len(drawn) == 1 else np.repeat(drawn, area, axis=0)"
+        },
+        "memory",
+        "several numbers share one place in memory",
+    ),
+    Planted(
+        "a buffer that the second call overwrites",
+        {
+            f"return {REPEAT}": "weight = KEPT.setdefault((shape, drawn.dtype), "
+            f"{REPEAT})\n    weight[...] = {REPEAT}\n    return weight",
+            "def icnr(": "KEPT = {}\n\n\ndef icnr(",
+        },
+        "memory",
+        "every call writes to the same array",
+    ),
+    Planted(
+        "drawn once for each shape",
+        {
+            DRAW: "drawn = KEPT[shape] = KEPT[shape] if shape in KEPT else "
+            "base(rng, (out_channels // area, *kernel)).copy()",
+            "def icnr(": "KEPT = {}\n\n\ndef icnr(",
+        },
+        "dtype",
+        "weight must keep the type",
+    ),
+    Planted(
+        "never written",
+        {
+            f"return {REPEAT}": "weight = np.empty(shape, drawn.dtype)\n"
+            "    weight[::area] = drawn\n    return weight"
+        },
+        "values",
+        "np.empty reserves memory",
+    ),
+    Planted(
+        "through float16",
+        {REPEAT: f"{REPEAT}.astype(np.float16).astype(drawn.dtype)"},
+        "odd inputs",
+        "passes through float16",
+    ),
+    Planted(
+        "drawn is changed",
+        {f"return {REPEAT}": f"weight = {REPEAT}\n    drawn[...] = 0\n    return weight"},
+        "arguments",
+        "your function changes drawn",
+    ),
+    Planted(
+        "another draw from rng",
+        {AREA: "rng.normal()\n    " + AREA},
+        "values",
+        "nothing else is drawn",
+    ),
+    Planted(
+        "kernels transposed",
+        {REPEAT: REPEAT + ".swapaxes(2, 3)"},
+        "values",
+        "swapped",
     ),
 )
