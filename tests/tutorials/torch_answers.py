@@ -23,6 +23,13 @@ def _pixel_shuffle_backward(torch: Any, dy: Any, upscale_factor: int) -> Any:
     return x.grad
 
 
+def _from_tensorflow(torch: Any, kernel: Any, bias: Any, upscale_factor: int) -> Any:
+    groups = upscale_factor**2
+    weight = kernel.permute(3, 2, 0, 1)
+    moved = torch.nn.functional.channel_shuffle(weight[None], groups)[0]
+    return moved, torch.nn.functional.channel_shuffle(bias[None, :, None, None], groups).flatten()
+
+
 def _col2im(torch: Any, columns: Any, shape: Any, kernel_size: int, padding: int = 0) -> Any:
     return torch.nn.functional.fold(columns, shape[2:], kernel_size, padding=padding)
 
@@ -40,6 +47,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "pixel_shuffle_concat": _pixel_shuffle,
     "pixel_unshuffle": _pixel_unshuffle,
     "pixel_shuffle_backward": _pixel_shuffle_backward,
+    "from_tensorflow": _from_tensorflow,
     "col2im": _col2im,
     "conv2d_backward": _conv2d_backward,
 }

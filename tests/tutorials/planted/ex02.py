@@ -157,7 +157,8 @@ PLANTED = (
     Planted(
         "a view where r is 1",
         {
-            "r = upscale_factor\n    *": "r = upscale_factor\n    if r == 1:\n        return x\n    *"
+            "r = upscale_factor\n    *": "r = upscale_factor\n"
+            "    if r == 1:\n        return x\n    *"
         },
         "memory",
         "returns x itself, or a view of it",

@@ -115,10 +115,13 @@ def compare(name: str, expected: Any, came: Any, unwritten: Any = None) -> str:
     expected, came = np.asarray(expected), np.asarray(came)
     if expected.dtype.kind == "U":
         return facts(expected, came)
-    if expected.ndim > 3 and expected.shape[-1] == 1:  # one channel, channels last
-        expected, came = expected[..., 0], came[..., 0]
-        unwritten = None if unwritten is None else unwritten[..., 0]
     hidden = np.zeros(came.shape, bool) if unwritten is None else unwritten
+    shape = expected.shape
+    if expected.ndim > 2 and shape[-2:] == (1, 1):  # one number in a plane: show all of them
+        shape = shape[:-2]
+    elif expected.ndim > 3 and shape[-1] == 1:  # one channel, channels last
+        shape = shape[:-1]
+    expected, came, hidden = (a.reshape(shape) for a in (expected, came, hidden))
     where = ""
     if expected.ndim > 2:
         leading, planes = expected.shape[:-2], (-1, *expected.shape[-2:])

@@ -1,6 +1,6 @@
 """Exercise 4: move a trained layer from TensorFlow's order to PyTorch's.
 
-Difficulty 3 of 5, 30 minutes. Before it: lesson 3, and exercise 1.
+Difficulty 3 of 5, 30 minutes. After lesson 3, Whose order?; before it, exercise 1.
 Goal: change a trained last layer so that PyTorch's shuffle shows what TensorFlow's showed.
 
 A network's last convolution makes C*r*r channels, and a shuffle makes C image channels of them.
@@ -20,8 +20,12 @@ An example, for C = 2 and r = 2. TensorFlow's biases [10 11 12 13 14 15 16 17] b
 [10 12 14 16 11 13 15 17]. For TensorFlow's channel 1, whose bias is 11, is image channel 1, row 0
 and column 0 of the block, and PyTorch has that in channel 4. With C = 1 both orders are the same.
 
-Check it    python -m tutorials.exercises check 4
-A hint      python -m tutorials.exercises hint 4
+It works for any C, r, k and number of input channels from 1 on. The results are new arrays: a
+change of them must not change the kernel or the bias, whatever C and r are.
+
+Check it      python -m tutorials.exercises check 4
+The cause     python -m tutorials.exercises why 4
+A hint        python -m tutorials.exercises hint 4
 """
 
 import numpy as np
@@ -53,11 +57,11 @@ def from_tensorflow(
     """Move the last layer before the shuffle from TensorFlow to PyTorch.
 
     kernel : array of any type, shape (k, k, in, C*r*r), its last axis in TensorFlow's order
-    bias : array of any type, shape (C*r*r,), in TensorFlow's order
+    bias : array of the same type, shape (C*r*r,), in TensorFlow's order
     upscale_factor : int, r
 
-    Returns weight and bias, arrays of the same types in PyTorch's order, shapes (C*r*r, in, k, k)
-    and (C*r*r,)
+    Returns weight and bias, new arrays of the same type in PyTorch's order, shapes
+    (C*r*r, in, k, k) and (C*r*r,)
     """
     r = upscale_factor
     c = len(bias) // (r * r)
