@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 import runpy
 from dataclasses import replace
@@ -145,12 +144,17 @@ def test_the_read_me_gives_the_minutes_of_the_starters() -> None:
         assert listed == minutes, name
 
 
-def test_the_figures_of_exercise_9_are_the_projects_own() -> None:
-    exercise = importlib.import_module("tutorials.exercises.checker.ex09_psnr")
-    recorded = exercise.recording()
-    for i, (_, _, scale) in enumerate(exercise.SIZES):
-        planes = [rgb_to_y(recorded[f"{name}{i}"]) for name in ("picture", "reference")]
-        assert psnr(*planes, border=scale) == pytest.approx(recorded["figures"][i], abs=1e-9)
+def test_exercise_9_measures_as_the_project_does(exercises: dict[int, Exercise]) -> None:
+    luma, figure = exercises[9].functions
+    for case in [*luma.plain, *luma.odd]:
+        rgb = case.make()["rgb"]
+        thousandths = rgb.astype(int) @ [65481, 128553, 24966] / 255
+        assert np.abs(thousandths % 1000 - 500).min() > 1, "all ways to round must give the same"
+        assert np.array_equal(rgb_to_y(rgb), luma.answer(case)[0])
+    for case in [*figure.plain, *figure.odd]:
+        picture, reference, scale = case.make().values()
+        theirs = psnr(rgb_to_y(picture), rgb_to_y(reference), border=scale)
+        assert figure.answer(case)[0] == pytest.approx(theirs, abs=1e-9)
 
 
 def test_a_right_answer_to_exercise_10_beats_bicubic(exercises: dict[int, Exercise]) -> None:

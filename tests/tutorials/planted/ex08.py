@@ -215,7 +215,7 @@ PLANTED = (
         "another draw from rng",
         {AREA: "rng.normal()\n    " + AREA},
         "values",
-        "nothing else is drawn",
+        "something else is drawn",
     ),
     Planted(
         "kernels transposed",

@@ -49,16 +49,14 @@ PLANTED = (
             "    y = ((66 * r + 129 * g + 25 * b + 128) >> 8) + 16"
         },
         "luma: values",
-        "the sum is made in uint8, which wraps at 256",
+        "the sum is made in uint8",
     ),
-    Planted(
-        "luma as floats", {ROUND: "np.floor(y + 0.5)"}, "luma: dtype", "turns uint8 into float64"
-    ),
+    Planted("luma as floats", {ROUND: "np.floor(y + 0.5)"}, "luma: dtype", "uint8 becomes float64"),
     Planted(
         "the colors changed",
         {f"    return {ROUND}": f"    rgb[...] = 0\n    return {ROUND}"},
         "luma: arguments",
-        "you changed rgb",
+        "your function changes rgb",
     ),
     Planted(
         "luma not rounded",
@@ -67,7 +65,7 @@ PLANTED = (
             B: "b = (reference @ weights)[inside] / 255",
         },
         "psnr: values",
-        "the luma was not rounded",
+        "the luma is not rounded",
     ),
     Planted(
         "on RGB",
@@ -100,7 +98,7 @@ PLANTED = (
         "the picture's peak",
         {DB: "float(10 * np.log10(float(picture.max()) ** 2 / mse))"},
         "psnr: values",
-        "the peak is the picture's brightest number",
+        "the brightest number of the picture",
     ),
     Planted("the studio range's peak", {"255**2": "219**2"}, "psnr: values", "the peak is 219"),
     Planted(
@@ -116,10 +114,10 @@ PLANTED = (
             B: "b = luma(reference)[inside].astype(np.int16)",
         },
         "psnr: odd inputs",
-        "squares of int16 wrap",
+        "do not fit into int16",
     ),
     Planted("20 log10", {"10 * np": "20 * np"}, "psnr: values", "which squares twice"),
-    Planted("peak not squared", {"255**2": "255"}, "psnr: values", "the peak is squared too"),
+    Planted("peak not squared", {"255**2": "255"}, "psnr: values", "the peak is squared, too"),
     Planted(
         "natural logarithm",
         {"10 * np.log10": "10 * np.log"},
@@ -127,12 +125,12 @@ PLANTED = (
         "the natural logarithm",
     ),
     Planted("sign", {"float(10": "-float(10"}, "psnr: values", "its negative"),
-    Planted("sum", {"np.mean(": "np.sum("}, "psnr: values", "summed, not averaged"),
+    Planted("sum", {"np.mean(": "np.sum("}, "psnr: values", "the differences are added up"),
     Planted(
         "all pixels counted",
         {MSE: "mse = np.sum((a - b) ** 2) / (picture.shape[0] * picture.shape[1])"},
         "psnr: values",
-        "the number of all pixels, with the border",
+        "the number of all pixels, also those of the border",
     ),
     Planted("not squared", {MSE: "mse = np.mean(np.abs(a - b))"}, "psnr: values", "not squared"),
     Planted(
@@ -145,24 +143,76 @@ PLANTED = (
         "100 for equal pictures",
         {'return float("inf")': "return 100.0"},
         "psnr: odd inputs",
-        'where it is, return float("inf")',
+        "wrong where it is: then PSNR is inf",
     ),
     Planted(
         "division by zero",
         {INF: "", DB: "float(10 * np.log10(255**2 / float(mse)))"},
         "psnr: odd inputs",
-        "ZeroDivisionError",
+        "wrong where it is: then PSNR is inf",
     ),
     Planted(
         "nothing for equal pictures",
         {INF: "None if mse == 0 else "},
         "psnr: odd inputs",
-        "None: is a return missing?",
+        "is a return missing?",
     ),
     Planted(
         "an argument changed",
         {f"    inside = {INSIDE}": f"    inside = {INSIDE}\n    picture[0, 0] = 0"},
         "psnr: arguments",
-        "you changed picture",
+        "your function changes picture",
+    ),
+    Planted(
+        "never written",
+        {
+            f"return {ROUND}": "luma = np.empty(y.shape, np.uint8)\n"
+            f"    luma[:, 1:] = ({ROUND})[:, 1:]\n    return luma"
+        },
+        "luma: values",
+        "np.empty reserves memory",
+    ),
+    Planted(
+        "a buffer that the second call overwrites",
+        {
+            f"return {ROUND}": f"luma = KEPT.setdefault(y.shape, {ROUND})\n"
+            f"    luma[...] = {ROUND}\n    return luma",
+            "def luma(": "KEPT = {}\n\n\ndef luma(",
+        },
+        "luma: memory",
+        "every call writes to the same array",
+    ),
+    Planted(
+        "float16 on the way",
+        {SUM: f"y = 16 + (rgb @ {WEIGHTS}).astype(np.float16) / 255"},
+        "luma: values",
+        "a float16 is on the way",
+    ),
+    Planted(
+        "the luma of the reference is remembered",
+        {
+            B: "b = KEPT.setdefault(reference.shape, luma(reference)[inside].astype(float))",
+            "def psnr(": "KEPT = {}\n\n\ndef psnr(",
+        },
+        "psnr: odd inputs",
+        "a call depends on the calls before it",
+    ),
+    Planted(
+        "float32 on the way",
+        {MSE: "mse = np.mean((a - b) ** 2, dtype=np.float32)"},
+        "psnr: values",
+        "is there a float32 on the way?",
+    ),
+    Planted(
+        "border of the height only",
+        {INSIDE: "np.s_[scale:-scale]"},
+        "psnr: values",
+        "left out above and below only",
+    ),
+    Planted(
+        "border of scale - 1",
+        {INSIDE: "np.s_[scale - 1 : 1 - scale or None, scale - 1 : 1 - scale or None]"},
+        "psnr: values",
+        "scale counts as one less",
     ),
 )

@@ -340,7 +340,8 @@ def _digits(name: str, made: Sequence[tuple[Call, Any]]) -> str:
         right, came = np.asarray(call.right), np.asarray(came)
         if right.dtype.kind not in "fc" or not right.size:
             return ""
-        errors.append(np.abs(came - right).max() / (np.abs(right).max() or 1.0))
+        with np.errstate(all="ignore"):
+            errors.append(np.abs(came - right).max() / (np.abs(right).max() or 1.0))
     error = max(errors)
     if not 1e-14 < error < NEARLY:
         return ""

@@ -1,6 +1,6 @@
 """Exercise 9: PSNR on luma, as the literature measures it.
 
-Difficulty 2 of 5, 30 minutes. Before it: lesson 9.
+Difficulty 2 of 5, 30 minutes. After lesson 12, Measuring honestly.
 Goal: measure an enlarged picture so that your figure compares with published ones.
 
 Write
@@ -16,8 +16,9 @@ An example, for scale = 1. Two pictures of 3 x 3 pixels are black, but the middl
 [10, 20, 30]. The luma there is 32, and 16 elsewhere. Without the border the middle is all that is
 left, so MSE = (32 - 16)^2 = 256, and PSNR = 10 log10(65025 / 256) = 24.0484 dB.
 
-Check it    python -m tutorials.exercises check 9
-A hint      python -m tutorials.exercises hint 9
+Check it      python -m tutorials.exercises check 9
+The cause     python -m tutorials.exercises why 9
+A hint        python -m tutorials.exercises hint 9
 """
 
 import numpy as np
@@ -26,9 +27,9 @@ import numpy as np
 def luma(rgb: np.ndarray) -> np.ndarray:
     """Return how bright each pixel is, from 16 (black) to 235 (white).
 
-    rgb : array of uint8, shape (H, W, 3), red first
+    rgb : array of uint8, shape (H, W, 3), red first; H and W are from 1 on
 
-    Returns an array of uint8, shape (H, W)
+    Returns a new array of uint8, shape (H, W)
     """
     y = 16 + rgb @ np.array([65.481, 128.553, 24.966]) / 255  # (H, W)
     return np.floor(y + 0.5).astype(np.uint8)
@@ -40,7 +41,7 @@ def psnr(picture: np.ndarray, reference: np.ndarray, scale: int) -> float:
     picture, reference : arrays of uint8, shape (H, W, 3), red first
     scale : int, how many pixels to leave out on each side, from 1; H and W are more than twice that
 
-    Returns the PSNR in dB, a number
+    Returns the PSNR in dB, a number, computed with float64 and not rounded
     """
     inside = np.s_[scale:-scale, scale:-scale]
     a = luma(picture)[inside].astype(float)  # (H - 2*scale, W - 2*scale)
