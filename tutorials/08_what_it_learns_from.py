@@ -50,9 +50,10 @@ assert inside.sum() == 13
 # The rule is a *power law*: the density of the radius :math:`\rho` is proportional to
 # :math:`\rho^{-3}`. (The density says how many leaves there are near each radius.)
 #
-# What this means is easier to see if we count leaves. The integral of :math:`\rho^{-3}` from some
-# radius upwards is proportional to its power of -2. So the number of leaves that are larger than a
-# radius falls with the *square* of the radius. Begin with 64 leaves that are larger than 3 pixels:
+# What this means is easier to see if we count leaves. How many are larger than some radius
+# :math:`\rho`? The integral of the density from :math:`\rho` upwards is proportional to
+# :math:`\rho^{-2}`. So the number of larger leaves falls with the *square* of the radius. Begin
+# with 64 leaves that are larger than 3 pixels:
 #
 # - larger than 6 pixels are :math:`64 / 2^2 = 16` of them;
 # - larger than 12 pixels are :math:`64 / 4^2 = 4`;
@@ -77,8 +78,9 @@ assert inside.sum() == 13
 #
 #    u = \frac{\rho^{-2} - b^{-2}}{a^{-2} - b^{-2}}
 #
-# It is 1 for the smallest leaf and 0 for the largest. In a large crowd of leaves each share between
-# 0 and 1 occurs equally often. So we draw u uniformly and solve the equation for :math:`\rho`.
+# It is 1 for the smallest leaf and 0 for the largest. Imagine all leaves in a row, sorted by size.
+# Then the share says at which place of the row a leaf stands. All places occur equally often. So we
+# draw u uniformly and solve the equation for :math:`\rho`.
 
 
 def draw_radii(rng, count, smallest, largest):
@@ -99,7 +101,7 @@ for low in (3, 6, 12, 24, 48):
 assert np.allclose(shares, 1 / 5, atol=0.03)
 
 # %%
-# Now we can draw. Later leaves simply overwrite the pixels of earlier ones.
+# Now we can draw. Later leaves overwrite the pixels of earlier ones.
 #
 # .. predict::
 #
@@ -134,7 +136,7 @@ def draw_leaves(rng, radii):
     return image, top
 
 
-radii = draw_radii(np.random.default_rng(5), 1000, smallest=3, largest=SIZE / 3)
+radii = draw_radii(np.random.default_rng(65), 1000, smallest=3, largest=SIZE / 3)
 series = {}
 for count in (1, 10, 100, 1000):
     image, top = draw_leaves(np.random.default_rng(6), radii[:count])
@@ -145,13 +147,15 @@ for count in (1, 10, 100, 1000):
 assert np.mean(top >= 0) > 0.95  # the ground is covered
 assert 999 in visible  # the last leaf
 assert 0 not in visible  # nothing of the first leaf is left
+assert len(visible) < 500
 
 import drawing
 
 drawing.save(drawing.gallery(series), "08_leaf_by_leaf.png")
 
 # %%
-# The same leaves fall in all four images, as the same random numbers are drawn.
+# The same leaves fall in all four images, as the same random numbers are drawn. After 1000 leaves
+# the ground is covered, and more than half of the leaves are hidden.
 #
 # Why these images?
 # -----------------
@@ -160,10 +164,11 @@ drawing.save(drawing.gallery(series), "08_leaf_by_leaf.png")
 # by an oblique line. And there are edges of objects of all sizes. This second point has a name:
 # *scale invariance*. Go twice as far away from the leaves. Every radius looks half as large: the
 # group from 6 to 12 takes the place of the group from 3 to 6. But all groups cover the same area.
-# So the view from far away looks like the view from nearby. This holds for photographs of the world
-# too, because one sees trees from nearby and from far away. It is important for our network, which
-# has to add details that are *smaller* than a pixel of LR. It can learn from coarse edges what
-# fine edges are like.
+# So the view from far away looks like the view from nearby. Photographs of the world have this
+# property too, at least approximately: one sees a tree from nearby and another from far away. It is
+# the reason why a network can be of use at all. It learns from pairs that *we* have made smaller,
+# but it will be given photographs of full size, whose missing details are finer than everything
+# that it has seen. It can only know them if fine details are like coarse ones.
 #
 # A. Lee, D. Mumford and J. Huang compared many statistics of dead leaves with those of photographs
 # (`Occlusion models for natural images, 2001 <https://doi.org/10.1023/A:1011109015675>`__). R.
@@ -230,18 +235,18 @@ means_of_three = stripes.reshape(10, 3).mean(axis=1)  # 10 pixels
 print("means of three:    ", means_of_three)
 
 # %%
-# The stripes became weaker, but they are still there. Three pixels are too few. The literature
-# takes a weighted mean of eleven pixels, which are those around the center of the LR pixel. The
+# The stripes became weaker, but they are still there. Three pixels are too few. For :math:`r = 3`
+# the literature takes a weighted mean of eleven pixels around the center of the LR pixel. The
 # weights come from a curve of third degree (R. Keys, `Cubic convolution interpolation for digital
 # image processing, 1981 <https://doi.org/10.1109/TASSP.1981.1163711>`__), so the method is called
-# *bicubic*: cubic along the rows and cubic along the columns. For r = 3 the weights are
+# *bicubic*: cubic along the rows and cubic along the columns. They are
 #
 # .. math::
 #
 #    \frac{1}{81} \begin{pmatrix} -1 & -2 & 0 & 9 & 21 & 27 & 21 & 9 & 0 & -2 & -1 \end{pmatrix}
 #
-# (:doc:`Exercise 13 </exercises>` derives them, for every r.) The largest weight is in the middle.
-# A few weights are negative; they make edges a little sharper.
+# (:doc:`Exercise 13 </exercises>` derives them, for every r.) Their sum is 1. The largest weight is
+# in the middle, and a few are negative.
 #
 # .. predict::
 #
@@ -303,8 +308,9 @@ assert downscale(pictures[0], 3).shape == (106, 106, 3)  # cropped to 318 pixels
 #    has the same false rings, but weaker. The antialiased image is gray where it cannot show the
 #    rings.
 
-y, x = np.mgrid[-90:90, -90:90] + 0.5  # 180 pixels, centered
-rings = 127.5 + 127.5 * np.cos(np.pi * (x**2 + y**2) / 300)  # (180, 180)
+across = np.arange(-90, 90) + 0.5  # 180 pixels; the center is 0
+squared_distance = across[None, :] ** 2 + across[:, None] ** 2  # (180, 180)
+rings = 127.5 + 127.5 * np.cos(np.pi * squared_distance / 300)  # (180, 180)
 rings = rings.round().astype(np.uint8)
 
 shrunk = {
@@ -324,9 +330,9 @@ assert contrasts["means of 3×3"] > 2 * contrasts["antialiased"]
 drawing.save(drawing.gallery(shrunk), "08_rings.png")
 
 # %%
-# A network that learns from aliased LR images learns to undo aliasing. It then fails on images that
-# were made smaller properly, as nearly all are. (The other direction fails, too. :doc:`Lesson 12
-# <12_measuring_honestly>` measures it, and says what the ESPCN paper itself writes about LR.)
+# LR in training has to be made in the same way as the images that the network will get later.
+# :doc:`Lesson 12 <12_measuring_honestly>` shows what happens to a network that learned from
+# antialiased LR and gets another one. It also says what the ESPCN paper writes about LR.
 #
 # Patches
 # -------
@@ -335,10 +341,9 @@ drawing.save(drawing.gallery(shrunk), "08_rings.png")
 # places of random images. Patches have two advantages: a step is quick, and its examples come from
 # many images.
 #
-# First we make the pairs. A network of one channel takes the brightness of a color image, *luma*.
-# It is on a scale on which black is 16/255 and white is 235/255. (:doc:`Lesson 13
-# <13_a_real_picture>` says why.) The whole image is made smaller before patches are cut out of it.
-# So the pixels at the border of a patch are made from HR pixels on both sides of that border.
+# First we make the pairs. The network takes *luma*, the brightness of a color image, divided by
+# 255, as in lesson 5. The whole image is made smaller *before* patches are cut out of it. So the
+# pixels at the border of a patch are made from HR pixels on both sides of that border.
 
 
 def make_pair(picture):
@@ -444,7 +449,7 @@ assert 40 * 5625 * 8 == 1_800_000
 # A batch, looked at
 # ------------------
 #
-# Before you train a network, look at a batch. This habit finds more mistakes than any other: LR and
+# Before you train a network, look at a batch. This habit finds many mistakes early: LR and
 # HR that do not show the same scene, channels in a wrong order, a wrong scale.
 #
 # We give the batch to a network with random weights. It is ESPCN with zeros around each layer, so
@@ -496,8 +501,8 @@ assert np.isclose(measured, gradient[1, 0, 40, 50], rtol=0.01)
 # %%
 # .. predict::
 #
-#    The weights are random, and so small that the prediction lies around 0, which is black. What do
-#    you expect the gradient image to look like?
+#    With its random weights the network predicts numbers near 0, which is black. What do you expect
+#    the gradient image to look like?
 #
 # .. answer::
 #
@@ -508,29 +513,36 @@ rows = {"LR": lr_batch, "HR, the target": hr_batch, "prediction": prediction, "g
 drawing.save(drawing.batch_rows(rows), "08_batch_at_the_start.png")
 
 too_dark = np.mean(gradient < 0)
+print(f"mean of the prediction {prediction.mean():.2f}, of the target {hr_batch.mean():.2f}")
 print(f"{too_dark:.0%} of the pixels are too dark")
+assert abs(prediction.mean()) < 0.1
 assert too_dark > 0.9
 
 # %%
 # Each column is one example. The prediction is black with a pattern of dots: the nine channels of
 # the last layer have different random weights, and each fills one place of every block. In the
-# gradient, purple says "too dark" and orange says "too bright".
+# gradient, purple says "too dark" and orange says "too bright". (:doc:`Lesson 10
+# <10_subpixel_deconvolution_resize>` returns to the dots.)
 #
 # Then we train. The loop below has five steps, and all of them come from earlier lessons.
 # (:doc:`Lesson 9 <09_train_it>` is about this loop.) The optimizer is SOAP, the last one of
-# :doc:`lesson 6 <06_one_step_downhill>`, since it needs the fewest steps. After every 20 steps we
+# :doc:`lesson 6 <06_one_step_downhill>`, since it needs few steps. After every 20 steps we
 # measure the mean training loss of these steps, and the loss on the held-out images. And we keep
 # the predictions for the three patches above.
 
+from threadpoolctl import threadpool_limits
+
 from npespcn.optim import SOAP
 
+threadpool_limits(1, "blas")  # the products are small: several threads would wait for each other
 held_out_lr = np.stack([lr for lr, hr in held_out_pairs])[:, None]  # (4, 1, 106, 106)
 held_out_hr = np.stack([hr for lr, hr in held_out_pairs])[:, None]  # (4, 1, 318, 318)
 
 
-def learn(next_batch, steps=400):
+def learn(next_batch, widths=(64, 32), steps=400):
     """Train a new network; return it, its loss curves, and its predictions on the way."""
-    network = accelerate(ESPCN(scale=3, padding="same", seed=0), input_gradient=False)
+    model = ESPCN(scale=3, padding="same", seed=0, widths=widths)
+    network = accelerate(model, input_gradient=False)
     optimizer = SOAP(network)
     curves = {"step": [], "training": [], "held-out": []}
     losses, predictions = [], []
@@ -593,14 +605,18 @@ drawing.save(drawing.batch_rows(rows), "08_batch_later.png")
 # difficult remains.
 #
 # Look at the first row again. After 20 steps each prediction has a dark frame, and the gradient is
-# purple there. The network puts zeros around the patch, and zero is black. It cannot know that the
-# scene goes on. After 400 steps it has learned to live with the zeros, but the frame is still worse
-# than the middle. :doc:`Lesson 9 <09_train_it>` trains without zeros.
+# purple there. The network puts zeros around the patch, and 0 is even darker than black, which is
+# 16/255. It cannot know that the
+# scene goes on. After 400 steps the network has learned to live with the zeros. But the outermost
+# three pixels on each side are still worse than the others, as 256 new patches show. :doc:`Lesson 9
+# <09_train_it>` trains without zeros.
 
-squares = (predictions[-1] - hr_batch) ** 2  # (3, 1, 96, 96), after 400 steps
-middle = squares[:, :, 12:-12, 12:-12].mean()
-frame = (squares.sum() - squares[:, :, 12:-12, 12:-12].sum()) / (3 * (96**2 - 72**2))
-print(f"mean squared error: {frame:.4f} in the frame, {middle:.4f} in the middle")
+x, target = data.batch(np.random.default_rng(2), 256, SIDE)
+squares = (network.predict(x) - target) ** 2  # (256, 1, 96, 96)
+inside = squares[:, :, 3:-3, 3:-3]  # (256, 1, 90, 90)
+frame_mean = (squares.sum() - inside.sum()) / (squares.size - inside.size)
+print(f"mean squared error: {frame_mean:.4f} in the frame, {inside.mean():.4f} inside")
+assert frame_mean > 1.05 * inside.mean()
 
 # %%
 # Training images and held-out images
@@ -656,8 +672,8 @@ drawing.save(drawing.overfitting(runs, bicubic), "08_overfitting.png")
 
 # %%
 # This is how to recognize overfitting: **the training loss falls while the held-out loss rises.**
-# Neither curve shows it alone. The training loss of the first network is several times better than
-# that of the second. It is the worse network by far, worse than bicubic interpolation.
+# Look at both curves. By its training loss the first network seems several times better than the
+# second one. It is the worse network by far, worse than bicubic interpolation.
 #
 # The images show what it has memorized. On its own patch its prediction can hardly be told from the
 # target. On other images it draws wrong details: it paints what it remembers.
@@ -682,48 +698,63 @@ drawing.save(drawing.gallery(looks), "08_memorized.png")
 # **More views of the same images.** Our one patch becomes eight patches when it is turned. Eight
 # correct examples are more difficult to memorize than one.
 #
+# **Fewer weights.** A small network cannot memorize much. It cannot learn much, either.
+#
 # **Stop early.** Measure the held-out loss during training, and keep the weights of the step where
 # it was least.
 #
-# **Fewer weights.** A small network cannot memorize much. It cannot learn much, either.
+# We try the second and the third remedy on the same patch: once with all of its eight views in each
+# batch, and once with only 8 channels after the first layer and 8 after the second.
 #
 # .. predict::
 #
-#    We train on the same single patch, but each batch has eight random views of it. Will the
-#    training loss be higher or lower than before? And the held-out loss?
+#    In the run with eight views, will the training loss be higher or lower than with one? And the
+#    held-out loss? How many weights has the small network?
 #
 # .. answer::
 #
 #    The training loss is higher, since memorizing is harder now. The held-out loss is lower. The
 #    views help, but they do not replace other images.
+#
+#    The small network has :math:`25 \cdot 8 + 8` numbers in the first layer,
+#    :math:`8 \cdot 9 \cdot 8 + 8` in the second and :math:`8 \cdot 9 \cdot 9 + 9` in the third.
+#    Together these are 1,449, less than the 9,216 pixels of the target. It overfits as well, but
+#    less.
 
-one_patch = PairedPatches([pictures[0][96:192, 96:192]], scale=3)
+view_lr = np.stack([turned(one_lr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 32, 32)
+view_hr = np.stack([turned(one_hr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 96, 96)
 
 
 def from_eight_views():
-    return one_patch.batch(rng, 8, SIDE)
+    return view_lr, view_hr
 
 
 _, views, _ = learn(from_eight_views)
+small_network, few, _ = learn(from_one_patch, widths=(8, 8))
 
 held_out = {
     "one patch": one["held-out"],
-    "eight views of it": views["held-out"],
+    "1,449 weights": few["held-out"],
+    "eight views": views["held-out"],
     "40 images": many["held-out"],
 }
 for name, curve in held_out.items():
     print(f"{name}: held-out {curve[-1]:.5f} in the end, {min(curve):.5f} at its best")
 
+assert sum(parameter.size for parameter in small_network.params.values()) == 1449
 assert views["training"][-1] > one["training"][-1]
 assert many["held-out"][-1] < views["held-out"][-1] < one["held-out"][-1]
+assert min(few["held-out"]) < few["held-out"][-1] < one["held-out"][-1]
 drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png")
 
 # %%
+# A dot marks the least loss of each run, where one should have stopped.
+#
 # There is a trap in stopping early. Who chooses the best step by the held-out images has used them,
 # and their loss there is a little too good to be true. For the final number one needs images that
 # have decided nothing. So there are three sets: *training* images for the weights, *validation*
 # images for choices such as the number of steps, *test* images for the number in the report.
-# (:doc:`Lesson 12 <12_measuring_honestly>` does it like that.)
+# (:doc:`Lesson 12 <12_measuring_honestly>` is about this number.)
 #
 # What you know now
 # -----------------
@@ -739,4 +770,4 @@ drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png"
 # 1::3]``, and look what the network does with antialiased images. Then do :doc:`exercise 13
 # </exercises>`.
 #
-# Next: :doc:`lesson 9 <09_train_it>` trains the network in earnest, and goes wrong in seven ways.
+# Next: :doc:`lesson 9 <09_train_it>` trains the network in earnest, and goes wrong in six ways.

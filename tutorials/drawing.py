@@ -496,19 +496,32 @@ def edge(output: np.ndarray, true: float | np.ndarray, depth: int, corner: int) 
 # --- lesson 5: the network in twenty lines ---
 
 
-def network_plan(steps: Sequence[str], shapes: Sequence[str], channels: Sequence[int]) -> Figure:
-    """Draw a network from top to bottom: a box for each step, and the shape at every arrow.
+def network_plan(filters: Sequence[int], kernels: Sequence[int]) -> Figure:
+    """Draw ESPCN from top to bottom: a box for each step, and the shape at every arrow.
 
-    There is one shape more than steps. `channels` are numbers of channels, drawn as a stack; the
-    last but one goes into a pixel shuffle, and the last is the enlarged image.
+    `filters` and `kernels` are those of the convolutions; r = 3. Channels are drawn as a stack.
     """
+    border = sum(k - 1 for k in kernels)
+    steps = [f"repeat the edge, {border // 2} pixels on each side"]
+    arrows = [(1, "H, W"), (1, f"H + {border}, W + {border}")]  # channels, rows and columns
+    for number, (count, k) in enumerate(zip(filters, kernels, strict=True), start=1):
+        border -= k - 1
+        arrow = (count, f"H + {border}, W + {border}" if border else "H, W")
+        steps.append(f"conv{number}: {count} filters of {k}×{k}")
+        arrows.append(arrow)
+        if number < len(filters):
+            steps.append("tanh")
+            arrows.append(arrow)
+    steps.append("pixel shuffle")
+    arrows.append((1, "3H, 3W"))
+
     step = 1.75
     figure, axes = _sheet(11, step * len(steps) + 1.9)
-    for level, (shape, count) in enumerate(zip(shapes, channels, strict=True)):
+    for level, (count, size) in enumerate(arrows):
         y = step * level + 0.1
         style = {"arrowstyle": "-|>", "linewidth": 1.5}
         axes.annotate("", (5.2, y + 1), (5.2, y), arrowprops=style)
-        axes.text(5.55, y + 0.48, shape, va="center")
+        axes.text(5.55, y + 0.48, f"(1, {count}, {size})", va="center")
         words = "1 channel" if count == 1 else f"{count} channels"
         axes.text(2.4, y + 0.48, words, va="center")
         if level == len(steps):
@@ -1114,14 +1127,15 @@ def remedies(steps: Sequence[int], curves: Mapping[str, Sequence[float]], bicubi
     """Draw the held-out loss of several runs, with a mark where each is least."""
     figure, axes = new_figure(1, 1, 3.8)
     axes = axes[0, 0]
-    for (name, losses), color, style in zip(curves.items(), LINES, ("-", "--", "-."), strict=False):
-        axes.plot(steps, losses, style, color=color, lw=2, label=name)
+    styles = ["-", (0, (1, 1)), "--", "-."]
+    for (name, losses), color, style in zip(curves.items(), LINES, styles, strict=False):
+        axes.plot(steps, losses, ls=style, color=color, lw=2, label=name)
         best = int(np.argmin(losses))
         axes.plot(steps[best], losses[best], "o", color=color, ms=8)
     axes.axhline(bicubic, color="#777777", ls=":", label="bicubic")
     low = min(map(min, curves.values()))
-    axes.set(xlabel="step", ylabel="held-out loss", ylim=(0.8 * low, 5 * low))
-    figure.legend(loc="outside upper center", ncols=2)
+    axes.set(xlabel="step", ylabel="held-out loss", ylim=(0.8 * low, 3.5 * low))
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
@@ -1277,4 +1291,78 @@ def ranks(count: np.ndarray, milliseconds: Mapping[str, np.ndarray]) -> Figure:
         axes.loglog(count, values, marker=marker, color=color, ms=5, label=name)
     axes.set(xlabel="ranks, each with 16 images", ylabel="milliseconds a step")
     figure.legend(loc="outside upper center", ncols=1)
+    return figure
+
+
+# --- lesson 9: train it ---
+
+
+def unpadded(side: int, halo: int, r: int) -> Figure:
+    """Draw a patch, the part of it that the output belongs to, and the same for HR."""
+    figure, axes = new_figure(1, 2, 2.9)
+    for panel, name, scale in zip(axes[0], ("LR patch", "HR patch"), (1, r), strict=True):
+        whole, lost = side * scale, halo * scale
+        inner = whole - 2 * lost
+        panel.add_patch(Rectangle((0, 0), whole, whole, facecolor="#dddddd", edgecolor="#777777"))
+        panel.add_patch(
+            Rectangle((lost, lost), inner, inner, facecolor="#aaaaaa", edgecolor="#777777")
+        )
+        words = "before the shuffle" if scale == 1 else "the output"
+        words = f"{words}:\n{inner}×{inner}"
+        panel.text(whole / 2, whole / 2, words, ha="center", va="center")
+        lost_words = f"{lost} pixels, only seen"
+        panel.text(whole / 2, lost / 2, lost_words, ha="center", va="center_baseline")
+        panel.set(title=f"{name}, {whole}×{whole}", aspect="equal")
+        panel.set(xlim=(-0.02 * whole, 1.02 * whole), ylim=(1.02 * whole, -0.02 * whole))
+        panel.set_axis_off()
+    return figure
+
+
+def optimizers(curves: Mapping[str, Mapping[str, Sequence[float]]], gray: float) -> Figure:
+    """Draw the loss of several optimizers, smoothed, a panel for each way to give the pixels."""
+    figure, axes = new_figure(len(curves), 1, 2.6 * len(curves) + 0.3, sharex=True, sharey=True)
+    for panel, (name, runs) in zip(axes.flat, curves.items(), strict=True):
+        for (label, losses), color, style in zip(
+            runs.items(), LINES, ("-", "--", "-."), strict=False
+        ):
+            means = np.convolve(losses, np.full(5, 1 / 5), mode="valid")
+            panel.semilogy(np.arange(5, len(losses) + 1), means, style, color=color, label=label)
+        panel.axhline(gray, color="#777777", ls=":", label="plain gray")
+        panel.set(title=name, ylabel="loss (mean of 5 steps)", ylim=(0.002, 0.2))
+    axes[-1, 0].set_xlabel("step")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+def learning_curve(history: Mapping[str, Sequence[float]], bicubic: float) -> Figure:
+    """Draw a panel with the training loss, and below it one with the PSNR of held-out images."""
+    figure, axes = new_figure(2, 1, 5.2, sharex=True)
+    loss, psnr = axes[:, 0]
+    step, scores = np.array(history["step"]), np.array(history["val_psnr"])
+    measured = np.isfinite(scores)
+    loss.semilogy(step, history["loss"], color=LINES[0], lw=1.5)
+    loss.set_yticks([0.002, 0.005, 0.01, 0.02], ["0.002", "0.005", "0.01", "0.02"])
+    loss.minorticks_off()
+    loss.set(ylabel="training loss")
+    psnr.plot(step[measured], scores[measured], color=LINES[0], lw=2, label="the network")
+    psnr.axhline(bicubic, color=LINES[1], ls="--", label="bicubic")
+    psnr.set(xlabel="step", ylabel="PSNR, held-out (dB)")
+    psnr.legend(loc="lower right")
+    return figure
+
+
+def bad_runs(runs: Mapping[str, Sequence[float]], gray: float) -> Figure:
+    """Draw the training loss of several runs: the first 20 steps, and below them all."""
+    figure, axes = new_figure(2, 1, 6.2)
+    for panel, last in zip(axes.flat, (20, None), strict=True):
+        for (name, losses), color, marker in zip(runs.items(), LINES, "osD^vx", strict=True):
+            shown = losses[:last]
+            steps, every = range(1, len(shown) + 1), max(len(shown) // 15, 1)
+            style = {"marker": marker, "markevery": every, "ms": 6, "color": color}
+            panel.semilogy(steps, shown, lw=1.2, label=name, **style)
+        panel.axhline(gray, color="#777777", ls=":", label="plain gray")
+        panel.set(ylabel="training loss", title="all steps" if last is None else "the beginning")
+        panel.set_xticks(range(0, len(shown) + 1, 5 if last else 30))
+    axes[-1, 0].set_xlabel("step")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
