@@ -8,13 +8,15 @@ What happens to an image on its way through, and what are the 22,729 numbers tha
 :Aim: You can write ESPCN in plain NumPy, say the shape of the array after every step, and say what
       each of its numbers is.
 :Minutes: 45
-:Needs: Lessons 1 and 4.
+:Needs: :doc:`Lesson 1 <01_pixels_and_channels>` and :doc:`lesson 4 <04_convolution>`. In one place
+      the comb of :doc:`lesson 3 <03_whose_order>`.
 :Practice: The first half of :doc:`exercise 12 </exercises>` afterwards: write the network yourself.
 
 The network has a name, ESPCN, and an article: `Shi and others, Real-Time Single Image and Video
 Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network, 2016
-<https://arxiv.org/abs/1609.05158>`_. You already know all its parts. In this lesson we put them
-together, load weights that somebody has trained, and enlarge a photograph.
+<https://arxiv.org/abs/1609.05158>`_. You already know all its parts but one, which is a simple
+function. In this lesson we put the parts together, load weights that have been trained already, and
+enlarge a photograph.
 """
 
 # %%
@@ -49,8 +51,15 @@ assert rgb_to_y(white)[0, 0] == 235
 x = (lr / 255).astype(np.float32)[None, None]  # (N, C, H, W) = (1, 1, 200, 170)
 print("in:", x.shape, f"from {x.min():.2f} to {x.max():.2f}")
 assert x.shape == (1, 1, 200, 170)
+assert hr.max() == 235
+assert lr.max() > 235
 
 # %%
+# Why is the largest number 0.96, when white is only 235 / 255 = 0.92? ``downscale`` takes weighted
+# means, and some of its weights are negative. A negative weight on a dark pixel takes less away
+# than a negative weight on a light one. So a light pixel beside a dark edge can come out lighter
+# than white. This is usual, and the network has seen it in its training.
+#
 # The plan
 # --------
 #
@@ -85,34 +94,15 @@ assert x.shape == (1, 1, 200, 170)
 #    So the nine channels have the size of the small image, and each pixel has its block.
 #
 # The drawing shows the shapes for any height H and width W. The nine channels have the colors of
-# their places, as in lesson 1.
+# their places, as in lesson 1. In the gray stacks, one sheet stands for four channels.
 
-steps = [
-    "repeat the edge, 4 pixels on each side",
-    "conv1: 64 filters of 5×5",
-    "tanh",
-    "conv2: 32 filters of 3×3",
-    "tanh",
-    "conv3: 9 filters of 3×3",
-    "pixel shuffle",
-]
-shapes = [
-    "(1, 1, H, W)",
-    "(1, 1, H + 8, W + 8)",
-    "(1, 64, H + 4, W + 4)",
-    "(1, 64, H + 4, W + 4)",
-    "(1, 32, H + 2, W + 2)",
-    "(1, 32, H + 2, W + 2)",
-    "(1, 9, H, W)",
-    "(1, 1, 3H, 3W)",
-]
-drawing.save(drawing.network_plan(steps, shapes, [1, 1, 64, 64, 32, 32, 9, 1]), "05_plan.png")
+drawing.save(drawing.network_plan(filters=(64, 32, 9), kernels=(5, 3, 3)), "05_plan.png")
 
 # %%
-# The numbers 64 and 32, and the kernels of 5, 3 and 3 pixels, are choices of the article's authors.
-# Nobody can derive them. More channels would cost more time, and might give a better image. Two
-# numbers are no choice. The first layer has 1 channel in, because luma is one channel. The last one
-# has :math:`r^2 = 9` channels out, because the shuffle needs nine.
+# The numbers 64 and 32, and the kernels of 5, 3 and 3 pixels, are choices of the article's authors
+# (section 3.2 of the article). No formula gives them. More channels would cost more time, and might
+# give a better image. Two numbers are no choice. The first layer has 1 channel in, because luma is
+# one channel. The last one has :math:`r^2 = 9` channels out, because the shuffle needs nine.
 #
 # Notice that everything up to the shuffle has the size of the *small* image, but for a few pixels
 # at the edge. This is what makes the network *efficient*, as its name says.
@@ -260,8 +250,8 @@ assert np.array_equal(y, model.predict(x))
 # ----------------------
 #
 # The output is luma divided by 255. Some numbers are a little larger than 1, because the last layer
-# is a plain sum and knows no limits. We multiply by 255 and round, and numbers above 255 become
-# 255.
+# is a plain sum and knows no limits. We multiply by 255 and round. Then numbers above 255 become
+# 255, and numbers below 0 would become 0.
 
 
 def to_gray_levels(y):
@@ -276,8 +266,8 @@ assert y.max() > 1
 drawing.save(drawing.in_and_out(lr, enlarged), "05_in_and_out.png")
 
 # %%
-# Is this better than what every image program does? We compare it with nearest neighbor from lesson
-# 1, and with *bicubic* interpolation. Bicubic interpolation is what many image programs do: a
+# Is this better than what image programs do? We compare it with nearest neighbor from lesson 1, and
+# with *bicubic* interpolation. Bicubic interpolation is the usual method of many image programs: a
 # weighted sum of 4×4 neighbors, with fixed weights that follow from a formula. The numbers are PSNR
 # in decibels, where more is better. (Lesson 1 explains PSNR in one sentence, and :doc:`lesson 12
 # <12_measuring_honestly>` at length.)
@@ -354,15 +344,23 @@ assert np.array_equal(twice, once)
 
 # %%
 # The same happens with our three layers, where 5, 3 and 3 pixels become 9, as in lesson 4. We
-# compute the kernel. Each weight (i, j) of the second layer adds a copy of the first layer's
-# kernels, i rows further down and j columns further right. The sum over the channels between the
-# two layers is a matrix product.
+# compute the kernel. Look at the example again. The kernel (3, 7, 2) is made of two copies of the
+# first kernel (1, 2), and the second copy is one place further right:
+#
+# .. math::
+#
+#    3 \cdot (1, 2, 0) + 1 \cdot (0, 1, 2) = (3, 7, 2)
+#
+# So each weight of the second kernel multiplies a copy of the first one. In two dimensions, the
+# weight (i, j) multiplies a copy that is moved i rows down and j columns to the right. With several
+# channels between the two layers, there is such a copy for each of them, and the copies are added.
+# This sum over the channels is a matrix product.
 
 
 def merge(first, second):
     """Return the weight of the one convolution that does what `first` and then `second` do."""
-    filters, between, k2, _ = second.shape
-    _, channels, k1, _ = first.shape
+    filters, between, k2, _ = second.shape  # (O, M, k2, k2): M channels between the layers
+    _, channels, k1, _ = first.shape  # (M, C, k1, k1)
     both = np.zeros((filters, channels, k1 + k2 - 1, k1 + k2 - 1))
     flat = first.reshape(between, channels * k1 * k1)  # (M, C*k1*k1)
     for i in range(k2):
@@ -373,18 +371,22 @@ def merge(first, second):
     return both  # (O, C, k1 + k2 - 1, k1 + k2 - 1)
 
 
+small = merge(np.array([[[[1, 2], [0, 0]]]]), np.array([[[[3, 1], [0, 0]]]]))  # (1, 1, 3, 3)
+assert small[0, 0, 0].tolist() == [3, 7, 2]  # the example, with a second row of zeros
+
 exact = {name: array.astype(np.float64) for name, array in weights.items()}
 one_weight = merge(merge(exact["conv1.weight"], exact["conv2.weight"]), exact["conv3.weight"])
 print("one convolution:", one_weight.shape, "which is", one_weight.size, "weights")
 assert one_weight.shape == (9, 1, 9, 9)
 
 # %%
-# Each bias is a constant that goes through the layers after it. There every slice multiplies it by
-# the sum of its weights. So the three biases become one, too.
+# The biases can be merged, too. A bias adds the same number at every pixel of its channel. In the
+# next layer, all weights of a slice meet this same number. So the slice gives the number times the
+# sum of its weights, and this is again the same at every pixel: a bias.
 
 
 def merge_bias(bias, weight, next_bias):
-    """Return the bias behind a convolution, when `bias` was there before it."""
+    """Return the one bias that replaces `bias` before a convolution and `next_bias` after it."""
     return weight.sum(axis=(2, 3)) @ bias + next_bias
 
 
@@ -428,8 +430,8 @@ drawing.save(drawing.details(images, (225, 165, 325, 265), captions), "05_withou
 # depends on what the features have found. An edge is enlarged in another way than a wall.
 #
 # Other curves would do as well. All that is needed is that the function is not a straight line.
-# Many networks take :math:`\max(x, 0)`, which is called *ReLU*. The article's authors compared the
-# two and chose tanh.
+# Many networks take :math:`\max(x, 0)`, which is called *ReLU*. The article's authors chose tanh
+# instead of ReLU, because of their experiments (section 3.2 again).
 #
 # What breaks: the order of the weights
 # -------------------------------------
@@ -450,9 +452,9 @@ drawing.save(drawing.details(images, (225, 165, 325, 265), captions), "05_withou
 #    feature again, and the image is right. Between two layers, the numbers of the features mean
 #    nothing, as long as both sides agree.
 #
-#    The nine filters of conv3 are different. Their number is the *place in the block*. Nothing
-#    after them can repair a wrong order, because the shuffle has no weights. The blocks are
-#    scrambled, and this is the comb of lessons 1 and 3.
+#    The nine filters of conv3 are different. Their number is the *place in the block*. Only the
+#    shuffle comes after them, and it has no slices that could be put in the same order. The blocks
+#    are scrambled, and this is the comb of lessons 1 and 3.
 
 reversed1 = dict(weights)
 reversed1["conv1.weight"] = weights["conv1.weight"][::-1]
