@@ -2,27 +2,39 @@
 Pixels and channels
 ===================
 
-**Question.** A network that enlarges an image three times works on small images from its first
-layer to its last. The last layer gives nine small images. How do they become one large image?
+**Question.** A network that makes an image three times as large works on small images from its
+first layer to its last. The last layer gives nine small images. How do they become one large
+image?
 
 :Aim: You can say for every pixel of the large image which small image it comes from, and you know
       what the network has to learn.
-:Minutes: 30
+:Minutes: 40
 :Needs: NumPy: shapes, indexing, slices with a step. No earlier lesson.
-:Practice: Play with the :explorer:`map of channels and pixels <mode=map&r=2&c=1>` beside this page.
+:Practice: Play with the :explorer:`map of channels and pixels <mode=map&r=2&c=1>`. It is part of
+      the *explorer*, a page of its own that you can keep open beside this one.
 
 Each lesson of this course works in the same way. It asks you to *predict* something, and you write
 your prediction down. Then you open the answer and compare. A wrong prediction is worth more than a
-right one: it shows you exactly what you did not know yet.
+right one: it shows you exactly what you did not know yet. In the code, a line with ``assert`` stops
+the program if its statement is false. So what a lesson asserts is true on your computer, too.
 """
 
 # %%
 # Numbers that are their own address
 # ----------------------------------
 #
+# The network of this course is called ESPCN, "efficient sub-pixel convolutional neural network"
+# (Shi and others, `Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
+# Convolutional Neural Network <https://arxiv.org/abs/1609.05158>`__, 2016). It is a short chain of
+# steps, its *layers*. To enlarge an image it has to guess details that the small image does not
+# show. This task is called *super-resolution*. In this lesson we need only the end of the chain:
+# the last layer gives nine small images, and they become one image that is three times as high and
+# three times as wide.
+#
 # The small images are called *channels*. We begin with channels so small that we can do everything
 # by hand: four channels of 2×3 pixels, and an image that is twice as large on both sides. The
-# factor 2 is called :math:`r`, the *upscale factor*.
+# factor 2 is called :math:`r`, the *upscale factor*. A channel has H rows and W columns, here
+# H = 2 and W = 3. In the code, a comment after a line gives the shape of its result.
 #
 # We number all pixels of all channels from 0 to 23. Nothing will be computed with these numbers.
 # They will only be moved. So wherever a number turns up later, it still tells us where it came
@@ -74,7 +86,8 @@ assert image[:2, :2].tolist() == [[0, 6], [12, 18]]
 
 # %%
 # This is a *pixel shuffle*. The layer of a network that does it is called the sub-pixel layer,
-# because the places of a block are the sub-pixels of one small pixel.
+# because the places of a block are the sub-pixels of one small pixel. (The file ``drawing.py`` lies
+# beside the lessons. It draws their figures and does nothing else.)
 
 import drawing
 
@@ -91,11 +104,12 @@ drawing.save(drawing.channels_to_image(channels, image[None], r), "01_one_channe
 # We say the same in a formula, from the image's point of view. Take the pixel in row 3, column 4 of
 # the image. Two divisions tell where it comes from:
 #
-# - The *quotients* find the block. :math:`3 / 2` is 1 and :math:`4 / 2` is 2, so it is the block of
-#   row 1, column 2 of the channels.
-# - The *remainders* find the place in the block. The remainder of :math:`3 / 2` is :math:`i = 1`,
-#   the remainder of :math:`4 / 2` is :math:`j = 0`.
-# - The place (i, j) belongs to channel :math:`i \cdot r + j`.
+# - The *quotients* find the block. 3 divided by 2 is 1 and a remainder, 4 divided by 2 is 2. So the
+#   pixel is in the block of row 1, column 2. (In Python: ``3 // 2`` and ``4 // 2``.)
+# - The *remainders* find the place in the block. They are :math:`i = 1` for the row and
+#   :math:`j = 0` for the column. (In Python: ``3 % 2`` and ``4 % 2``.)
+# - The place (i, j) belongs to channel :math:`i \cdot r + j`. Before this place there are i full
+#   rows of r places, and j places in its own row.
 #
 # .. predict::
 #
@@ -108,7 +122,7 @@ drawing.save(drawing.channels_to_image(channels, image[None], r), "01_one_channe
 #    pixel is 17. You find 17 in row 3, column 4 of the figure above.
 
 row, column = 3, 4
-block_row, i = divmod(row, r)
+block_row, i = divmod(row, r)  # quotient and remainder
 block_column, j = divmod(column, r)
 channel = i * r + j
 print(f"channel {channel}, row {block_row}, column {block_column}")
@@ -118,10 +132,11 @@ print("the image has", image[row, column])
 assert image[row, column] == channels[channel, block_row, block_column] == 17
 
 # %%
-# One pixel proves little. So we ask the rule about every pixel of the image:
+# One pixel proves little. So we ask the rule about every pixel of the image. (``np.ndindex(4, 6)``
+# gives all pairs of a row below 4 and a column below 6.)
 
 for row, column in np.ndindex(4, 6):
-    channel = row % r * r + column % r
+    channel = (row % r) * r + column % r
     assert image[row, column] == channels[channel, row // r, column // r]
 
 # %%
@@ -130,14 +145,16 @@ for row, column in np.ndindex(4, 6):
 #
 # A color image has three channels of its own: red, green and blue. To keep the words apart we call
 # them *image channels*. Each of them needs a group of :math:`r^2` channels. The groups stand one
-# behind the other. So image channel c begins at channel :math:`c \cdot r^2`, and the whole rule is
+# after the other. So image channel c begins at channel :math:`c \cdot r^2`, and the whole rule is
 #
 # .. math::
 #
-#    \text{image}[c,\ row,\ column] =
-#    \text{channels}[c \cdot r^2 + (row \bmod r) \cdot r + (column \bmod r),\ row / r,\ column / r]
+#    \text{image}[c,\ \text{row},\ \text{column}] =
+#    \text{channels}[c \cdot r^2 + (\text{row} \bmod r) \cdot r + (\text{column} \bmod r),\
+#    \text{row} / r,\ \text{column} / r]
 #
-# where / drops the remainder. This is the rule of PyTorch. (Others exist. Lesson 3 is about them.)
+# where / drops the remainder, and mod is the remainder. This is the rule of PyTorch, a library in
+# which many networks are written. (Others exist. :doc:`Lesson 3 <03_whose_order>` is about them.)
 #
 # .. predict::
 #
@@ -149,8 +166,10 @@ for row, column in np.ndindex(4, 6):
 #    Green is image channel 1. Its group begins at :math:`1 \cdot 4 = 4`, so it is made of channels
 #    4, 5, 6 and 7. Channel 7 fills the lower right places.
 #
-# The book has this rule as a function, :func:`npespcn.shuffle.pixel_shuffle`. It takes any number
-# of image channels.
+# ``npespcn``, the package of this course, has this rule as a function,
+# :func:`npespcn.shuffle.pixel_shuffle`. It takes any number of image channels. (The files directly
+# in the folder ``npespcn`` are written to be read, like the chapters of a book. Therefore the
+# lessons call them *the book*.)
 
 from npespcn.shuffle import pixel_shuffle
 
@@ -159,7 +178,7 @@ color_image = pixel_shuffle(twelve, 2)  # (3, 2, 4)
 
 assert np.array_equal(pixel_shuffle(channels, 2)[0], image)  # the four channels from above
 for c, row, column in np.ndindex(3, 2, 4):
-    channel = c * r * r + row % r * r + column % r
+    channel = c * r * r + (row % r) * r + column % r
     assert color_image[c, row, column] == twelve[channel, row // r, column // r]
 
 drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channels.png")
@@ -174,9 +193,10 @@ drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channe
 # So far we only moved numbers. What must a network put into the channels, so that the image looks
 # good? We try it by hand, with a photograph and :math:`r = 3`.
 #
-# First we make the photograph three times smaller. The small photograph is called *LR*, for low
-# resolution. The large one is *HR*, for high resolution. The network never sees HR. It must find
-# the nine channels with nothing but LR.
+# First we make the photograph three times smaller, with the function ``downscale``. It makes each
+# small pixel the weighted mean of the photograph's pixels around it. The small photograph is called
+# *LR*, for low resolution. The large one is *HR*, for high resolution. The network never sees HR.
+# It must find the nine channels with nothing but LR.
 #
 # The simplest idea: all nine channels are equal to LR.
 #
@@ -188,9 +208,10 @@ drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channe
 #
 #    The nine pixels of a block come from the same place of nine equal channels, so they are equal.
 #    Each LR pixel becomes a square of 3×3 equal pixels. Image programs call this enlargement
-#    *nearest neighbor*.
+#    *nearest neighbor*. (The last figure of this lesson shows the squares.)
 #
-# An image file has the shape (H, W, 3), a network wants (3, H, W). Therefore we move the axis.
+# An image file has the shape (H, W, 3), a network wants (3, H, W). Therefore we move the axis. At
+# the end we compare with Pillow, a library for images.
 
 from PIL import Image
 
@@ -225,18 +246,19 @@ assert np.array_equal(nearest, by_pillow)
 #
 #    Channel 5 should hold what one sees a third of an LR pixel further right. That point lies
 #    between two LR pixels, a third of the way from the first to the second. A good guess is their
-#    weighted mean: two thirds of the first and one third of the second.
+#    weighted mean: two thirds of the first and one third of the second. If the two pixels hold 90
+#    and 30, channel 5 holds :math:`\frac{2}{3} \cdot 90 + \frac{1}{3} \cdot 30 = 70`.
 #
-# So channel (i, j) is LR, seen from a point that is :math:`(i - 1)/3` pixels further down and
-# :math:`(j - 1)/3` pixels further right. A negative number means up, or left. We shift first along
-# the rows, then along the columns.
+# The same holds for all nine places. The channel of place (i, j) is LR, seen from a point that is
+# :math:`(i - 1)/3` pixels further down and :math:`(j - 1)/3` pixels further right. A negative
+# number means up, or left. We shift first down or up (axis 0), then right or left (axis 1).
 
 
 def shift(x, distance, axis):
     """See x from `distance` pixels further along an axis, -1 < distance < 1."""
     step = 1 if distance > 0 else -1
     index = np.clip(np.arange(x.shape[axis]) + step, 0, x.shape[axis] - 1)  # the edge is repeated
-    neighbor = np.take(x, index, axis)
+    neighbor = np.take(x, index, axis)  # the pixel after (or before) each pixel of x
     return (1 - abs(distance)) * x + abs(distance) * neighbor
 
 
@@ -262,7 +284,7 @@ assert largest <= 1  # Pillow rounds after the rows and again after the columns
 # %%
 # We have found linear interpolation, which every image program has. Now look at one of the channels
 # again. Each of its pixels is a weighted sum of a few neighboring pixels, with the same weights
-# everywhere. Such a sum is called a *convolution*. Lesson 4 is about it.
+# everywhere. Such a sum is called a *convolution*. :doc:`Lesson 4 <04_convolution>` is about it.
 #
 # **This is what the network does, too.** The last layer of ESPCN has nine sets of weights, one for
 # each channel. There are two differences. Its weights are not written by us, they are *learned*.
@@ -277,18 +299,31 @@ assert largest <= 1  # Pillow rounds after the rows and again after the columns
 #
 # .. predict::
 #
-#    Look at an edge that is white on the left and black on the right. What do the wrong shifts make
-#    of it?
+#    Four LR pixels of a row hold 90, 90, 30 and 30: a bright region on the left, a dark one on the
+#    right. With the correct shifts, the two in the middle become 90, 90, 70 and 50, 30, 30.
+#    What do they become with the wrong shifts? What will an edge of the photograph look like?
 #
 # .. answer::
 #
-#    Each block runs backwards: it gets darker to the left, while the blocks themselves get darker
-#    to the right. The edge becomes a comb. Remember this comb. Lesson 3 makes the same comb by
-#    another mistake.
-#
-# Below each image is its PSNR in decibels, which says how close the image is to the photograph:
-# more is better, and one decibel is a difference that you can see. (:doc:`Lesson 12
-# <12_measuring_honestly>` explains PSNR, and what it does not see.)
+#    They become 70, 90, 90 and 30, 30, 50. Each block runs backwards: it gets darker to the left,
+#    while the blocks themselves get darker to the right. There is a dark line before the edge and a
+#    bright line behind it. The edge becomes a comb. Remember this comb. Lesson 3 makes the same
+#    comb by another mistake.
+
+row_of_four = np.array([[[90.0, 90.0, 30.0, 30.0]]])  # (1, 1, 4): one color, one row
+correct = enlarge(row_of_four, 1 / 3)  # (3, 12, 1)
+wrong = enlarge(row_of_four, -1 / 3)
+print("correct:", correct[1, 3:9, 0])
+print("wrong:  ", wrong[1, 3:9, 0])
+
+assert correct[1, 3:9, 0].tolist() == [90, 90, 70, 50, 30, 30]
+assert wrong[1, 3:9, 0].tolist() == [70, 90, 90, 30, 30, 50]
+
+# %%
+# Now the photograph. Above each image is its PSNR in decibels (dB), which says how close the image
+# is to the photograph: more is better. The PSNR of the first two images differs by little more than
+# one decibel, and you can see it. (:doc:`Lesson 12 <12_measuring_honestly>` explains PSNR, and what
+# it does not see.)
 
 from npespcn.evaluation import psnr
 
@@ -302,7 +337,7 @@ for name, enlarged in images.items():
     scores[name] = psnr(enlarged, photograph)
     print(f"{name}: {scores[name]:.2f} dB")
 
-assert scores["shifted by thirds"] > scores["nine equal channels"]
+assert 1 < scores["shifted by thirds"] - scores["nine equal channels"] < 1.5
 assert scores["nine equal channels"] > scores["shifted the wrong way"]
 
 captions = {name: f"{score:.2f} dB" for name, score in scores.items()}
@@ -318,8 +353,9 @@ drawing.save(drawing.details(images, (290, 40, 350, 100), captions), "01_copies.
 # - An image channel needs :math:`r^2` channels; image channel c has those from :math:`c \cdot r^2`.
 # - The channels must be shifted views of the same scene. To learn good ones is the network's work.
 #
-# Try this: put nine *different* photographs into the nine channels of a color. Look at the image
-# from near, and from far away. Then take the :explorer:`quiz <mode=quiz&r=2&c=1>`.
+# Try this: put nine *different* images into the nine channels. (For example, cut the green of the
+# photograph into nine parts of 200×170 pixels.) Look at the result from near, and from far away.
+# Then take the :explorer:`quiz <mode=quiz&r=2&c=1>`.
 #
 # Next: :doc:`lesson 2 <02_three_shuffles>` writes the shuffle in three ways, and finds out why one
 # of them takes hundreds of times as long as another.
