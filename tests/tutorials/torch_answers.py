@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -30,6 +30,14 @@ def _from_tensorflow(torch: Any, kernel: Any, bias: Any, upscale_factor: int) ->
     return moved, torch.nn.functional.channel_shuffle(bias[None, :, None, None], groups).flatten()
 
 
+def _im2col(torch: Any, x: Any, kernel_size: int, padding: int = 0) -> Any:
+    return torch.nn.functional.unfold(x, kernel_size, padding=padding)
+
+
+def _conv2d_forward(torch: Any, x: Any, weight: Any, bias: Any, padding: int = 0) -> Any:
+    return torch.nn.functional.conv2d(x, weight, bias, padding=padding)
+
+
 def _col2im(torch: Any, columns: Any, shape: Any, kernel_size: int, padding: int = 0) -> Any:
     return torch.nn.functional.fold(columns, shape[2:], kernel_size, padding=padding)
 
@@ -42,12 +50,58 @@ def _conv2d_backward(torch: Any, dy: Any, x: Any, weight: Any, padding: int = 0)
     return x.grad, weight.grad, bias.grad
 
 
+def _espcn(torch: Any, x: Any, upscale_factor: int, params: Mapping[str, Any]) -> Any:
+    for i in (1, 2, 3):
+        weight, bias = params[f"conv{i}_weight"], params[f"conv{i}_bias"]
+        x = torch.nn.functional.conv2d(x, weight, bias, padding="same")
+        x = torch.tanh(x) if i < 3 else x
+    return torch.nn.functional.pixel_shuffle(x, upscale_factor)
+
+
+def _espcn_forward(torch: Any, x: Any, upscale_factor: int, in_order: bool, **params: Any) -> Any:
+    return _espcn(torch, x, upscale_factor, params)
+
+
+def _espcn_backward(
+    torch: Any, dy: Any, x: Any, upscale_factor: int, in_order: bool, **params: Any
+) -> Any:
+    inputs = [x, *params.values()]  # the order of the layers, as the results
+    for one in inputs:
+        one.requires_grad_()
+    _espcn(torch, x, upscale_factor, params).backward(dy)
+    return tuple(one.grad for one in inputs)
+
+
+def _conv_transpose2d(torch: Any, x: Any, weight: Any, stride: int = 1, padding: int = 0) -> Any:
+    return torch.nn.functional.conv_transpose2d(x, weight, stride=stride, padding=padding)
+
+
+def _overlap(torch: Any, shape: Any, kernel_size: int, stride: int) -> Any:
+    ones = torch.ones(1, 1, *shape, dtype=torch.float64)
+    kernel = torch.ones(1, 1, kernel_size, kernel_size, dtype=torch.float64)
+    return _conv_transpose2d(torch, ones, kernel, stride)[0, 0].long()
+
+
+def _one_kernel(torch: Any, weight: Any, upscale_factor: int) -> Any:
+    """Light one pixel of one channel at a time, and let the sub-pixel convolution draw."""
+    pixels = torch.eye(weight.shape[1], dtype=torch.float64)[:, :, None, None]
+    drawn = torch.nn.functional.conv2d(pixels, weight.double(), padding=weight.shape[2] - 1)
+    return torch.nn.functional.pixel_shuffle(drawn, upscale_factor).long()
+
+
 ANSWERS: dict[str, Callable[..., Any]] = {
     "pixel_shuffle": _pixel_shuffle,
     "pixel_shuffle_concat": _pixel_shuffle,
     "pixel_unshuffle": _pixel_unshuffle,
     "pixel_shuffle_backward": _pixel_shuffle_backward,
     "from_tensorflow": _from_tensorflow,
+    "im2col": _im2col,
+    "conv2d_forward": _conv2d_forward,
     "col2im": _col2im,
     "conv2d_backward": _conv2d_backward,
+    "espcn_forward": _espcn_forward,
+    "espcn_backward": _espcn_backward,
+    "conv_transpose2d": _conv_transpose2d,
+    "overlap": _overlap,
+    "one_kernel": _one_kernel,
 }

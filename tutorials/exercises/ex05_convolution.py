@@ -1,6 +1,6 @@
 """Exercise 5: im2col and the forward convolution.
 
-Difficulty 3 of 5, 40 minutes. Before it: lesson 4.
+Difficulty 3 of 5, 40 minutes. After lesson 4, Convolution.
 Goal: lay the pixels out as columns, so that a convolution becomes one matrix product.
 
 The specification is `conv2d_loop` below: seven loops, right and very slow. The picture has zeros
@@ -16,8 +16,13 @@ An example, for k = 2 and no padding. The picture [[1, 2, 3], [4, 5, 6]] has two
 columns are [[1, 2], [2, 3], [4, 5], [5, 6]], an array of shape (1, 4, 2). With the weight
 [[1, 2], [3, 4]] and the bias 10 the result is [[47, 57]]: 1*1 + 2*2 + 3*4 + 4*5 + 10 = 47.
 
-Check it    python -m tutorials.exercises check 5
-A hint      python -m tutorials.exercises hint 5
+Both work for any N, C, O, H, W and k from 1 on, and any padding from 0 on, also one of k or more,
+as long as the kernel fits in the padded picture. The results are new arrays: the caller may write
+to them, and x does not change with them.
+
+Check it      python -m tutorials.exercises check 5
+The cause     python -m tutorials.exercises why 5
+A hint        python -m tutorials.exercises hint 5
 """
 
 import numpy as np
@@ -41,11 +46,11 @@ def conv2d_loop(x, weight, bias, padding=0):
 def im2col(x: np.ndarray, kernel_size: int, padding: int = 0) -> np.ndarray:
     """Lay the pixels under each position of the kernel out, as torch.nn.functional.unfold does.
 
-    x : array of floats, shape (N, C, H, W)
+    x : array of float64 or float32, shape (N, C, H, W)
     kernel_size : int, k
     padding : int, zeros on each of the four sides
 
-    Returns an array of the same type, shape (N, C*k*k, H'*W')
+    Returns a new array of the same type, shape (N, C*k*k, H'*W')
     """
     raise NotImplementedError
 
@@ -55,11 +60,11 @@ def conv2d_forward(
 ) -> np.ndarray:
     """Convolve, as torch.nn.functional.conv2d does.
 
-    x : array of floats, shape (N, C, H, W)
+    x : array of float64 or float32, shape (N, C, H, W)
     weight : array of the same type, shape (O, C, k, k)
     bias : array of the same type, shape (O,)
     padding : int, zeros on each of the four sides
 
-    Returns an array of the same type, shape (N, O, H', W')
+    Returns a new array of the same type, shape (N, O, H', W')
     """
     raise NotImplementedError

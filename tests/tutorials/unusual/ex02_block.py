@@ -5,6 +5,6 @@ import numpy as np
 
 def pixel_shuffle_concat(x, upscale_factor):
     r = upscale_factor
-    h, w = x.shape[-2:]
-    pixels = x.reshape(*x.shape[:-3], -1, r, r, h, w)
+    *leading, channels, h, w = x.shape
+    pixels = x.reshape(*leading, channels // r**2, r, r, h, w)
     return np.block([[pixels[..., row, col] for col in range(w)] for row in range(h)])

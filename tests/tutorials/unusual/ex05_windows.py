@@ -12,7 +12,7 @@ def im2col(x, kernel_size, padding=0):
     seen = windows(x, kernel_size, padding)  # (N, C, H', W', k, k)
     columns = np.einsum("ncpqij->ncijpq", seen)
     n, c, k, _, h, w = columns.shape
-    return columns.reshape(n, -1, h * w) if n * c * k else columns
+    return columns.reshape(n, c * k * k, h * w).copy()  # windows can only be read
 
 
 def conv2d_forward(x, weight, bias, padding=0):

@@ -32,6 +32,7 @@ A check that is none of this is a `Rung` in ``more``; it raises `Broken`.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -136,11 +137,14 @@ class Function:
         """Return the right answer."""
         return self.answers[id(case)]
 
-    def values(self, function: Any, case: Case) -> Values:
+    def values(
+        self, function: Any, case: Case, arguments: Mapping[str, Any] | None = None
+    ) -> Values:
         """Return what one of our own functions gives."""
+        given = case.make() if arguments is None else arguments
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return as_values(self.called(function, **case.make()))
+            return as_values(self.called(function, **given))
 
     def called(self, function: Any, **arguments: Any) -> Any:
         """Call, through `through` if there is one."""
@@ -186,6 +190,14 @@ class Function:
         if not isinstance(self.mistakes, Mapping):
             return self.mistakes
         return self.mistakes.get(self.results[index], ())
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Return the values of arguments that only some of the cases give."""
+        given = {name for case in self.plain for name in case.given}
+        left_out = {name for name in given for case in self.plain if name not in case.given}
+        parameters = inspect.signature(self.reference).parameters if left_out else {}
+        return {name: parameters[name].default for name in left_out & parameters.keys()}
 
     def names(self) -> dict[str, list[str]]:
         """Return the names of axes, for each argument and result."""
@@ -444,15 +456,11 @@ def _memory(function: Function, student: Student) -> None:
             if isinstance(value, np.ndarray):
                 _check_own(function, case, name, value, given)
         kept = [np.copy(value) for value in first]
-        others = {
-            "the same shapes": {
-                name: np.flip(value).copy() if isinstance(value, np.ndarray) else value
-                for name, value in case.make().items()
-            },
-            "other shapes": cases[i - 1].make(),
-        }
-        for words, arguments in others.items():
-            function.ask(student, case, arguments)
+        for words, arguments in (
+            ("the same shapes", _reversed(case)),
+            ("other shapes", cases[i - 1].make()),
+        ):
+            second = as_values(function.ask(student, case, arguments))
             for name, value, copy in zip(function.results, first, kept, strict=True):
                 if not np.array_equal(value, copy, equal_nan=np.asarray(copy).dtype.kind in "fc"):
                     raise Broken(
@@ -462,6 +470,8 @@ def _memory(function: Function, student: Student) -> None:
                         cause=f"every call writes to the same array. The second call overwrites "
                         f"{name} of the first, which the caller still has",
                     )
+            if words == "the same shapes":
+                _check_second(function, student, case, second)
         again = as_values(function.ask(student, case))
         for name, value, copy in zip(function.results, again, kept, strict=True):
             if not function.same(value, copy):
@@ -473,6 +483,28 @@ def _memory(function: Function, student: Student) -> None:
                     else facts(np.shape(copy), np.shape(value)),
                     cause=REMEMBERS,
                 )
+
+
+def _reversed(case: Case) -> dict[str, Any]:
+    """Return the arguments, with the numbers of each array in reverse order."""
+    return {
+        name: np.flip(value).copy() if isinstance(value, np.ndarray) else value
+        for name, value in case.make().items()
+    }
+
+
+def _check_second(function: Function, student: Student, case: Case, second: Values) -> None:
+    """Check the results of a second call, whose arrays are in reverse."""
+    right = function.values(function.reference, case, _reversed(case))
+    for name, value, answer in zip(function.results, second, right, strict=True):
+        if np.shape(value) == np.shape(answer) and not function.same(value, answer):
+            alone = as_values(function.ask(Student(student.path), case, _reversed(case)))
+            raise Broken(
+                f"{name} is wrong in a second call, with the same shapes",
+                f"{function.text(case)}\nand then the same with every array in reverse",
+                compare(name, answer, value),
+                cause=REMEMBERS if function.equal(alone, right) else "",
+            )
 
 
 REMEMBERS = (
@@ -495,12 +527,19 @@ def _check_own(
                 f"changes {argument}",
             )
     if value.size and (not value.flags.writeable or _overlaps(value)):
+        shared = _overlaps(value)
         raise Broken(
             f"{name} cannot be changed number by number",
             function.text(case),
-            facts("every number has a place of its own", "some numbers share a place"),
+            facts(
+                "every number has a place of its own, and can be written",
+                "some numbers share a place" if shared else "the array can only be read",
+            ),
             cause=f"{name} is a view in which several numbers share one place in memory, as "
-            "np.broadcast_to makes them. To change one would change the others",
+            "np.broadcast_to makes them. To change one would change the others"
+            if shared
+            else f"{name} is a view that can only be read, as np.broadcast_to and "
+            "sliding_window_view make them. Whoever gets it cannot write to it",
         )
 
 
@@ -720,7 +759,8 @@ def _call(function: Function, case: Case, index: int) -> Call:
     others = {
         n: v for i, (n, v) in enumerate(zip(function.results, answer, strict=True)) if i != index
     }
-    return Call(case.make(), np.asarray(answer[index]), result, others)
+    arguments = function.defaults | case.make()
+    return Call(arguments, np.asarray(answer[index]), result, others)
 
 
 def _explained(

@@ -4,152 +4,262 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from tutorials.exercises.checker import grids
-from tutorials.exercises.checker.answers import answers, wave
-from tutorials.exercises.checker.conv_slips import CONV_MISTAKES, IM2COL_MISTAKES
-from tutorials.exercises.checker.ladder import ladder
+from tutorials.exercises.checker.engine import Exercise, Function, Rows, Rung
+from tutorials.exercises.checker.inputs import Case, Given, Inputs, floats
 from tutorials.exercises.checker.student import Broken, Student
-from tutorials.exercises.checker.task import SEVERAL, Case, Rung, Task
 
-TITLE = "im2col and the forward convolution"
-HINTS = (
-    "First make the picture larger: zeros on its four sides, and none around the axes N and C. How "
-    "many places has a kernel of k by k pixels in it, in each direction?",
-    "Take one entry (i, j) of the kernel. The pixels that it meets, at all positions, are one "
-    "slice of the larger picture, H' by W'. Two loops, over i and j, fill all rows of the columns.",
-    "columns, of shape (N, C, k, k, H', W'), gets columns[:, :, i, j] = padded[:, :, i:i + H', "
-    "j:j + W'], and one reshape. Then weight.reshape(O, C*k*k) @ columns is (N, O, H'*W'), and "
-    "the bias is bias[:, None].",
+Change = Callable[[Any], Any]
+Pad = Callable[[Any, int, int], Any]
+
+
+def _columns(
+    n: int = 1, c: int = 1, h: int = 2, w: int = 2, k: int = 2, p: int | None = 0
+) -> Given | None:
+    if min(h, w) + 2 * (p or 0) < k:
+        return None
+    given: dict[str, Any] = {"x": floats(n, c, h, w), "kernel_size": k}
+    return given if p is None else given | {"padding": p}
+
+
+def _convolution(
+    n: int = 1, c: int = 1, h: int = 2, w: int = 2, k: int = 2, o: int = 1, p: int | None = 0
+) -> Given | None:
+    if min(h, w) + 2 * (p or 0) < k:
+        return None
+    given: dict[str, Any] = {
+        "x": floats(n, c, h, w),
+        "weight": floats(o, c, k, k),
+        "bias": floats(o, start=100),
+    }
+    return given if p is None else given | {"padding": p}
+
+
+def _sides(x: Any, above: int, below: int, **how: Any) -> Any:
+    return np.pad(x, ((0, 0), (0, 0), (above, below), (above, below)), **how)
+
+
+def _zeros(x: Any, p: int, k: int) -> Any:
+    return _sides(x, p, p)
+
+
+def columns_of(
+    x: Any,
+    kernel_size: int,
+    padding: int = 0,
+    *,
+    layout: str = "cij pq",
+    pad: Pad = _zeros,
+    edit: Change = lambda windows: windows,
+) -> Any:
+    """Return columns whose rows and positions are in the order `layout`.
+
+    `edit` gets what the kernel sees at each position, (N, C, H', W', k, k).
+    """
+    padded = pad(x, padding, kernel_size)
+    windows = edit(sliding_window_view(padded, (kernel_size, kernel_size), axis=(2, 3)))
+    rows, _ = layout.split()
+    height = int(np.prod([windows.shape["ncpqij".index(axis)] for axis in rows]))
+    ordered = np.einsum(f"ncpqij->n{layout.replace(' ', '')}", windows)
+    return ordered.reshape(len(padded), height, -1)
+
+
+def convolved(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    padding: int = 0,
+    *,
+    pad: Pad = _zeros,
+    kernel: Change = lambda weight: weight,
+    edit: Change = lambda y: y,
+    add: Callable[[Any, Any], Any] = lambda y, bias: y + bias[:, None, None],
+) -> Any:
+    """Convolve with the `kernel` edited, and `edit` the sums before the bias is added."""
+    k = weight.shape[2]
+    windows = sliding_window_view(pad(x, padding, k), (k, k), axis=(2, 3))
+    return add(edit(np.einsum("ncpqij,ocij->nopq", windows, kernel(weight))), bias)
+
+
+ZEROS = "and there must be zeros"
+PADS: tuple[tuple[str, Pad], ...] = (
+    (
+        f"the edge of the picture is repeated around it, {ZEROS}",
+        lambda x, p, k: _sides(x, p, p, mode="edge"),
+    ),
+    (
+        f"the picture is mirrored around its edge, {ZEROS}",
+        lambda x, p, k: _sides(x, p, p, mode="reflect"),
+    ),
+    (
+        f"the picture is mirrored around its edge, {ZEROS}",
+        lambda x, p, k: _sides(x, p, p, mode="symmetric"),
+    ),
+    (
+        f"the picture is repeated around itself, {ZEROS}",
+        lambda x, p, k: _sides(x, p, p, mode="wrap"),
+    ),
+    (
+        f"there are ones around the picture, {ZEROS}",
+        lambda x, p, k: _sides(x, p, p, constant_values=1),
+    ),
+    (
+        "all of the padding is above and to the left. It belongs on each of the four sides",
+        lambda x, p, k: _sides(x, 2 * p, 0),
+    ),
+    (
+        "all of the padding is below and to the right. It belongs on each of the four sides",
+        lambda x, p, k: _sides(x, 0, 2 * p),
+    ),
+    (
+        "the padding is on one side only, or counts once. It belongs on each of the four sides",
+        lambda x, p, k: _sides(x, p, 0),
+    ),
+    (
+        "the padding is half of the kernel's size here, whatever the argument padding says",
+        lambda x, p, k: _sides(x, k // 2, k // 2),
+    ),
+    (
+        "this is the full size, as np.convolve gives it. The kernel must lie inside of the padded "
+        "picture",
+        lambda x, p, k: _sides(x, p + k - 1, p + k - 1),
+    ),
+    (
+        "the axes N and C are padded too. Zeros belong around H and W only",
+        lambda x, p, k: np.pad(x, p),
+    ),
+    (
+        "only rows are padded, above and below. Zeros belong on each of the four sides",
+        lambda x, p, k: np.pad(x, ((0, 0), (0, 0), (p, p), (0, 0))),
+    ),
+    (
+        "only columns are padded, left and right. Zeros belong on each of the four sides",
+        lambda x, p, k: np.pad(x, ((0, 0), (0, 0), (0, 0), (p, p))),
+    ),
+)
+LAST = (
+    "the last position is missing. Count the places of a kernel with k = 2 in a row of 3 pixels: "
+    "there are two"
+)
+WRONG_AXIS = "the bias lies along the wrong axis, {}: it belongs to the output channels"
+
+
+def _on_positions(y: Any, bias: Any) -> Any:
+    return (y.reshape(*y.shape[:2], -1) + bias).reshape(y.shape)
+
+
+def _strides(x: Any, kernel_size: int, padding: int = 0) -> Any:
+    step = slice(None, None, kernel_size)
+    return columns_of(x, kernel_size, padding, edit=lambda windows: windows[:, :, step, step])
+
+
+COLUMNS: Rows = (
+    (
+        "rows and columns of the kernel, i and j, are swapped: of the two j counts faster in the "
+        "rows of the columns",
+        partial(columns_of, layout="cji pq"),
+    ),
+    *(
+        (
+            f"the rows of the columns are in the order {', '.join(order)}: their order is c, i, j, "
+            "with c the slowest",
+            partial(columns_of, layout=f"{order} pq"),
+        )
+        for order in ("ijc", "icj")
+    ),
+    (
+        "the kernel's entries are in reverse: the first row of the columns belongs to the upper "
+        "left entry",
+        partial(columns_of, edit=lambda windows: windows[..., ::-1, ::-1]),
+    ),
+    (
+        "the positions are in another order: along the columns they go through the picture row by "
+        "row",
+        partial(columns_of, layout="cij qp"),
+    ),
+    ("the kernel moves on by k pixels, and must move by one", _strides),
+    (LAST, partial(columns_of, edit=lambda windows: windows[:, :, :-1, :-1])),
+    *((cause, partial(columns_of, pad=pad)) for cause, pad in PADS),
+)
+CONVOLUTION: Rows = (
+    (
+        "the pictures are mixed up: in a product of shape (O, N*positions) the axis O is in front, "
+        "and a reshape cannot put it behind N",
+        partial(convolved, edit=lambda y: y.swapaxes(0, 1).reshape(y.shape)),
+    ),
+    (
+        "channels and positions are mixed up: in (N, positions, O) the axis O is last, and a "
+        "reshape cannot put it behind N",
+        partial(convolved, edit=lambda y: y.transpose(0, 2, 3, 1).reshape(y.shape)),
+    ),
+    (
+        "the rows of the columns are in the order i, j, c, and the kernel is in the order c, i, j",
+        partial(
+            convolved,
+            kernel=lambda weight: np.moveaxis(
+                weight.reshape(len(weight), *weight.shape[2:], -1), -1, 1
+            ),
+        ),
+    ),
+    (
+        "the mean over the kernel's entries is taken, and must be the sum",
+        partial(convolved, kernel=lambda weight: weight / weight[0].size),
+    ),
+    (
+        "all channels get the sum of the biases: each has a bias of its own",
+        partial(convolved, add=lambda y, bias: y + bias.sum()),
+    ),
+    (WRONG_AXIS.format("W'"), partial(convolved, add=lambda y, bias: y + bias)),
+    (WRONG_AXIS.format("H'*W'"), partial(convolved, add=_on_positions)),
+    (WRONG_AXIS.format("H'"), partial(convolved, add=lambda y, bias: y + bias[:, None])),
+    (WRONG_AXIS.format("N"), partial(convolved, add=lambda y, bias: y + bias[:, None, None, None])),
+    (
+        "the bias is added once for every entry of the kernel, and not once",
+        lambda x, weight, bias, padding=0: convolved(x, weight, bias * weight[0].size, padding),
+    ),
+    (LAST, partial(convolved, edit=lambda y: y[:, :, :-1, :-1])),
+    *((cause, partial(convolved, pad=pad)) for cause, pad in PADS),
 )
 
-SQUARE = "right for square pictures, wrong where H is not W"
-CHANNELS = "right for one channel, wrong for more"
-BATCH = "right for one picture, wrong for a batch of two"
-ONE = "right for larger kernels, wrong for k = 1"
-THREE = "right for k = 2 and for k = 3 with padding, wrong for k = 3 without"
-TWO = "right for padding = 1, wrong for padding = 2"
-
-# The function; the shape of x; O, of the convolution; k; padding, None to leave it out; the oddity
-Question = tuple[str, tuple[int, ...], int, int, int | None, str]
-QUESTIONS: list[Question] = [
-    ("im2col", (1, 1, 2, 2), 0, 2, None, ""),
-    ("im2col", (1, 1, 3, 3), 0, 2, 0, ""),
-    ("im2col", (1, 1, 3, 3), 0, 3, 1, ""),
-    ("im2col", (1, 1, 2, 2), 0, 2, 1, ""),
-    ("im2col", (1, 1, 2, 3), 0, 2, 0, SQUARE),
-    ("im2col", (1, 1, 3, 2), 0, 2, 0, SQUARE),
-    ("im2col", (1, 2, 2, 2), 0, 2, 0, CHANNELS),
-    ("im2col", (1, 3, 3, 3), 0, 2, 0, CHANNELS),
-    ("im2col", (2, 1, 2, 2), 0, 2, 0, BATCH),
-    ("im2col", (2, 1, 3, 3), 0, 2, 0, BATCH),
-    ("im2col", (1, 1, 2, 2), 0, 1, 0, ONE),
-    ("im2col", (1, 1, 4, 4), 0, 3, 0, THREE),
-    ("im2col", (1, 1, 1, 1), 0, 3, 2, TWO),
-    ("im2col", (1, 1, 2, 2), 0, 3, 2, TWO),
-    ("im2col", (2, 3, 4, 5), 0, 3, 1, SEVERAL),
-    ("im2col", (3, 2, 5, 3), 0, 5, 2, SEVERAL),
-    ("conv2d_forward", (1, 1, 2, 2), 1, 2, None, ""),
-    ("conv2d_forward", (1, 1, 3, 3), 2, 2, 0, ""),
-    ("conv2d_forward", (1, 1, 3, 3), 1, 3, 1, ""),
-    ("conv2d_forward", (1, 1, 2, 2), 1, 2, 1, ""),
-    ("conv2d_forward", (1, 1, 2, 3), 1, 2, 0, SQUARE),
-    ("conv2d_forward", (1, 1, 3, 2), 1, 2, 0, SQUARE),
-    ("conv2d_forward", (1, 1, 3, 4), 2, 2, 0, SQUARE),
-    ("conv2d_forward", (1, 2, 2, 2), 1, 2, 0, CHANNELS),
-    ("conv2d_forward", (1, 3, 3, 3), 2, 2, 0, CHANNELS),
-    ("conv2d_forward", (2, 1, 2, 2), 1, 2, 0, BATCH),
-    ("conv2d_forward", (2, 1, 3, 3), 2, 2, 0, BATCH),
-    ("conv2d_forward", (1, 1, 2, 2), 2, 1, 0, ONE),
-    ("conv2d_forward", (1, 1, 4, 4), 1, 3, 0, THREE),
-    ("conv2d_forward", (1, 1, 1, 1), 1, 3, 2, TWO),
-    ("conv2d_forward", (1, 1, 2, 2), 2, 3, 2, TWO),
-    ("conv2d_forward", (2, 3, 4, 5), 4, 3, 1, SEVERAL),
-    ("conv2d_forward", (3, 4, 5, 3), 2, 5, 2, SEVERAL),
-]
-
-
-def ask(torch: Any, question: Question) -> tuple[Any, ...]:
-    """Ask torch.nn.functional.unfold and conv2d."""
-    given = _arguments(question)
-    tensors = [torch.from_numpy(v) if isinstance(v, np.ndarray) else v for v in given.values()]
-    padding = given.get("padding", 0)
-    if question[0] == "im2col":
-        return (torch.nn.functional.unfold(*tensors[:2], padding=padding).numpy(),)
-    return (torch.nn.functional.conv2d(*tensors[:3], padding=padding).numpy(),)
-
-
-def rungs() -> list[Rung]:
-    """Return the ladder: im2col, conv2d_forward, and how long conv2d_forward takes."""
-    given = answers("ex05_convolution", QUESTIONS, ask)
-    cases = [
-        (question[0], Case(_arguments(question), answer, question[-1]))
-        for question, answer in zip(QUESTIONS, given, strict=True)
-    ]
-    tasks = []
-    for name, result, mistakes in (
-        ("im2col", "columns", IM2COL_MISTAKES),
-        ("conv2d_forward", "y", CONV_MISTAKES),
-    ):
-        mine = [case for function, case in cases if function == name]
-        tasks.append(
-            Task(
-                name,
-                cases=[case for case in mine if not case.oddity],
-                odd=[case for case in mine if case.oddity],
-                mistakes=mistakes,
-                results=(result,),
-            )
-        )
-    return [*ladder(*tasks), Rung("conv2d_forward: speed", 1, _quick)]
-
-
-def _arguments(question: Question) -> dict[str, Any]:
-    """Return the arguments: small whole numbers where there are few of them."""
-    name, shape, o, k, padding, oddity = question
-    numbers = wave if oddity == SEVERAL else _counted
-    given: dict[str, Any] = {"x": numbers(*shape)}
-    if name == "im2col":
-        given["kernel_size"] = k
-    else:
-        given["weight"] = numbers(o, shape[1], k, k, start=1.0)
-        given["bias"] = 100.0 * np.arange(1, o + 1)
-    return given if padding is None else given | {"padding": padding}
-
-
-def _counted(*shape: int, start: float = 1.0) -> Any:
-    return (np.arange(np.prod(shape)) + start).reshape(shape)
-
-
-# How long it takes: half the time of the seven loops is very slow. The best of several tries
-# counts, of the loops' too, because a computer is busy with other things now and then.
+LARGE = Case(
+    {
+        "x": "np.sin(np.arange(1.0, 3137.0)).reshape(1, 16, 14, 14)",
+        "weight": "np.sin(np.arange(1.0, 2305.0)).reshape(16, 16, 3, 3)",
+        "bias": "np.arange(16.0)",
+        "padding": 1,
+    }
+)
 
 
 def _quick(student: Student) -> None:
-    given = {"x": wave(1, 16, 14, 14), "weight": wave(16, 16, 3, 3), "bias": wave(16), "padding": 1}
-    loops, best = np.inf, np.inf
+    """Compare with the seven loops. The best of several tries counts: a computer is busy."""
+    given = LARGE.make()
+    loops = 28 * min(_seconds(lambda: _loops(**given)) for _ in range(5))
+    function = student.get("conv2d_forward")
     for _ in range(3):
-        for _ in range(4):
-            loops = min(loops, 28 * _seconds(lambda: _loops(given["x"], given["weight"])))
-        best = min(best, _seconds(lambda: student.call("conv2d_forward", given)))
-        if best < loops / 2:
+        seconds = _seconds(lambda: student.run(function, name="conv2d_forward", **given))
+        if seconds < loops / 2:
             return
     raise Broken(
-        f"right, and as slow as the seven loops ({best:.1f} seconds): let one matrix product, of "
-        "weight and columns, do the work",
-        grids.call("conv2d_forward", given),
+        f"right, and as slow as the seven loops ({seconds:.1f} seconds)",
+        LARGE.text("conv2d_forward"),
+        cause="there is a loop over pixels, or over positions, in Python. One product of two "
+        "matrices, of the weight and of the columns, can do that work",
     )
 
 
-def _loops(x: Any, weight: Any) -> None:
+def _loops(x: Any, weight: Any, bias: Any, padding: int) -> None:
     """Do a 28th of the work as conv2d_loop does it."""
     y = np.zeros((8, 14))
     for o, q in np.ndindex(8, 14):
+        y[o, q] = bias[o]
         for c, i, j in np.ndindex(weight.shape[1:]):
-            row, col = i, q + j - 1
+            row, col = i - padding, q + j - padding
             if 0 <= row < 14 and 0 <= col < 14:
                 y[o, q] += weight[o, c, i, j] * x[0, c, row, col]
 
@@ -158,3 +268,59 @@ def _seconds(function: Callable[[], Any]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
+
+
+EXERCISE = Exercise(
+    title="im2col and the forward convolution",
+    hints={
+        "im2col": (
+            "First make the picture larger: zeros on its four sides, and none around the axes N "
+            "and C. How many places has a kernel of k by k pixels in it, in each direction?",
+            "Take one entry (i, j) of the kernel. Which pixels of the larger picture does it meet, "
+            "when the kernel goes through all positions? Draw them for k = 2 and a picture of 3 by "
+            "3 pixels: they have a simple form.",
+            "They are a rectangle of H' by W' pixels. Where does it begin? Fill an array that has "
+            "an axis for each of c, i, j and the position's row and column. Two short loops are "
+            "enough, and one reshape at the end.",
+        ),
+        "conv2d_forward": (
+            "A row of the columns belongs to one entry (c, i, j) of the kernel. Which shape must "
+            "the weight have, so that its product with the columns of a picture sums over all "
+            "entries?",
+            "NumPy's matrix product works for a batch, too: it takes the last two axes, and the "
+            "leading ones stay. Write the shapes of both factors and of the product down. Which "
+            "axis of the product does the bias belong to?",
+            "The product's last axis is the positions, row by row. One reshape makes H' and W' of "
+            "it. And one axis of length 1 behind the bias puts the bias along the output channels.",
+        ),
+    },
+    functions=[
+        Function(
+            "im2col",
+            reference=columns_of,
+            inputs=Inputs(
+                _columns,
+                plain=({"p": None}, {"h": 3, "w": 3}, {"h": 3, "w": 3, "k": 3, "p": 1}, {"p": 1}),
+            ),
+            mistakes=COLUMNS,
+            results=("columns",),
+            axes={"x": "N C H W", "columns": "N C*k*k positions"},
+        ),
+        Function(
+            "conv2d_forward",
+            reference=convolved,
+            inputs=Inputs(
+                _convolution,
+                plain=(
+                    {"p": None},
+                    {"h": 3, "w": 3, "o": 2},
+                    {"h": 3, "w": 3, "k": 3, "p": 1},
+                    {"p": 1},
+                ),
+            ),
+            mistakes=CONVOLUTION,
+            axes={"x": "N C H W", "weight": "O C i j", "bias": "O", "y": "N O H' W'"},
+        ),
+    ],
+    more=[Rung("conv2d_forward: speed", 1, _quick)],
+)

@@ -112,7 +112,7 @@ ODD_SIZES: tuple[tuple[str, tuple[dict[str, int], ...]], ...] = (
     ),
     (
         "right for padding below k, wrong where the padding is k or more",
-        ({"k": 1, "p": 1}, {"k": 2, "p": 2}, {"k": 2, "p": 3, "h": 1, "w": 1}),
+        ({"k": 1, "p": 1}, {"k": 1, "p": 3}, {"k": 2, "p": 2}, {"k": 2, "p": 3, "h": 1, "w": 1}),
     ),
 )
 ALL_ODD = (
