@@ -15,7 +15,7 @@ from mistakes import Planted
 from torch_answers import ANSWERS
 
 from npespcn.evaluation import psnr
-from npespcn.pictures import rgb_to_y
+from npespcn.pictures import downscale, rgb_to_y
 from tutorials.exercises.checker import answers
 from tutorials.exercises.checker.engine import Exercise, Report, as_values, climb
 from tutorials.exercises.checker.exercises import FOLDER, NAMES, build, modules
@@ -155,6 +155,18 @@ def test_exercise_9_measures_as_the_project_does(exercises: dict[int, Exercise])
         picture, reference, scale = case.make().values()
         theirs = psnr(rgb_to_y(picture), rgb_to_y(reference), border=scale)
         assert figure.answer(case)[0] == pytest.approx(theirs, abs=1e-9)
+
+
+def test_the_low_resolution_of_exercise_13_is_the_projects_own(
+    exercises: dict[int, Exercise],
+) -> None:
+    reference = exercises[13].functions[-1].reference
+    rng = np.random.default_rng(0)
+    for scale in (1, 2, 3, 4):
+        for shape in ((scale, scale), (17, 22), (31, 12, 3)):
+            for most in (256, 2):  # any numbers; black and white, which go beyond 0 and 255
+                image = (rng.integers(0, most, shape) * (255 // (most - 1))).astype(np.uint8)
+                assert np.array_equal(reference(image, scale), downscale(image, scale)), shape
 
 
 def test_a_right_answer_to_exercise_10_beats_bicubic(exercises: dict[int, Exercise]) -> None:

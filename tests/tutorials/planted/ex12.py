@@ -25,102 +25,104 @@ PLANTED = (
     Planted("tanh after conv3, too", {Y: 'y = pixel_shuffle(np.tanh(convolve(h2, "conv3")), '
         "upscale_factor)"}, VALUES, "there is no tanh after conv3"),
     Planted("no tanh after conv2", {H2: 'h2 = convolve(h1, "conv2")'},
-        VALUES, "the tanh after conv2 is missing"),
+        VALUES, "a tanh is missing after conv2"),
     Planted("no tanh after conv1", {H1: 'h1 = convolve(x, "conv1")'},
-        VALUES, "the tanh after conv1 is missing"),
+        VALUES, "a tanh is missing after conv1"),
     Planted("ReLU for tanh", {H1: H1.replace("np.tanh(", "np.maximum(0, "),
-        H2: H2.replace("np.tanh(", "np.maximum(0, ")}, VALUES, "that is ReLU"),
+        H2: H2.replace("np.tanh(", "np.maximum(0, ")}, VALUES, "there is ReLU"),
     Planted("no padding", {FORWARD: FORWARD.replace("weight.shape[2] // 2", "0")},
-        SHAPE, "each convolution needs zeros around its input"),
+        SHAPE, "Here there is none"),
     Planted("padding 1 everywhere", {FORWARD: FORWARD.replace("weight.shape[2] // 2", "1")},
-        SHAPE, "the padding goes by the size of the kernel"),
+        SHAPE, "Here it is always 1"),
     Planted("the padding of conv1 everywhere", {FORWARD: FORWARD.replace("weight.shape[2] // 2",
         'params["conv1.weight"].shape[2] // 2')},
-        SHAPE, "the padding goes by the size of the kernel"),
+        SHAPE, "always that of conv1"),
     Planted("the padding of ESPCN's own kernels, 5, 3 and 3",
         {FORWARD: FORWARD.replace("weight.shape[2] // 2", "2 if name == 'conv1' else 1")},
-        SHAPE, "the padding goes by the size of the kernel"),
+        SHAPE, "always that of kernels of 5, 3 and 3"),
     Planted("the edge repeated, no zeros", {FORWARD: """        weight = params[f"{name}.weight"]
         p = weight.shape[2] // 2
         around = np.pad(inputs, ((0, 0), (0, 0), (p, p), (p, p)), mode="edge")
         return conv2d_forward(around, weight, params[f"{name}.bias"])"""},
-        VALUES, "there are zeros around the input"),
+        VALUES, "Here the edge is repeated"),
     Planted("parameters by their place", {FORWARD: """        place = 2 * (int(name[-1]) - 1)
         weight, bias = list(params.values())[place : place + 2]
         return conv2d_forward(inputs, weight, bias, weight.shape[2] // 2)"""},
-        ODD, "params may come in any order"),
+        ODD, "by their place in params"),
     Planted("no bias", {'params[f"{name}.bias"]': "np.zeros(len(weight), weight.dtype)"},
-        VALUES, "the biases are missing"),
+        VALUES, "the biases are left out"),
     Planted("conv3 leaves the bias out", {Y:
         "y = pixel_shuffle(convolve(h2, 'conv3') - params['conv3.bias'][:, None, None], "
-        "upscale_factor)"}, VALUES, "the bias of conv3 is missing"),
+        "upscale_factor)"}, VALUES, "the bias of conv3 is left out"),
     Planted("TensorFlow's order", {Y: """z = convolve(h2, "conv3")
     n, channels, h, w = z.shape
     area = upscale_factor**2
     z = z.reshape(n, area, channels // area, h, w).swapaxes(1, 2).reshape(z.shape)
-    y = pixel_shuffle(z, upscale_factor)"""}, ODD, "the shuffle is TensorFlow's"),
+    y = pixel_shuffle(z, upscale_factor)"""}, ODD, "the order is TensorFlow's"),
     Planted("shuffled by 2, always", {Y: Y.replace("upscale_factor", "2")},
-        "espcn_forward: shape", "is 2 written for r?"),
+        "espcn_forward: odd inputs", "2 stands where r should"),
     Planted("no shuffle", {Y: 'y = convolve(h2, "conv3")'}, SHAPE, "the pixel shuffle is missing"),
     Planted("only the image is returned", {END: "return y"},
-        "espcn_forward: runs", "must return (y, memory)"),
+        "espcn_forward: runs", "it must return two things, y, memory"),
     Planted("float64, always", {END: "return y.astype(float), (x, h1, h2)"},
-        "espcn_forward: dtype", "turns float32 into float64"),
+        "espcn_forward: dtype", "float32 becomes float64"),
     Planted("x is changed", {H1: "x *= 1.0\n    x -= 1.0\n    x += 1.5\n    "
         'h1 = np.tanh(convolve(x - 0.5, "conv1"))'},
-        "espcn_forward: arguments", "you changed x"),
+        "espcn_forward: arguments", "your function changes x"),
     Planted("parameters are changed", {END:
         'params["conv1.bias"] += 0.5\n    return y, (x, h1, h2)'},
-        "espcn_forward: arguments", "you changed params"),
+        "espcn_forward: arguments", "your function changes conv1_bias"),
     Planted("the memory is global", {END: 'globals()["last"] = x, h1, h2\n    return y, None',
         RECALL: 'x, h1, h2 = globals()["last"]'},
-        BACK_ODD, "the last forward pass, and not from the memory"),
+        "two passes", "those of the last forward pass"),
     Planted("the memory lies at the function", {
         END: "espcn_forward.last = x, h1, h2\n    return y, None",
         RECALL: "x, h1, h2 = espcn_forward.last"},
-        BACK_ODD, "the last forward pass, and not from the memory"),
+        "two passes", "those of the last forward pass"),
     Planted("arrays that the next forward pass writes into", {END: """
     kept = globals().setdefault("kept", {})
     for number, array in enumerate((x, h1, h2)):
         key = number, array.shape, array.dtype
         kept.setdefault(key, np.empty_like(array))[...] = array
     return y, [kept[i, a.shape, a.dtype] for i, a in enumerate((x, h1, h2))]"""},
-        BACK_ODD, "the last forward pass, and not from the memory"),
+        "two passes", "changed after it"),
     Planted("the memory is used up", {END: "return y, [x, h1, h2]",
         RECALL: "h2, h1, x = memory.pop(), memory.pop(), memory.pop()"},
-        BACK_ODD, "the memory must stay as it is"),
+        "two passes", "changed the memory or used it up"),
     Planted("the memory is written on", {DH1: """h2 *= h2
     dh1 = convolve_back(dh2 * (1 - h2), h1, "conv2")"""},
-        BACK_ODD, "the memory must stay as it is"),
+        "two passes", "changed the memory or used it up"),
     Planted("the derivatives of tanh left out", {DH1: DH1.replace(" * (1 - h2**2)", ""),
-        DX: DX.replace(" * (1 - h1**2)", "")}, BACK, "the way back through tanh is missing"),
+        DX: DX.replace(" * (1 - h1**2)", "")}, BACK, "through both tanh is missing"),
     Planted("one derivative of tanh left out", {DX: DX.replace(" * (1 - h1**2)", "")},
-        BACK, "the way back through the first tanh is missing"),
+        BACK, "through the tanh after conv1 is missing"),
     Planted("tanh taken of the output again", {DH1: DH1.replace("h2**2", "np.tanh(h2) ** 2"),
         DX: DX.replace("h1**2", "np.tanh(h1) ** 2")}, BACK, "tanh is taken twice"),
     Planted("1 - h without the square", {DH1: DH1.replace("h2**2", "h2"),
         DX: DX.replace("h1**2", "h1")}, BACK, "1 - y**2"),
     Planted("tanh of conv3, too, on the way back", {DH2:
-        "dy = dy * (1 - dy**2)\n    " + DH2}, BACK, "wrong values"),
+        "dy = dy * (1 - dy**2)\n    " + DH2}, BACK, "there is no tanh after conv3"),
     Planted("the two tanh swapped", {DH1: DH1.replace("h2**2", "h1**2"),
-        DX: DX.replace("h1**2", "h2**2")}, "espcn_backward: odd inputs", ""),
+        DX: DX.replace("h1**2", "h2**2")}, BACK, "the two tanh have changed places"),
     Planted("dy reshaped, not unshuffled", {DH2: """size = x.shape[2:]
     d = dy.reshape(len(dy), -1, *size)
-    dh2 = convolve_back(d, h2, "conv3")"""}, BACK_ODD, "reshape"),
+    dh2 = convolve_back(d, h2, "conv3")"""}, BACK, "dy is reshaped and not unshuffled"),
     Planted("dy shuffled in TensorFlow's order", {DH2: """d = pixel_unshuffle(dy, upscale_factor)
     area = upscale_factor**2
     d = d.reshape(len(d), -1, area, *d.shape[2:]).swapaxes(1, 2).reshape(d.shape)
     dh2 = convolve_back(d, h2, "conv3")"""}, BACK_ODD, "TensorFlow"),
     Planted("the layer's output for its input", {DX: DX.replace(", x,", ", dx0,"),
         DH2: "dx0 = np.zeros_like(x)\n    " + DH2}, BACK, "conv1.weight"),
+    Planted("the output of conv2 for its input", {DH1: DH1.replace(", h1,", ", h2,")},
+        BACK, "gets what comes after it"),
     Planted("a tanh before conv1, too", {"return dx, grads": "return dx * (1 - x**2), grads"},
         BACK, "dx"),
     Planted("dx is forgotten", {"return dx, grads": "return grads"},
-        "espcn_backward: runs", "must return (dx, grads)"),
+        "espcn_backward: runs", "it must return two things, dx, grads"),
     Planted("the gradients as a list", {"return dx, grads": "return dx, list(grads.values())"},
-        "espcn_backward: runs", "grads must be a dictionary"),
+        "espcn_backward: runs", "come in a dictionary"),
     Planted("a name is missing", {STORE: 'grads[f"{name}.weight"] = dweight'},
-        "espcn_backward: runs", "conv1.bias"),
+        "espcn_backward: runs", "No name is missing"),
     Planted("other names", {STORE: 'grads[f"d{name}.weight"], grads[f"d{name}.bias"] = '
         "dweight, dbias"}, "espcn_backward: runs", "conv1.weight"),
     Planted("weight and bias swapped", {STORE: 'grads[f"{name}.bias"], grads[f"{name}.weight"] = '
@@ -128,27 +130,27 @@ PLANTED = (
     Planted("gradients added up over calls", {GRADS:
         '    total = globals().setdefault("total", {})\n    grads = {}\n',
         STORE: """for key, value in ((f"{name}.weight", dweight), (f"{name}.bias", dbias)):
-            if key in total and total[key].shape == value.shape:
+            if key in total and (total[key].shape, total[key].dtype) == (value.shape, value.dtype):
                 value = value + total[key]
             total[key] = grads[key] = value"""},
-        BACK, "earlier calls"),
+        BACK, "depends on the calls before it"),
     Planted("one dictionary for all calls", {GRADS:
         '    grads = globals().setdefault("all", {})\n'},
-        BACK_ODD, "an earlier call"),
+        "two passes", "into the same dictionary"),
     Planted("divided by the number of pictures", {STORE: STORE.replace("dweight, dbias",
-        "dweight / len(dy), dbias / len(dy)")}, BACK_ODD, "batch"),
+        "dweight / len(dy), dbias / len(dy)")}, BACK_ODD, "N times too small"),
     Planted("the gradients are written over the parameters", {
         GRADS: "    grads = params\n    params = {key: p.copy() for key, p in params.items()}\n"},
-        "espcn_backward: arguments", "you changed params"),
+        "espcn_backward: runs", "puts something else into params"),
     Planted("the parameters learn at once", {"return dx, grads": """
     for key, gradient in grads.items():
         params[key] -= 0.01 * gradient
-    return dx, grads"""}, "espcn_backward: arguments", "you changed params"),
+    return dx, grads"""}, "espcn_backward: arguments", "your function changes conv1_weight"),
     Planted("dy is changed", {DH2: "dy *= 2\n    dy /= 4\n    dy = dy * 2\n    " + DH2},
-        "espcn_backward: arguments", "you changed dy"),
+        "espcn_backward: arguments", "your function changes dy"),
     Planted("the padding is forgotten on the way back", {
         BACKWARD: BACKWARD.replace(", weight.shape[2] // 2", "")},
-        "espcn_backward: shape", ""),
+        "espcn_backward: shape", "they must be told of them, too"),
     Planted("float32 on the way", {"return dx, grads": "return dx.astype(np.float32).astype("
-        "dx.dtype), grads"}, "espcn_backward: gradient", "float32"),
+        "dx.dtype), grads"}, BACK, "passes through float32"),
 )  # fmt: skip

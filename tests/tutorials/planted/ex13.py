@@ -26,7 +26,7 @@ PLANTED = (
     Planted("a = -1", {NEAR: "near = t**3 - 2 * t**2 + 1",
         FAR: "far = -(t**3 - 5 * t**2 + 8 * t - 4)"}, C_VALUES, "a = -1"),
     Planted("a = +1/2", {NEAR: "near = 2.5 * t**3 - 3.5 * t**2 + 1",
-        FAR: "far = 0.5 * (t**3 - 5 * t**2 + 8 * t - 4)"}, C_VALUES, "a = 1/2"),
+        FAR: "far = 0.5 * (t**3 - 5 * t**2 + 8 * t - 4)"}, C_VALUES, "a = +1/2"),
     Planted("no |t|", {ABS: "t = t + 0"}, C_VALUES, "negative"),
     Planted("no 0 outside", {CHOOSE: "return np.where(t <= 1, near, far)"}, C_VALUES, "larger"),
     Planted("nothing beyond 1", {CHOOSE: "return np.where(t <= 1, near, 0 * t)"},
@@ -35,7 +35,8 @@ PLANTED = (
     Planted("one number at a time", {CHOOSE: "if t <= 1:\n        return near\n    "
         "return far if t <= 2 else 0 * t"}, "cubic: runs", ""),
     Planted("cubic in float64", {ABS: "t = np.abs(np.float64(t))"}, "cubic: dtype", "float64"),
-    Planted("cubic changes t", {ABS: "np.abs(t, out=t)"}, "cubic: arguments", "you changed t"),
+    Planted("cubic changes t", {ABS: "np.abs(t, out=t)"},
+        "cubic: arguments", "changes t, and the caller"),
     Planted("centers at i * r", {CENTER: "center = np.arange(n) * r"}, W_VALUES, "center"),
     Planted("centers at (i + 0.5) * r", {CENTER: "center = (np.arange(n) + 0.5) * r"},
         W_VALUES, "center"),
@@ -46,42 +47,42 @@ PLANTED = (
     Planted("no antialiasing", {WEIGHTS: "weights = cubic(pixel - center[:, None])"},
         W_VALUES, "large pixels"),
     Planted("the distance multiplied by r",
-        {WEIGHTS: "weights = cubic((pixel - center[:, None]) * r)",
-         NORMAL: "weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)"}, W_VALUES, ""),
-    Planted("whole distances", {WEIGHTS: WEIGHTS.replace(" / r)", " // r)")}, W_VALUES, ""),
+        {WEIGHTS: "weights = cubic((pixel - center[:, None]) * r)"}, W_VALUES, "r times too long"),
     Planted("not divided by the sum", {NORMAL: "pass"}, W_VALUES, "sum"),
     Planted("divided along the wrong axis",
-        {NORMAL: "weights /= weights.sum(axis=0, keepdims=True) + 1e-300"}, W_VALUES, ""),
+        {NORMAL: "weights /= weights.sum(axis=0)"},
+        W_VALUES, "not the rows of the matrix sum to 1"),
     Planted("the mean of each block", {WEIGHTS: "weights = 1.0 * (abs(pixel - center[:, None]) "
         "< r / 2)"}, W_VALUES, "mean of the r pixels"),
     Planted("one pixel of each block", {WEIGHTS: "weights = 1.0 * (pixel == np.arange(n)[:, None] "
-        "* r)"}, W_VALUES, "every r-th pixel"),
+        "* r)"}, W_VALUES, "one of the large ones"),
     Planted("zeros beyond the ends", {FOLD: ""}, W_VALUES, "zeros"),
     Planted("cut off at the ends, and divided again",
         {FOLD: "    matrix /= matrix.sum(axis=1, keepdims=True)\n"}, W_VALUES, "cut off"),
     Planted("mirrored at the ends", {FOLD: """    for outside in range(ends):
         matrix[:, min(outside, length - 1)] += weights[:, ends - 1 - outside]
         matrix[:, max(length - 1 - outside, 0)] += weights[:, length + ends + outside]
-"""}, W_VALUES, "mirrored"),
+"""}, W_VALUES, "the pixels in reverse (MATLAB since 2017)"),
     Planted("mirrored about the last pixel", {FOLD: """    for outside in range(ends):
         matrix[:, min(outside + 1, length - 1)] += weights[:, ends - 1 - outside]
         matrix[:, max(length - 2 - outside, 0)] += weights[:, length + ends + outside]
-"""}, W_VALUES, "mirrored"),
+"""}, W_VALUES, "the pixels in reverse, without the last"),
     Planted("goes round at the ends", {FOLD: """    for outside in range(ends):
         matrix[:, (-1 - outside) % length] += weights[:, ends - 1 - outside]
         matrix[:, outside % length] += weights[:, length + ends + outside]
 """}, W_VALUES, "other end"),
     Planted("one end only", {FOLD: "    matrix[:, 0] += weights[:, :ends].sum(axis=1)\n"},
-        W_VALUES, ""),
+        W_VALUES, "beyond the last pixel are lost"),
     Planted("the kernel reaches two large pixels", {REACH: "n, ends = length // r, r"},
-        W_VALUES, ""),
+        W_VALUES, "are left out: the weights reach 2 small pixels"),
     Planted("the matrix transposed", {"return matrix": "return matrix.T"},
-        "shrink_weights: shape", "transposed"),
+        "shrink_weights: shape", "rows and columns of matrix are swapped"),
     Planted("float32", {"return matrix": "return matrix.astype(np.float32)"},
         "shrink_weights: dtype", "float64"),
     Planted("[::r]", {LOW: "return image[: h * r : r, : w * r : r].copy()"},
         D_VALUES, "every r-th pixel"),
-    Planted("[::r] after the weights", {LOW: "low = cropped[::r]"}, D_VALUES, ""),
+    Planted("[::r] after the weights", {LOW: "low = cropped[::r]"},
+        D_VALUES, "of the rows every r-th is kept"),
     Planted("cut off for rounding", {ROUND: "x.clip(0, 255).astype(np.uint8)"},
         D_VALUES, "cut off"),
     Planted("halves to the even number", {ROUND: "np.round(x).clip(0, 255).astype(np.uint8)"},
@@ -89,20 +90,23 @@ PLANTED = (
     Planted("uint8 wraps", {ROUND: "np.floor(x + 0.5).astype(int).astype(np.uint8)"},
         D_VALUES, "wraps"),
     Planted("clipped before rounding only at 0", {ROUND:
-        "np.maximum(np.floor(x + 0.5), 0).astype(int).astype(np.uint8)"}, D_VALUES, ""),
+        "np.maximum(np.floor(x + 0.5), 0).astype(int).astype(np.uint8)"},
+        D_VALUES, "above 255 wraps"),
     Planted("not rounded after the first pass", {"low = to_8_bits(": "low = ("},
         D_VALUES, "after the first pass"),
     Planted("rounded, not clipped, after the first pass", {
-        "low = to_8_bits(": "low = (lambda x: np.floor(x + 0.5))("}, D_VALUES, ""),
+        "low = to_8_bits(": "low = (lambda x: np.floor(x + 0.5))("},
+        D_VALUES, "not kept to 0 to 255"),
     Planted("width first", {LOW: 'low = to_8_bits(np.einsum("jb,ab...->aj...", '
         "shrink_weights(w * r, r), cropped))",
         END: 'return to_8_bits(np.einsum("ia,aj...->ij...", shrink_weights(h * r, r), low))'},
-        D_VALUES, "width first"),
+        D_VALUES, "the width is made smaller first"),
     Planted("H and W swapped", {SIZES: "w, h = image.shape[0] // r, image.shape[1] // r"},
-        "downscale: odd inputs", ""),
+        "downscale: odd inputs", "wrong where H is not W"),
     Planted("the picture transposed", {END: END + ".swapaxes(0, 1)"},
-        "downscale: odd inputs", ""),
-    Planted("not cropped", {CROP: "cropped = image"}, "downscale: odd inputs", ""),
+        D_VALUES, "rows and columns of the small picture are swapped"),
+    Planted("not cropped", {CROP: "cropped = image"},
+        "downscale: odd inputs", "the picture is not cropped"),
     Planted("cropped above and on the left",
         {CROP: "cropped = image[image.shape[0] - h * r :, image.shape[1] - w * r :]"},
         "downscale: odd inputs", "crop"),
@@ -118,14 +122,15 @@ PLANTED = (
         "downscale: odd inputs", "gray"),
     Planted("color becomes gray", {CROP: "cropped = image[: h * r, : w * r]\n    "
         "cropped = cropped.mean(axis=2) if image.ndim == 3 else cropped"},
-        "downscale: odd inputs", ""),
-    Planted("only for r = 2", {SIZES: "r = 2\n    " + SIZES}, "downscale: odd inputs", ""),
+        "downscale: odd inputs", "color comes out gray"),
+    Planted("only for r = 2", {SIZES: "r = 2\n    " + SIZES},
+        "downscale: shape", "r is not heeded"),
     Planted("float results", {ROUND: "np.floor(x + 0.5).clip(0, 255)"},
         "downscale: dtype", "uint8"),
     Planted("the picture itself at r = 1", {SIZES:
         "if r == 1:\n        return image\n    " + SIZES},
-        "downscale: arguments", ""),
+        "downscale: memory", "returns image itself"),
     Planted("the picture is changed", {END: END.replace("return", "small =")
         + "\n    image[: h * r, : w * r] = cropped // 2\n    return small"},
-        "downscale: arguments", "you changed image"),
+        "downscale: arguments", "changes image, and the caller"),
 )  # fmt: skip

@@ -98,5 +98,5 @@ def one_kernel(weight: np.ndarray, upscale_factor: int) -> np.ndarray:
     r = upscale_factor
     filters, inputs, k, _ = weight.shape
     parts = weight.reshape(filters // (r * r), r, r, inputs, k, k)[..., ::-1, ::-1]
-    parts = parts.transpose(3, 0, 4, 1, 5, 2)  # (in, C, k, i, k, j)
+    parts = parts.transpose(3, 0, 4, 1, 5, 2).copy()  # (in, C, k, i, k, j)
     return parts.reshape(inputs, filters // (r * r), k * r, k * r)
