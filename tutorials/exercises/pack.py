@@ -1,7 +1,7 @@
 """Pack the exercises: ``pack.py starters``, what `reset` brings back; ``pack.py handout``, a zip.
 
-The hand-out has the starters, the checker with its hints, and the package as a wheel, to install.
-It has no solutions, and nobody's progress.
+The hand-out has the starters, the checker with its hints, the project, the lessons, and the package
+as a wheel, to install. It has no solutions, and nobody's progress.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ def main() -> None:
 
 
 def _files() -> dict[str, bytes]:
-    """Return what students get: name in the zip, content. The read-me also lies on top."""
-    files = {"README.md": (HERE / "README.md").read_bytes()}
+    """Return what students get: name in the zip, content. The pages to read also lie on top."""
+    files = {page.name: page.read_bytes() for page in sorted(HERE.glob("*.md"))}
+    for lesson in ("[0-9][0-9]_*.py", "[a-d]_*.py", "drawing.py"):
+        for file in sorted(HERE.parent.glob(lesson)):
+            files[f"tutorials/{file.name}"] = file.read_bytes()
     for file in sorted(HERE.rglob("*")):
         inside = file.relative_to(HERE)
         hidden = any(part.startswith(".") or part in LEFT_OUT for part in inside.parts)
