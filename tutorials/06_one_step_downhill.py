@@ -15,6 +15,10 @@ One step downhill
 
 This lesson and the next one are the heart of the course. Take a pencil, and take your time. Every
 formula is first worked out with numbers that are small enough for paper.
+
+The lesson has two halves. The first half, up to the two layers, finds the slope and takes a step.
+Lesson 7 builds on it. The second half begins with the section "A valley", and compares several ways
+to step. Between the two is a good place for a break.
 """
 
 # %%
@@ -178,8 +182,8 @@ drawing.save(drawing.parabola(loss, {"learning rate 0.05": path}, (0.5, 5.5), 25
 #    \text{slope} = 2(2w - 6) \cdot 2 = 8 \cdot (w - 3)
 #
 # The slope is always 8 times the distance. The number 8 is the *curvature* of the parabola: when w
-# changes by 1, the slope changes by 8. A step subtracts lr times the slope. If the distance was d
-# before the step, then after it the distance is
+# changes by 1, the slope changes by 8. (In school it is called the second derivative.) A step
+# subtracts lr times the slope. If the distance was d before the step, then after it the distance is
 #
 # .. math::
 #
@@ -252,9 +256,9 @@ assert 1 - 8 * 0.125 == 0
 # is simple, and we know what to do: ask how fast one number changes with the one before it, and
 # multiply along the way.
 #
-# We need a short name for "the slope of the loss in y". We write **dy** for it. In the same way dh
-# is the slope of the loss in h, and so on. It is always the slope *of the loss*. We begin at the
-# loss and go backward:
+# We need a short name for :math:`dL/dy`, the slope of the loss in y. We write **dy** for it, as
+# most programs do. In the same way dh is the slope of the loss in h, and so on. It is always the
+# slope *of the loss*. We begin at the loss and go backward:
 #
 # - The loss is :math:`(y - t)^2`, so :math:`dy = 2(y - t) = 2 \cdot 0.5 = 1`.
 # - :math:`y = w_2 \cdot h`: when h changes, y changes :math:`w_2 = 3` times as fast. So
@@ -282,8 +286,8 @@ assert 1 - 8 * 0.125 == 0
 #    :math:`a = w_1 \cdot x`: when :math:`w_1` changes, a changes :math:`x = 2` times as fast. So
 #    :math:`dw_1 = x \cdot da = 4.5`.
 #
-# In code, the way forward is four lines, and so is the way backward, with one more line for each
-# weight:
+# In code, the way forward is four lines. The way backward is three lines for dy, dh and da, and one
+# more line for each weight:
 
 x = 2.0
 t = 1.0
@@ -308,14 +312,8 @@ assert np.allclose([dy, dh, dw2, da, dw1], [1, 3, 0.5, 2.25, 4.5])
 
 # %%
 
-boxes = [
-    f"x = {x:.4g}",
-    f"a = {a:.4f}\nda = {da:.4g}",
-    f"h = {h:.4g}\ndh = {dh:.4g}",
-    f"y = {y:.4g}\ndy = {dy:.4g}",
-    f"L = {L:.4g}",
-]
-weight_boxes = {1: f"w1 = {w1:.4f}\ndw1 = {dw1:.4g}", 3: f"w2 = {w2:.4g}\ndw2 = {dw2:.4g}"}
+boxes = ["x = 2", "a = 0.5493\nda = 2.25", "h = 0.5\ndh = 3", "y = 1.5\ndy = 1", "L = 0.25"]
+weight_boxes = {1: "w1 = 0.2747\ndw1 = 4.5", 3: "w2 = 3\ndw2 = 0.5"}
 operations = ["times w1", "tanh", "times w2", "(y − t)²"]
 factors = ["", "times 1 − h²", "times w2", "2 (y − t)"]
 figure = drawing.chain(boxes, operations, factors, weight_boxes)
@@ -326,8 +324,9 @@ drawing.save(figure, "06_chain.png")
 # values from the way down are needed again on the way up: the tanh needs its output h, and the
 # slope in a weight needs the number that the weight was multiplied with.
 #
-# Are the two slopes right? We ask the differences. This time we go a little to both sides of the
-# weight. That is more exact than to go to one side. (Lesson 7 shows how much.)
+# Are the two slopes right? We check them by small differences, as in the section on the slope. This
+# time we go a little to both sides of the weight. That is more exact than to go to one side.
+# (Lesson 7 shows how much.)
 
 
 def two_layers(w1, w2):
@@ -351,7 +350,7 @@ assert np.allclose([by_difference1, by_difference2], [dw1, dw2])
 assert 2 * 22729 == 45458
 
 # %%
-# With both slopes, both weights can take a step. We take ten.
+# With both slopes, both weights can take a step. We take ten, with the learning rate 0.01.
 
 weights = np.array([w1, w2])
 for step in range(10):
@@ -366,8 +365,9 @@ for step in range(10):
     if step in (0, 1, 2, 9):
         print(f"step {step + 1}: loss {(y - t) ** 2:.6f}, slopes {np.round(g, 3)}")
 
-print("weights in the end:", np.round(weights, 4), " loss:", two_layers(*weights))
-assert two_layers(*weights) < 0.0001
+final_loss = two_layers(weights[0], weights[1])
+print("weights in the end:", np.round(weights, 4), f" loss: {final_loss:.0e}")
+assert final_loss < 0.0001
 
 # %%
 # All slopes together, in an array that has the shape of the weights, are called the *gradient* of
@@ -447,8 +447,22 @@ assert np.allclose(gradient(start), [by_difference0, by_difference1])
 #
 # The figure shows the landscape from above. Each line joins points of equal loss, like the contour
 # lines of a map. From one line to the next, the loss above the lowest loss becomes 2.5 times as
-# large. The cross is the lowest point. It can be computed: there the gradient is zero, and that is
-# two equations for two unknown weights.
+# large. The cross is the lowest point. It can be computed, because the gradient is zero there. Both
+# of its entries are means over the examples. If the factor 2 and the number of examples are left
+# out, the two equations are
+#
+# .. math::
+#
+#    \begin{aligned}
+#    w_0 \sum \text{left} \cdot \text{left} + w_1 \sum \text{left} \cdot \text{right}
+#    &= \sum \text{left} \cdot t \\
+#    w_0 \sum \text{right} \cdot \text{left} + w_1 \sum \text{right} \cdot \text{right}
+#    &= \sum \text{right} \cdot t
+#    \end{aligned}
+#
+# where each sum runs over all examples. These are two equations for two unknown weights. With left
+# and right as the two rows of a matrix, two matrix products compute all six sums, and
+# ``np.linalg.solve`` finds the weights.
 
 pixels = np.stack([left, right])  # (2, 25400)
 bottom = np.linalg.solve(pixels @ pixels.T, pixels @ middle)
@@ -483,8 +497,9 @@ assert round(flat, 4) == 0.0103
 # SGD crawls
 # ----------
 #
-# We walk down this valley by ``p -= lr * g``. In each direction the loss is a parabola. So you know
-# already what will happen.
+# We walk down this valley by ``p -= lr * g``. Across the valley the loss is a parabola, and along
+# it the loss is another one. In each of these two directions a step does what it did with one
+# weight. So you know already what will happen.
 #
 # .. predict::
 #
@@ -628,17 +643,21 @@ assert loss(paths["momentum 0.8, rate 1.2"][-1]) - loss(bottom) < 0.0001
 # Jimmy Ba, 2015) gives each weight a rate of its own. It looks at how large the gradients of this
 # weight usually are, and it divides by that.
 #
-# So Adam keeps two running means for each weight: m is the mean of the last g, and s is the mean of
-# the last :math:`g^2`. The root of s is the usual size of g.
+# So Adam keeps two *running means* for each weight: m is the mean of the last g, and s is the mean
+# of the last :math:`g^2`. The root of s is the usual size of g. At each step, m goes a tenth of the
+# way from its old value to the new g. So it forgets old gradients little by little. The mean s goes
+# only a thousandth of its way, so it remembers for a longer time.
 #
 # .. math::
 #
 #    m \leftarrow 0.9\, m + 0.1\, g \qquad s \leftarrow 0.999\, s + 0.001\, g^2
 #
-# Both begin with 0, so they are too small at first. After the first step, m is only
-# :math:`0.1\, g`, and s is only :math:`0.001\, g^2`. After t steps the factors of all gradients in
-# m add up to :math:`1 - 0.9^t`. Adam divides by this number, and then it is a true mean. It does
-# the same with s. The step is
+# Both begin with 0, so they are too small at first. After the first step, m is only :math:`0.1\,
+# g`, and s is only :math:`0.001\, g^2`. After the second step, m is :math:`0.09\, g` of the first
+# gradient and :math:`0.1\, g` of the second one. The two factors add up to 0.19, which is :math:`1
+# - 0.9^2`. After t steps all factors in m add up to :math:`1 - 0.9^t`. (The letter t counts the
+# steps now.) Adam divides by this number, and then it is a true mean. It does the same with s. The
+# step is
 #
 # .. math::
 #
@@ -738,8 +757,8 @@ assert np.allclose(basis @ turned_start, start)
 #
 #    Adam's differ. In the weights u, it finds a large gradient across and a small one along, and it
 #    divides each by its own size. In the weights w, both gradients come almost wholly from the
-#    steep walls, so both have the same size. It divides both by the same number. That changes
-#    nothing in the proportion of steep and flat.
+#    steep walls, so both have about the same size. (At the start they are -0.28 and -0.26.) It
+#    divides both by about the same number. So steep stays steep, and flat stays flat.
 
 sgd_turned = sgd(turned_gradient, turned_start, lr=2.7, steps=40) @ basis.T  # back to the weights w
 adam_turned = adam(turned_gradient, turned_start, lr=0.1, steps=40) @ basis.T
@@ -778,10 +797,23 @@ for lr in (0.05, 0.1, 0.2):
 # by Nikhil Vyas and others, 2024) finds the directions from the gradients. On the walls the
 # gradients are large, and they point across the valley. So SOAP asks: in which direction d, of
 # length 1, are the gradients largest? That is, for which d is the mean of :math:`(g \cdot d)^2`
-# largest? Linear algebra has the answer. Take the products of all pairs of entries of g, which are
-# the 2×2 matrix :math:`g g^T`, and keep a running mean of them. The *eigenvectors* of this mean are
-# directions at right angles to each other, and one of them is the direction that we want. NumPy
-# computes them by ``eigh``. They are the columns of the basis. In this basis, SOAP is Adam.
+# largest?
+#
+# Linear algebra has the answer. Take the products of all pairs of entries of g. They are the 2×2
+# matrix :math:`g g^T`. Keep a running mean M of this matrix, as Adam keeps one of :math:`g^2`. Then
+# the mean of :math:`(g \cdot d)^2` is :math:`d \cdot (M d)`.
+#
+# For most directions, :math:`M d` points in another direction than d. But there are two directions,
+# at right angles to each other, which M only makes longer or shorter: :math:`M d = \lambda d` with
+# a number :math:`\lambda`. They are the *eigenvectors* of M, and :math:`\lambda` is the
+# *eigenvalue*. For an eigenvector, the mean of :math:`(g \cdot d)^2` is :math:`d \cdot (\lambda d)
+# = \lambda`, because the length of d is 1. And no direction has a larger mean than the eigenvector
+# with the largest eigenvalue. So this is the direction that we want. NumPy computes the
+# eigenvectors by ``eigh``, the one with the smallest eigenvalue first. They are the columns of the
+# basis. In this basis, SOAP is Adam.
+#
+# (If eigenvectors are new to you, it is enough for this course to know that ``eigh`` finds the
+# steep direction and the flat one.)
 
 
 def soap(gradient, start, lr, steps, beta1=0.9, beta2=0.999, epsilon=1e-8):
@@ -849,7 +881,7 @@ class TwoWeights:
 def by_the_book(model, optimizer, steps):
     path = [model.params["w"].ravel().copy()]
     for _ in range(steps):
-        w = model.params["w"]
+        w = model.params["w"]  # (2,), and for SOAP, see below, (2, 1)
         model.grads["w"] = gradient(w.ravel()).reshape(w.shape)
         optimizer.step()
         path.append(model.params["w"].ravel().copy())
@@ -911,6 +943,9 @@ for name, path in paths.items():
 drawing.save(drawing.loss_curves(losses, "loss above the lowest loss"), "06_curves.png")
 
 # %%
+# The vertical axis of the curves is logarithmic: from one labeled mark to the next, the loss is ten
+# times as large.
+#
 # Momentum ends lowest on this map. Do not conclude that it is the best method. We knew both
 # curvatures, and we chose its two numbers well. A valley with fixed directions and a single lowest
 # point is also much simpler than the loss of a network. What the map shows is *how* each method

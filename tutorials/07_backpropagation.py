@@ -15,7 +15,8 @@ gradient is right?
       the loss, and the whole network.
 
 In lesson 6 every layer held one number. Now the numbers become arrays. We go slowly: one number,
-then several numbers, then a matrix. After that, each layer of ESPCN is only an example.
+then several numbers, then a matrix. After that, each layer of ESPCN is only an example. (A good
+place for a break is before the section "The loss".)
 """
 
 # %%
@@ -42,7 +43,7 @@ then several numbers, then a matrix. After that, each layer of ESPCN is only an 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-threadpool_limits(1, "blas")  # our matrices are small: more threads would only wait for each other
+threadpool_limits(1, "blas")  # NumPy uses one processor: for small matrices this is faster
 
 
 def times_forward(x, w):
@@ -162,9 +163,9 @@ assert abs((2.01 * 3.02 - 6) - (dx * changes).sum()) < 0.0003
 #
 # .. answer::
 #
-#    The first output grows by 0.2. Each unit of it costs 10, so the loss grows by 2. The second
-#    output grows by 0.3, and through it the loss grows by 0.3. Together that is 2.3, for a change
-#    of 0.1 in x. So :math:`dx = 2 \cdot 10 + 3 \cdot 1 = 23`.
+#    The first output grows by 0.2. Its slope is 10, so the loss grows by :math:`10 \cdot 0.2 = 2`.
+#    The second output grows by 0.3. Its slope is 1, so the loss grows by 0.3. Together that is 2.3,
+#    for a change of 0.1 in x. So :math:`dx = 2 \cdot 10 + 3 \cdot 1 = 23`.
 #
 # **What is used several times gets the sum of everything that comes back.** Remember this sentence.
 # A convolution uses each pixel many times and each weight at every position. All its backward pass
@@ -522,12 +523,38 @@ assert np.allclose(col2im(dcolumns, x.shape, 3), conv.col2im(dcolumns[None], (1,
 #
 # .. math::
 #
-#    dW = dY \cdot \text{columns}^T \qquad db = \text{sum of } dY \text{ over the positions} \qquad
-#    \text{dcolumns} = W^T \cdot dY
+#    \begin{aligned}
+#    dW &= dY \cdot \text{columns}^T \\
+#    \text{dcolumns} &= W^T \cdot dY \\
+#    db &= \text{sum of } dY \text{ over the positions}
+#    \end{aligned}
 #
-# And the columns go back to the image by ``col2im``. In code, with a loop over the images of a
-# batch. The padding puts zeros around the image before the convolution. On the way back, the slopes
-# in these zeros are cut off, because the zeros are not part of the image.
+# And the columns go back to the image by ``col2im``. In the pencil example the columns are (1, 2)
+# and (2, 3):
+#
+# .. math::
+#
+#    \begin{aligned}
+#    dW &= \begin{pmatrix} 1 & 2 \end{pmatrix} \begin{pmatrix} 1 & 2 \\ 2 & 3 \end{pmatrix}^T
+#    = \begin{pmatrix} 5 & 8 \end{pmatrix} \\
+#    \text{dcolumns} &= \begin{pmatrix} 10 \\ 1 \end{pmatrix} \begin{pmatrix} 1 & 2 \end{pmatrix}
+#    = \begin{pmatrix} 10 & 20 \\ 1 & 2 \end{pmatrix}
+#    \end{aligned}
+#
+# The middle pixel has two copies: the lower one in the first column, and the upper one in the
+# second column. They get 1 and 20, together 21. These are the numbers that you have found with the
+# pencil.
+
+W = np.array([[10, 1]])  # (O, C*k*k)
+columns = np.array([[1, 2], [2, 3]])  # (C*k*k, positions)
+dy = np.array([[1, 2]])  # dY: (O, positions)
+assert (dy @ columns.T).tolist() == [[5, 8]]
+assert (W.T @ dy).tolist() == [[10, 20], [1, 2]]
+
+# %%
+# Now the function, with a loop over the images of a batch. The padding puts zeros around the image
+# before the convolution. On the way back, the slopes in these zeros are cut off, because the zeros
+# are not part of the image.
 
 
 def convolution_backward(dy, x, weight, padding=0):
@@ -576,6 +603,9 @@ for padding in (0, 1, 2):
         assert np.allclose(our, book)
 
 # %%
+# On our computer the differences are exactly 0, because the book computes the same products and
+# sums.
+#
 # The loss
 # --------
 #
@@ -703,7 +733,7 @@ import time
 
 from npespcn.models import ESPCN
 
-model = ESPCN(3, padding="edge", dtype="float64")  # padding as in lesson 5
+model = ESPCN(3, padding="edge", dtype="float64")  # its forward does not pad
 params = model.state_dict()  # a copy of the weights
 x = rng.uniform(size=(2, 1, 12, 13))  # N = 2, and H differs from W
 target = rng.uniform(size=(2, 1, 12, 15))  # 3*(12 - 8) rows, 3*(13 - 8) columns
@@ -907,9 +937,9 @@ for layer in (Tanh(), ReLU(), PixelShuffle(2), Conv2d(12, 4, 2, dtype="float64")
 # --------------------
 #
 # Networks are trained in float32, which has about seven digits. Is that enough for a check? We try
-# it with a small mistake, made on purpose: to save memory, h1 is remembered in 8 bits. So it is
-# rounded to multiples of 1/127 before the backward pass. What the network computes on the way
-# forward stays right.
+# it with a small mistake, made on purpose: to save memory, h1 is remembered in 8 bits. They hold
+# the whole numbers from -127 to 127, and h1 lies between -1 and 1. So h1 is rounded to multiples of
+# 1/127 before the backward pass. What the network computes on the way forward stays right.
 #
 # We compare the gradient of the first filter of conv1 with central differences: the right gradient
 # and the wrong one, in float32 and in float64, for many sizes of the step ε.
@@ -972,7 +1002,9 @@ assert errors["float64, wrong"].min() > 1e-5
 drawing.save(drawing.gradient_errors(epsilons, errors), "07_float32.png")
 
 # %%
-# Both right curves have the shape of a V. Two different errors make its two sides.
+# Both axes are logarithmic. The error is the largest difference between the gradient and the
+# central differences, divided by the largest entry of the gradient. Both right curves have the
+# shape of a V. Two different errors make its two sides.
 #
 # **The right side: ε is too large.** The loss is curved, and a difference over a long way is not
 # the slope at the middle. Take :math:`f(w) = w^3` at :math:`w = 1`, where the slope is 3. The
@@ -980,7 +1012,8 @@ drawing.save(drawing.gradient_errors(epsilons, errors), "07_float32.png")
 #
 # .. math::
 #
-#    \frac{(1 + \varepsilon)^3 - (1 - \varepsilon)^3}{2 \varepsilon} = 3 + \varepsilon^2
+#    \frac{(1 + \varepsilon)^3 - (1 - \varepsilon)^3}{2 \varepsilon}
+#    = \frac{6 \varepsilon + 2 \varepsilon^3}{2 \varepsilon} = 3 + \varepsilon^2
 #
 # Its error is :math:`\varepsilon^2`. An ε that is ten times smaller has an error that is 100 times
 # smaller. (A difference to one side only gives :math:`3 + 3\varepsilon + \varepsilon^2`. Its error
@@ -989,7 +1022,9 @@ drawing.save(drawing.gradient_errors(epsilons, errors), "07_float32.png")
 # **The left side: ε is too small.** Each loss is rounded to the digits of its type. The difference
 # of two nearly equal losses loses nearly all of these digits, and only the rounding errors are
 # left. Then they are divided by :math:`2\varepsilon`. An ε that is ten times smaller makes this
-# error ten times *larger*.
+# error ten times *larger*. (At the far left, the two losses of float32 are rounded to the same
+# number. Their difference is 0, so the check finds the slope 0. Then the error is as large as the
+# gradient itself, and the curve is flat at 1.)
 #
 # In between is the best ε, and there the two errors are about equal. float64 rounds some hundred
 # million times more finely. Its left side lies far lower, and so does its best point. Only there do
@@ -1011,8 +1046,9 @@ for epsilon in (0.1, 0.01):
     assert np.isclose(one_side - 3, 3 * epsilon + epsilon**2)
 
 curve = errors["float64, right"]
-at = [f"{epsilon:.0e}" for epsilon in epsilons]
-print("float64:", at[11], f"{curve[11]:.0e},", at[13], f"{curve[13]:.0e}")
+for k in (13, 11, 4, 0):
+    print(f"float64, epsilon {epsilons[k]:.0e}: error {curve[k]:.0e}")
+assert errors["float32, right"][0] > 0.9  # the check finds nothing of the gradient
 assert 50 < curve[13] / curve[11] < 200  # on the right: ten times smaller, 100 times more exact
 assert curve[0] > 5 * curve[4]  # on the left: 100 times smaller, and much less exact
 assert np.finfo("float32").eps / np.finfo("float64").eps > 1e8
@@ -1024,7 +1060,8 @@ assert np.finfo("float32").eps / np.finfo("float64").eps > 1e8
 # - A layer gets dy and returns dx. It multiplies by the transpose of its Jacobian: the forward
 #   arrows, turned around. What is used several times gets the sum of all that comes back.
 # - tanh multiplies by :math:`1 - y^2`. The shuffle goes back by the unshuffle. ``im2col`` copies,
-#   and ``col2im`` adds the copies up. A convolution needs three products.
+#   and ``col2im`` adds the copies up. The backward pass of a convolution is two matrix products,
+#   one for dW and one for dcolumns, and a sum for db.
 # - A gradient is checked in float64, with a random dy, N = 2, several channels and H ≠ W.
 #
 # Try this: derive the backward pass of ReLU, :math:`y = \max(x, 0)`, and check it with
