@@ -8,7 +8,7 @@ other?
 
 :Aim: You know the three orders of channels, you can tell which one a program uses, and you can move
       a trained layer from one order to another.
-:Minutes: 45
+:Minutes: 55
 :Needs: Lessons 1 and 2.
 :Practice: :doc:`Exercise 4 </exercises>` afterwards.
 """
@@ -27,8 +27,8 @@ other?
 # the hours run slowest. With channels it is not clear which part should run fastest, and people
 # have decided differently:
 #
-# - c is slowest and j is fastest: :math:`k = (c \cdot r + i) \cdot r + j`. This is the order of
-#   lesson 1. Its name is **CRD**.
+# - c is slowest and j is fastest: :math:`k = (c \cdot r + i) \cdot r + j`. This is
+#   :math:`c \cdot r^2 + i \cdot r + j`, the order of lesson 1. Its name is **CRD**.
 # - i is slowest and c is fastest: :math:`k = (i \cdot r + j) \cdot C + c`. Its name is **DCR**.
 #
 # The names are from `ONNX <https://onnx.ai/onnx/operators/onnx__DepthToSpace.html>`__, a file
@@ -50,8 +50,9 @@ other?
 #       \text{CRD: } \begin{pmatrix} 0 & 1 \\ 2 & 3 \end{pmatrix} \qquad
 #       \text{DCR: } \begin{pmatrix} 0 & 3 \\ 6 & 9 \end{pmatrix}
 #
-# The program is the loop of lesson 2. Only the line that finds the channel depends on the order.
-# (The third order is the subject of the next section.)
+# The program is the loop of lesson 2. Only the line that finds the channel depends on the order. It
+# is a function of its own here, and the number C is called ``size``. (The program also has a third
+# order, ``"paper"``. The next section explains it.)
 
 import numpy as np
 
@@ -95,8 +96,9 @@ drawing.save(drawing.orders(blocks), "03_orders_of_twelve.png")
 
 # %%
 # Look at the blocks: in each order they have the same colors, because every order fills all places
-# of all image channels. Only the numbers are different. Look at the rows of twelve: CRD has four
-# neighbors of one color, DCR has the three colors in turn. The explorer has the same map for
+# of all image channels. Only the numbers are different. Look at the rows of twelve: in CRD, four
+# channels of one color are neighbors. In DCR, each channel has another color than the one before,
+# and after three channels the colors come again. The explorer has the same map for
 # :explorer:`CRD <mode=map&r=2&c=3&order=crd>`, :explorer:`DCR <mode=map&r=2&c=3&order=dcr>` and
 # :explorer:`the paper's order <mode=map&r=2&c=3&order=paper>`.
 #
@@ -122,9 +124,10 @@ for order in orders:
 #    T_{\lfloor x/r \rfloor,\ \lfloor y/r \rfloor,\ C \cdot r \cdot \text{mod}(y, r) + C \cdot
 #    \text{mod}(x, r) + c}
 #
-# Here T is the array of channels and PS(T) is the image. The capital C is the number of image
-# channels, the small c is one of them. :math:`\lfloor x/r \rfloor` is the division without
-# remainder, and mod is the remainder.
+# Here T is the array of channels and PS(T) is the image. Both have the channel as the *last* index;
+# in our arrays it is the first one. The capital C is the number of image channels, the small c is
+# one of them. :math:`\lfloor x/r \rfloor` is the division without remainder, and mod is the
+# remainder.
 #
 # Which of x and y is the row? The paper says that PS takes an array of H × W × C·r² to one of
 # rH × rW × C. The first index of such an array runs over the rows, so **x is the row**. But the
@@ -146,7 +149,8 @@ for order in orders:
 #      the block runs faster than the column.
 #
 # We call the second one the *paper's order*. It is the third order of our program above. Now we
-# write equation 4 down exactly as it is printed, and use it in both ways.
+# write equation 4 down exactly as it is printed, and use it in both ways. For the second way we
+# give it the array with rows and columns exchanged, so that x runs over the columns.
 
 
 def equation_4(t, r):
@@ -177,7 +181,8 @@ print("equation 4 is the paper's order if x is the row, and DCR if x is the colu
 #   torch.nn.PixelShuffle.html>`__ is CRD.
 # - `TensorFlow's depth_to_space <https://www.tensorflow.org/api_docs/python/tf/nn/
 #   depth_to_space>`__ is DCR. Its documentation says that the row and the column in the block are
-#   given "by the high order component" of the channel number.
+#   given "by the high order component" of the channel number. This is its slow part, so c is the
+#   fast part.
 # - `ONNX's DepthToSpace <https://onnx.ai/onnx/operators/onnx__DepthToSpace.html>`__ has both. DCR
 #   is the default. Its documentation gives three steps for each, like those of lesson 2. Here they
 #   are:
@@ -197,8 +202,9 @@ assert np.array_equal(onnx_dcr, shuffle(x, 2, "DCR"))
 assert np.array_equal(onnx_crd, shuffle(x, 2, "CRD"))
 
 # %%
-# The only difference is the first reshape: it splits the channel number with c first or with c
-# last.
+# The difference is the first reshape: it splits the channel number into i, j, c or into c, i, j.
+# The two transposes have other numbers only because the axis C stands at another place. Both give
+# the axes C, H, i, W, j.
 #
 # You need no PyTorch for this course. If you have it, we ask it:
 
@@ -213,9 +219,11 @@ else:
 
 # %%
 # TensorFlow differs in a second way, which is easily confused with the first. It keeps the channels
-# on the *last* axis, (N, H, W, C), and PyTorch keeps them in front of the rows, (N, C, H, W). This
-# is called the *layout*. The layout says **on which axis** the channels are. The order says **how
-# they are counted** on this axis. If you move the axis, the layout changes and the order does not.
+# on the *last* axis, and its arrays have the shape (N, H, W, C). PyTorch keeps the channels in
+# front of the rows, (N, C, H, W). N is the number of images, because both libraries take several
+# images at once. The place of the channel axis is called the *layout*. The layout says **on which
+# axis** the channels are. The order says **how they are counted** on this axis. If you move the
+# axis, the layout changes and the order does not.
 
 last = np.moveaxis(x, 0, -1)  # (H, W, C*r*r)
 tensorflow = last.reshape(h, w, r, r, size)  # (H, W, i, j, C)
@@ -252,9 +260,9 @@ assert not np.array_equal(shuffle(four, 2, "CRD"), shuffle(four, 2, "paper"))
 # So a program that was tested only with gray images may use CRD or DCR, and its author may not know
 # which.
 #
-# What does a wrong order look like? We take the photograph apart, so that its twelve channels are
-# counted as CRD. Then we put it together in all three orders. We do the same with one image channel
-# alone, the green one.
+# What does a wrong order look like? We take the photograph apart with ``pixel_unshuffle``, the
+# inverse of the shuffle. Its twelve channels are counted as CRD. Then we put it together in all
+# three orders. We do the same with one image channel alone, the green one.
 
 from npespcn.shuffle import pixel_unshuffle
 
@@ -338,8 +346,9 @@ assert np.array_equal(biases[p][np.argsort(p)], biases)
 # --------------------
 #
 # To see that it works we need trained weights. We train a very small network: one layer, which
-# looks at the 3×3 nearest LR pixels in all three colors. These are 27 numbers for each pixel, its
-# *features*. A channel is a weighted sum of the features, plus a bias.
+# looks at the 3×3 nearest LR pixels in all three colors. These are :math:`3 \cdot 3 \cdot 3 = 27`
+# numbers for each LR pixel, its *features*. (At the edge of the image, the pixels of the edge are
+# repeated.) Each of the twelve channels is a weighted sum of the 27 features, plus a bias.
 
 from npespcn.pictures import downscale
 
@@ -349,7 +358,7 @@ features = []
 for plane in padded:
     for down in range(3):
         for right in range(3):
-            features.append(plane[down : down + 300, right : right + 255])
+            features.append(plane[down : down + 300, right : right + 255])  # (300, 255)
 features = np.stack(features)  # (27, 300, 255)
 
 
@@ -357,19 +366,24 @@ def layer(features, weight, bias):
     """Make channels (12, H, W) of features (27, H, W)."""
     channels = []
     for k in range(len(bias)):
-        weighted = weight[k][:, None, None] * features  # (27, H, W)
+        weighted = weight[k].reshape(27, 1, 1) * features  # (27, H, W)
         channels.append(weighted.sum(axis=0) + bias[k])  # (H, W)
     return np.stack(channels)
 
 
 # %%
-# A network with one layer can be trained by a single call. ``np.linalg.lstsq`` finds the weights
-# with the smallest sum of squared errors. (Lesson 6 shows how larger networks are trained.) The
-# targets are the channels that we want. The function ``train`` gets them counted in the order of
-# the program.
+# To *train* a network means to find weights that give the output we want, the *targets*. Here the
+# targets are the twelve channels of the photograph itself. We give them to ``train`` in the order
+# of the program that will use the weights.
+#
+# A network with one layer can be trained by a single call. ``np.linalg.lstsq`` ("least squares")
+# finds the weights with the smallest sum of squared errors. (:doc:`Lesson 6
+# <06_one_step_downhill>` shows how larger networks are trained.) You need not understand the
+# inside of ``train``: only its input and its output matter here.
 
 
 def train(targets):
+    """Find the weights and biases for targets (12, 300, 255)."""
     ones = np.ones((1, 300, 255))  # the weight of these ones is the bias
     columns = np.concatenate([features, ones]).reshape(28, -1).T  # (300*255, 28)
     solution = np.linalg.lstsq(columns, targets.reshape(12, -1).T.astype(float))[0]  # (28, 12)
@@ -377,6 +391,7 @@ def train(targets):
 
 
 def as_image(y):
+    """Round (3, H*r, W*r) to whole gray levels, and move the colors to the last axis."""
     return np.moveaxis(y, 0, -1).round().clip(0, 255).astype(np.uint8)  # (H*r, W*r, 3)
 
 
@@ -384,8 +399,9 @@ weight, bias = train(pixel_unshuffle(planes, 2, order="DCR"))  # trained in Tens
 theirs = pixel_shuffle(layer(features, weight, bias), 2, order="DCR")  # and used in it
 
 # %%
-# ``theirs`` is the image that their program makes. Now these weights come into our program, which
-# shuffles as CRD. Once we use them as they are, and once we move them. These are the two lines:
+# ``theirs`` is the image that a program with TensorFlow's order makes. Now its weights come into
+# our program, which shuffles as CRD. First we use them as they are. Then we move them, with these
+# two lines:
 
 moved_weight = weight[p]
 moved_bias = bias[p]
@@ -393,8 +409,9 @@ moved_bias = bias[p]
 # %%
 # .. predict::
 #
-#    How large is the difference between their image and ours, in gray levels, if the weights are
-#    used as they are? And if they are moved?
+#    A gray level is a step of 1 between black, 0, and white, 255. By how many gray levels will some
+#    pixels of our image differ from theirs if the weights are used as they are: about 1, 20 or 200?
+#    And if the weights are moved?
 #
 # .. answer::
 #
@@ -418,6 +435,9 @@ figure = drawing.compared(("their program", as_image(theirs)), others, (325, 50,
 drawing.save(figure, "03_moved.png")
 
 # %%
+# The right column is our image minus theirs, in green alone, with a color for each gray level.
+# (Differences beyond the ends of the color bar have the color of its ends.)
+#
 # Does it matter in which order one trains? We train once more, with targets counted as CRD.
 
 our_weight, our_bias = train(channels)
@@ -430,9 +450,10 @@ print("trained as CRD: the same weights as trained as DCR and moved")
 # needs, wherever its channel stands. The order matters only when weights move from one program to
 # another. So write the order down beside your weights.
 #
-# One more thing changes when you move a layer from TensorFlow. Its weights have the shape
-# (k, k, in, out), PyTorch's have (out, in, k, k). So there the channels are on the *last* axis, and
-# the permutation must be applied to this axis. Exercise 4 has you do it.
+# One more thing changes when you move a layer from TensorFlow. Our weights have the shape (12, 27):
+# the channels that the layer makes are on the *first* axis. The same is true of PyTorch. In
+# TensorFlow's weights they are on the *last* axis, and the permutation must be applied to this
+# axis. You do it in exercise 4.
 #
 # What you know now
 # -----------------

@@ -6,8 +6,8 @@ Convolution
 How is it computed, what does it cost, and how far around a pixel can a network look with it?
 
 :Aim: You can write a convolution as seven loops and as one matrix product. You can count its
-      multiplications and its receptive field.
-:Minutes: 50
+      multiplications, and you know how large a part of the image one output pixel depends on.
+:Minutes: 75
 :Needs: NumPy: slices, ``reshape``, the matrix product ``@``. Lesson 1.
 :Practice: :doc:`Exercise 5 </exercises>` afterwards: write the matrix product yourself.
 
@@ -23,7 +23,8 @@ builds the network out of them.
 #
 # We need an image and a table of weights. The table is called the *kernel*. As in lesson 1, the
 # pixels of the image are numbered, from 0 to 11, so that you can do everything on paper. A real
-# kernel holds numbers such as 2/3 and 1/3. Ours holds 0 to 3.
+# kernel holds numbers such as 2/3 and 1/3. Ours holds 0 to 3. It has k rows and k columns, here
+# k = 2.
 
 import numpy as np
 
@@ -40,8 +41,10 @@ print("the image:", x, "the kernel:", kernel, sep="\n")
 #    0 \cdot 0 + 1 \cdot 1 + 2 \cdot 4 + 3 \cdot 5 = 24
 #
 # This is one number of the output. In a program, one loop runs over the rows of the kernel and one
-# over its columns. We call its row i and its column j. The row and the column of the image where
-# the corner of the kernel lies are called p and q.
+# over its columns. We call the row of the kernel i and its column j. (In lessons 1 to 3, i and j
+# were the place in a block, and k was the number of a channel. From here on they belong to the
+# kernel.) The row and the column of the image where the upper left corner of the kernel lies are
+# called p and q.
 
 
 def one_number(x, kernel, p, q):
@@ -75,8 +78,8 @@ assert one_number(x, kernel, 0, 0) == 24
 #    in two positions from top to bottom and in three from left to right. So the output has 2 rows
 #    and 3 columns. The last number is :math:`0 \cdot 6 + 1 \cdot 7 + 2 \cdot 10 + 3 \cdot 11 = 60`.
 #
-# Two more loops move the kernel: one over p and one over q. A kernel of k pixels fits
-# :math:`H - k + 1` times into H pixels.
+# Two more loops move the kernel: one over p and one over q. A kernel of k rows has
+# :math:`H - k + 1` positions in an image of H rows. The same holds for the columns.
 
 
 def four_loops(x, kernel):
@@ -112,8 +115,9 @@ drawing.save(drawing.kernel_positions(x, kernel, y, [(0, 0), (0, 1), (1, 2)]), "
 # turns the kernel around, so that its last weight comes first. Deep learning uses the sum without
 # turning, and calls it convolution all the same. (`Goodfellow, Bengio and Courville, Deep Learning,
 # 2016, section 9.1 <https://www.deeplearningbook.org/contents/convnets.html>`_, explain the two.)
-# NumPy has both, for one dimension. Take a row of five pixels and the weights of lesson 1. (The
-# word ``"same"`` asks for five numbers of output, too.)
+# NumPy has both, for one dimension. Take a row of five pixels and the weights of lesson 1. The word
+# ``"same"`` asks for as many numbers of output as there are pixels. For this, the *middle* weight
+# of the kernel lies on the pixel, and beyond the ends of the row there are zeros.
 
 row = np.array([0.0, 0.0, 9.0, 0.0, 0.0])
 weights = np.array([0, 2 / 3, 1 / 3])  # two thirds of the pixel, one third of its right neighbor
@@ -137,13 +141,13 @@ assert np.allclose(np.convolve(row, weights[::-1], "same"), np.correlate(row, we
 # Padding
 # -------
 #
-# The output is smaller than the image: a kernel of k pixels costs :math:`k - 1` rows and as many
-# columns. If the output shall be as large as the image, one must first put pixels around the image.
-# This is called *padding*. With a kernel of three pixels, one pixel on each side is enough. In
-# general :math:`(k - 1)/2` pixels on each side are needed. With an odd k this is a whole number.
-# Therefore odd kernels are common.
+# The output is smaller than the image: it has :math:`k - 1` rows and :math:`k - 1` columns less. To
+# get an output as large as the image, one must first put pixels around the image. This is called
+# *padding*. With a kernel of 3×3 pixels, one pixel on each side is enough. In general
+# :math:`(k - 1)/2` pixels on each side are needed. With an odd k this is a whole number. Therefore
+# odd kernels are common.
 #
-# Which numbers shall the new pixels hold? The simplest answer is zero:
+# Which numbers should the new pixels hold? The simplest answer is zero:
 
 padded = np.pad(x, 1)  # (H + 2, W + 2)
 print(padded)
@@ -153,8 +157,8 @@ assert four_loops(x, blur).shape == (1, 2)
 assert four_loops(padded, blur).shape == x.shape
 
 # %%
-# The convolution itself needs no change for this. It only gets a larger image. What the zeros do to
-# the output is the last question of this lesson.
+# The function ``four_loops`` needs no change for this. It only gets a larger image. The zeros do
+# harm at the edge of the output. This is the last question of this lesson.
 #
 # Several channels in: a fifth loop
 # ---------------------------------
@@ -216,7 +220,14 @@ drawing.save(drawing.channel_sum(x2, kernel2, 0, 0), "04_channels.png")
 #
 # One kernel finds one thing. For example, take the right neighbor of a pixel minus its left
 # neighbor. In a flat region this is 0, and at the left or right side of an object it is not. Such a
-# kernel finds vertical edges. The same weights, turned by 90 degrees, find horizontal edges.
+# kernel finds vertical edges. The kernel ``vertical`` below does this in three rows and adds the
+# three differences. The same weights with rows and columns exchanged find horizontal edges.
+#
+# Our loops would need about a second for the two kernels, even for a small photograph. Therefore
+# ``conv2d_forward`` from the book does the work, and our loops check a corner. The rest of this
+# lesson shows how this function works. It wants an array of several images with several channels,
+# and several kernels. We have one image with one channel, so we add two axes of length 1, with
+# ``None``.
 
 from npespcn.conv import conv2d_forward, conv2d_loop
 from npespcn.pictures import downscale
@@ -226,9 +237,10 @@ gray = small.mean(axis=2)  # (200, 170): the mean of red, green and blue
 
 vertical = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 horizontal = vertical.T
-filters = np.stack([vertical, horizontal])[:, None]  # (O, C, k, k) with O = 2 and C = 1
+filters = np.stack([vertical, horizontal])[:, None]  # (2, 1, 3, 3): two kernels, one channel
 
-edges = conv2d_forward(gray[None, None], filters)[0]  # (2, 198, 168)
+edges = conv2d_forward(gray[None, None], filters)  # (1, 1, 200, 170) to (1, 2, 198, 168)
+edges = edges[0]  # (2, 198, 168)
 
 assert np.allclose(four_loops(gray[:20, :20], vertical), edges[0, :18, :18])
 assert np.allclose(four_loops(gray[:20, :20], horizontal), edges[1, :18, :18])
@@ -239,10 +251,10 @@ drawing.save(
 )
 
 # %%
-# (Python's loops would need some seconds for this image. Therefore the function of the book did the
-# work, and our loops checked a corner. The rest of this lesson shows how the function works.)
+# Orange is positive: the image gets brighter to the right, or downward. Purple is negative: it gets
+# darker.
 #
-# The next layer shall know about both kinds of edges. So a layer has several kernels, also called
+# The next layer of a network needs both kinds of edges. So a layer has several kernels, also called
 # *filters*, and each one gives one channel of the output. Their number is called O. All weights of
 # a layer together have the shape (O, C, k, k). In addition each filter has one number, its *bias*,
 # which is added everywhere in its output channel.
@@ -268,7 +280,7 @@ def six_loops(x, weight, bias):
 def seven_loops(x, weight, bias):
     """Convolve: (N, C, H, W) and (O, C, k, k) -> (N, O, H - k + 1, W - k + 1)."""
     images, channels, height, width = x.shape
-    filters, _, k, _ = weight.shape
+    filters, _, k, _ = weight.shape  # (O, C, k, k)
     y = np.zeros((images, filters, height - k + 1, width - k + 1), x.dtype)
     for n in range(images):
         for o in range(filters):
@@ -287,8 +299,8 @@ def seven_loops(x, weight, bias):
 #
 # .. math::
 #
-#    y[n, o, p, q] = bias[o] + \sum_{c=0}^{C-1} \sum_{i=0}^{k-1} \sum_{j=0}^{k-1}
-#    weight[o, c, i, j] \cdot x[n, c, p + i, q + j]
+#    y[n, o, p, q] = \text{bias}[o] + \sum_{c=0}^{C-1} \sum_{i=0}^{k-1} \sum_{j=0}^{k-1}
+#    \text{weight}[o, c, i, j] \cdot x[n, c, p + i, q + j]
 #
 # ====  =========================  ===============================================
 # loop  runs over                  why
@@ -300,8 +312,8 @@ def seven_loops(x, weight, bias):
 # i, j  the places in the kernel   a pixel and its neighbors are added up
 # ====  =========================  ===============================================
 #
-# The first four are the axes of the output. The last three are the terms of the sum, and they are
-# gone from the output.
+# The first four, n, o, p and q, are the axes of the output. The last three, c, i and j, count the
+# terms of the sum, and they are gone from the output.
 #
 # :func:`npespcn.conv.conv2d_loop` in the book is the same. We compare the two with random whole
 # numbers, because sums of whole numbers are exact.
@@ -360,10 +372,11 @@ assert np.array_equal(
 #    The first row is the image without its last row and its last column. These are the pixels that
 #    lie under the *first* weight of the kernel, one for each position.
 #
-# The same is true of each row: row i·k + j holds what lies under the weight (i, j), and this is a
-# rectangle of the image that begins at row i and column j. So we fill the matrix row by row, with
-# one slice for each. With several channels, the rows of channel 1 come below those of channel 0,
-# and so on. This function is called *im2col*, from image to columns.
+# The same is true of each row. Row i·k + j holds the pixels that lie under the weight (i, j), one
+# for each position. They are a rectangle of the image that begins at row i and column j. So we fill
+# the matrix row by row, with one slice of the image for each row. With several channels, the rows
+# of channel 1 come below those of channel 0, and so on. This function is called *im2col*, from
+# image to columns.
 
 
 def im2col(x, k):
@@ -374,7 +387,7 @@ def im2col(x, k):
     for c in range(channels):
         for i in range(k):
             for j in range(k):
-                seen = x[c, i : i + out_h, j : j + out_w]  # what weight (c, i, j) meets
+                seen = x[c, i : i + out_h, j : j + out_w]  # the pixels under weight (c, i, j)
                 rows.append(seen.reshape(out_h * out_w))
     return np.stack(rows)  # (C*k*k, out_h*out_w)
 
@@ -394,9 +407,9 @@ drawing.save(drawing.columns_product(x, kernel, columns, 4), "04_columns.png")
 
 # %%
 # With O filters, the rows of O kernels stand one below the other, and the product has O rows: one
-# for each channel of the output. Three loops are left, and they run over the few places of the
-# kernel and not over the many pixels of the image. The sums and the positions are inside the
-# product.
+# for each channel of the output. Only the three loops of ``im2col`` are left. They run over the few
+# weights of a kernel and not over the many pixels of the image. The product does the rest: for each
+# filter and each position, it adds up the products.
 
 
 def by_product(x, weight, bias):
@@ -413,9 +426,9 @@ for image in batch:
     assert np.array_equal(by_product(image, weight, bias), six_loops(image, weight, bias))
 
 # %%
-# ``reshape`` reads the weights of a filter in the order c, i, j. The rows of the columns must come
-# in the same order. If they come as i, j, c, the product still works and has the right shape, but
-# each weight meets a wrong pixel:
+# ``reshape`` reads the weights of a filter in the order c, i, j. The rows of the matrix of columns
+# must come in the same order. If they come as i, j, c, the product still works and has the right
+# shape, but most weights meet a wrong pixel:
 
 columns = im2col(batch[0], 3)  # (C*k*k, positions)
 other_order = columns.reshape(3, 9, -1).swapaxes(0, 1).reshape(27, -1)  # rows in the order i, j, c
@@ -440,7 +453,7 @@ assert np.array_equal(seven_loops(batch, weight, bias), conv2d_forward(batch, we
 # The price: multiplications and memory
 # -------------------------------------
 #
-# Both ways need the same multiplications. For one position, each filter multiplies
+# Both ways need the same number of multiplications. For one position, each filter multiplies
 # :math:`C \cdot k \cdot k` times. So O filters need :math:`O \cdot C \cdot k \cdot k`
 # multiplications, exactly as many as the layer has weights.
 #
@@ -478,7 +491,8 @@ assert round(22_624 / 9) == 2_514  # for one pixel of the large image
 # costs 22,624 / 9, which is about 2,514 multiplications.
 #
 # Now we measure the time of conv2, for the loops and for the product. The loops get an image of 4×4
-# pixels, which has four positions. The product gets 98×98 pixels, which have 9,216 positions.
+# pixels, in which a kernel of 3×3 has four positions. The product gets 98×98 pixels, with
+# :math:`96 \cdot 96 = 9216` positions.
 
 import time
 
@@ -493,7 +507,7 @@ loops_time = (time.perf_counter() - start) / 4  # seconds for one position
 conv2d_forward(x64, weight, bias)  # once before, without the clock
 start = time.perf_counter()
 y = conv2d_forward(x64, weight, bias)  # (1, 32, 96, 96)
-product_time = (time.perf_counter() - start) / 96**2
+product_time = (time.perf_counter() - start) / 96**2  # seconds for one position
 
 print(f"loops:   {1e6 * loops_time:10,.1f} microseconds for one position")
 print(f"product: {1e6 * product_time:10,.1f} microseconds for one position")
@@ -538,8 +552,9 @@ assert 8 * x64.nbytes < columns.nbytes < 9 * x64.nbytes
 #    makes :math:`4 + 1 + 4 = 9`. So the field has 5×5 pixels after the first layer, 7×7 after the
 #    second, and 9×9 after the third.
 #
-# The drawing shows one row of pixels. It begins at the output and goes back to the input. Between
-# the rows stands the kernel that leads from one to the next.
+# The drawing shows one row of pixels at each stage. It begins at the output, at the top, and goes
+# back to the input. The numbers between two rows are the size of the kernel that leads from the
+# lower row to the upper one. Gray pixels are those on which the output pixel depends.
 
 names = ["output", "after conv2", "after conv1", "input"]
 drawing.save(drawing.receptive_cone((5, 3, 3), names), "04_cone.png")
@@ -550,8 +565,8 @@ drawing.save(drawing.receptive_cone((5, 3, 3), names), "04_cone.png")
 # lie at most 4 pixels away. Both are squares of the same size.
 #
 # The image is black except for one pixel of 1. All weights are 1. Then each number of the output
-# counts the *ways* that lead from the bright pixel to this place, through the three layers. (The
-# word ``"same"`` asks for as many zeros at the edge as keep the size.)
+# counts the *ways* that lead from the bright pixel to this place, through the three layers. (With
+# the word ``"same"`` the function pads with zeros, so that the size stays the same.)
 
 spot = np.zeros((1, 1, 13, 13))
 spot[0, 0, 6, 6] = 1
@@ -568,25 +583,26 @@ assert spot.max() == 81
 assert spot[0, 0, 2, 2] == 1  # the corner of the 9×9 pixels
 
 # %%
-# 81 ways lead to the middle, and one way to a corner. So a pixel in the middle of the receptive
-# field usually counts more than a pixel at its edge. (`Luo and others, Understanding the Effective
-# Receptive Field in Deep Convolutional Neural Networks, 2016 <https://arxiv.org/abs/1701.04128>`_,
-# follow this thought.)
+# After three layers, 81 ways lead to the middle, and one way to a corner. So a pixel in the middle
+# of the receptive field usually counts more than a pixel at its edge. (`Luo and others,
+# Understanding the Effective Receptive Field in Deep Convolutional Neural Networks, 2016
+# <https://arxiv.org/abs/1701.04128>`_, study this.)
 #
-# And a real network? ``pretrained(3)`` is the trained network of this course, which lesson 5 takes
-# apart. We give it an image of random grays, and the same image with one pixel changed by 0.1. (The
-# network's numbers are luma divided by 255; lesson 5 explains this.) Then we look where its output
-# changes.
+# And a real network? ``pretrained(3)`` is the trained network of this course. (Lesson 5 looks at it
+# layer by layer.) It takes the brightness of an image, divided by 255, so black is about 0 and
+# white is about 1. Its method ``predict`` gives the large image. We give it an image of random
+# grays, and then the same image with one pixel changed by 0.1. Where does its output change?
 
 import npespcn
 
 network = npespcn.pretrained(3)
-before = rng.uniform(0.3, 0.7, size=(1, 1, 13, 13)).astype(np.float32)
+before = rng.uniform(0.3, 0.7, size=(1, 1, 13, 13)).astype(np.float32)  # (N, C, H, W)
 after = before.copy()
 after[0, 0, 6, 6] += 0.1
-change = 255 * (network.predict(after) - network.predict(before))[0, 0]  # (39, 39)
+change = network.predict(after) - network.predict(before)  # (1, 1, 39, 39)
+change = 255 * change[0, 0]  # (39, 39), in gray levels
 
-changed_rows = np.flatnonzero(np.any(change != 0, axis=1))
+changed_rows = np.flatnonzero(np.any(change != 0, axis=1))  # the numbers of these rows
 changed_columns = np.flatnonzero(np.any(change != 0, axis=0))
 print("changed rows:   ", changed_rows[0], "to", changed_rows[-1], "of 0 to 38")
 print("changed columns:", changed_columns[0], "to", changed_columns[-1], "of 0 to 38")
@@ -600,8 +616,8 @@ drawing.save(drawing.footprints(reached, change), "04_receptive_field.png")
 # %%
 # In the large image, 9×9 pixels of the small one are 27×27 pixels: the green frame. Within the
 # frame the change is uneven, and it can be negative. This is no mistake. The weights of a trained
-# network are positive and negative, and each place has its own. The size of the field follows from
-# the kernels alone. What happens inside follows from the weights.
+# network are positive and negative, and each place of the block has its own. The size of the field
+# depends on the kernels' sizes alone. The change within it depends on the weights.
 #
 # What breaks: zeros at the edge
 # ------------------------------
@@ -622,22 +638,28 @@ assert np.allclose(conv2d_forward(flat, mean, padding="same")[0, 0, 0, :3], [36,
 #
 # .. predict::
 #
-#    Our network has three layers, with kernels of 5, 3 and 3 pixels. All three are padded with
-#    zeros. How many pixels of the *large* image are wrong, counted from the edge?
+#    Our network has three layers, with kernels of 5×5, 3×3 and 3×3 pixels. Suppose that all three
+#    are padded with zeros. Then the *large* image has a frame of wrong pixels at its edge. How many
+#    pixels wide is this frame?
 #
 # .. answer::
 #
 #    The receptive field reaches 4 pixels to each side. So the outer 4 pixels of the small image see
-#    zeros, and each of them makes 3 pixels of the large one: 12 pixels on each side.
+#    zeros, and each of them makes 3×3 pixels of the large one. The frame is 12 pixels wide.
 #
 # We put the trained weights into a network that pads with zeros (``padding="same"``), and give it
-# flat gray. The network as it comes *repeats the edge* of the image instead (``padding="edge"``):
-# each new pixel gets the value of the nearest pixel of the image. This fits flat gray exactly.
+# flat gray. The trained network itself pads in another way. It *repeats the edge* of the image
+# (``padding="edge"``): each new pixel gets the value of the nearest pixel of the image. This fits
+# flat gray exactly.
+#
+# Which output is right? In the middle of the image no kernel sees zeros. There all LR pixels see
+# the same gray, so all blocks of 3×3 pixels are equal. We take one block from the middle and repeat
+# it everywhere. Each pixel that differs from this is wrong.
 
 from npespcn.models import ESPCN
 
 zeros = ESPCN(3, padding="same")
-zeros.load_state_dict(network.state_dict())
+zeros.load_state_dict(network.state_dict())  # copy the trained weights
 
 flat = np.full((1, 1, 20, 20), 126 / 255, np.float32)  # a middle gray
 outputs = {
@@ -653,20 +675,24 @@ for name, output in outputs.items():
     print(f"{name}: {wrong} of {error.size} pixels wrong, by up to {error.max():.1f} gray levels")
 
 wrong = np.abs(outputs["zeros"] - true) > 1e-3
-assert np.array_equal(wrong, np.pad(np.zeros((36, 36), bool), 12, constant_values=True))
+frame = np.pad(np.zeros((36, 36), bool), 12, constant_values=True)  # (60, 60): True at the edge
+assert np.array_equal(wrong, frame)
 assert np.abs(outputs["the edge repeated"] - true).max() < 1e-3
 
 drawing.save(drawing.edge(outputs["zeros"], true, depth=12, corner=24), "04_edge.png")
 
 # %%
 # This is the upper left corner of the output with zeros. The dotted line is 12 pixels from the
-# edge. These weights were trained on patches without zeros around them, so zeros are something that
-# the network has never seen. A network that was trained *with* zeros has at least seen them.
+# edge. These weights were trained on small pieces of images, without zeros around them. So the
+# network has never seen zeros at an edge. A network that was trained *with* zeros has at least seen
+# them.
 #
-# One is tempted to say that zeros are a black frame around the image. This is not quite so. The
-# first layer sees a black frame. But the second layer gets a frame of zero *features* around the
-# output of the first one, and a black frame would not give these: close to the image, the first
-# layer already sees the image. We compare the two, with random weights and with all biases 0:
+# Are the zeros the same as a black frame around the image? For the first layer they are. For the
+# second layer they are not. It gets zeros around the *output of the first layer*. A real black
+# frame would give other numbers there: close to the image, the kernel of the first layer covers
+# some pixels of the frame and some of the image, and its output is not 0. We compare the two, with
+# random weights and with all biases 0. The network with zeros pads before every layer. The other
+# one pads nowhere (``padding="valid"``), and it gets the image with a black frame of 4 pixels:
 
 random_zeros = ESPCN(3, padding="same", dtype="float64")
 random_black = ESPCN(3, padding="valid", dtype="float64")  # the same seed, so the same weights
