@@ -125,7 +125,7 @@ PLANTED = (
         "the natural logarithm",
     ),
     Planted("sign", {"float(10": "-float(10"}, "psnr: values", "its negative"),
-    Planted("sum", {"np.mean(": "np.sum("}, "psnr: values", "the differences are added up"),
+    Planted("sum", {"np.mean(": "np.sum("}, "psnr: values", "the squares are added up"),
     Planted(
         "all pixels counted",
         {MSE: "mse = np.sum((a - b) ** 2) / (picture.shape[0] * picture.shape[1])"},

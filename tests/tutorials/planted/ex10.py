@@ -8,6 +8,7 @@ V = "self.v[name] = beta2 * self.v[name] + (1 - beta2) * g * g"
 MEAN = "m = self.m[name] / (1 - beta1**self.t)"
 SQUARE = "v = self.v[name] / (1 - beta2**self.t)"
 CHANGE = "p -= self.lr * m / (np.sqrt(v) + self.epsilon)"
+AS = "the arrays in model.params are as they were"
 DY = "2 * difference / y.size"
 PLANTED = (
     Planted(
@@ -44,8 +45,8 @@ PLANTED = (
         "the betas are swapped",
     ),
     Planted("v of grad", {V: V[:-4]}, "Adam: values", "v is a running mean of the gradient"),
-    Planted("t not counted", {T: "        self.t = 1\n"}, "Adam: values", "t is 1 at every step"),
-    Planted("t from 0", {T: "", CHANGE: f"{CHANGE}\n{T}"}, "Adam: values", "t is 0 at the first"),
+    Planted("t not counted", {T: "        self.t = 1\n"}, "Adam: values", "t is 1 in every step"),
+    Planted("t from 0", {T: "", CHANGE: f"{CHANGE}\n{T}"}, "Adam: values", "t is 0 in the"),
     Planted(
         "t counts parameters",
         {T: "", "g = grads[name]": f"g = grads[name]\n    {T}"},
@@ -61,14 +62,14 @@ PLANTED = (
         "all parameters share one m and v",
     ),
     Planted("no root", {"np.sqrt(v)": "v"}, "Adam: values", "the square root is missing"),
-    Planted("uphill", {"p -=": "p +="}, "Adam: values", "you go uphill"),
+    Planted("uphill", {"p -=": "p +="}, "Adam: values", "change has the wrong sign"),
     Planted(
         "another default",
         {"betas: tuple[float, float] = (0.9, 0.999)": "betas: tuple[float, float] = (0.9, 0.99)"},
-        "Adam: values",
-        "the defaults in the starter",
+        "Adam: odd inputs",
+        "see the defaults in the starter",
     ),
-    Planted("a new array", {CHANGE: CHANGE.replace("p -=", "p = p -")}, "Adam: values", "in place"),
+    Planted("a new array", {CHANGE: CHANGE.replace("p -=", "p = p -")}, "Adam: values", AS),
     Planted(
         "betas not used",
         {"beta1, beta2 = self.betas": "beta1, beta2 = 0.9, 0.999"},
@@ -83,53 +84,53 @@ PLANTED = (
             "g = grads[name]": "pass",
         },
         "Adam: odd inputs",
-        "look each gradient up by its name",
+        "a gradient belongs to the parameter of its name",
     ),
     Planted(
         "state of the class",
         {"self.m = {": "Adam.m = {", "self.v = {": "Adam.v = {"},
         "Adam: odd inputs",
-        "two optimizers at once disturb each other",
+        "wrong where two take turns",
     ),
     Planted(
         "float64 always",
         {CHANGE: f"self.model.params[name] = p.astype(float) - {CHANGE[5:]}"},
-        "Adam: dtype",
-        "turns a parameter of float32 into float64",
+        "Adam: values",
+        "the arrays in model.params are as they were",
     ),
     Planted(
         "replaced",
         {CHANGE: f"self.model.params[name] = p - {CHANGE[5:]}"},
-        "Adam: arguments",
-        "a new array in the place of model.params['w']",
+        "Adam: values",
+        "the arrays in model.params are as they were",
     ),
     Planted(
         "gradients changed",
         {V: V.replace("g * g", "np.square(g, out=g)")},
         "Adam: arguments",
-        "you changed model.grads['w']",
+        "your function changes dw",
     ),
     Planted("no losses", {"    return losses": "    pass"}, "train: runs", "is a return missing?"),
     Planted(
         "one batch",
         {"    for _ in range(steps):\n        x, target = next_batch()": "    x, target = "
             "next_batch()\n    for _ in range(steps):"},
-        "train: order",
+        "train: values",
         "all steps use one batch",
     ),
     Planted(
         "step too early",
         {"        y = model": "        optimizer.step()\n        y = model"}
         | {"        optimizer.step()\n    return": "    return"},
-        "train: order",
-        "step 1 calls step where forward should come",
+        "train: values",
+        "there are no gradients yet",
     ),
-    Planted("no step", {"optimizer.step()": "pass"}, "train: order", "step is never called"),
+    Planted("no step", {"optimizer.step()": "pass"}, "train: values", "step is never called"),
     Planted(
         "gradients handed to step",
         {"optimizer.step()": "optimizer.step(model.grads)"},
-        "train: order",
-        "optimizer.step takes no arguments",
+        "train: values",
+        "step takes no arguments",
     ),
     Planted(
         "the gradients of before",
@@ -138,24 +139,113 @@ PLANTED = (
             "        self.t = 0": "        self.t, self.grads = 0, model.grads",
             "g = grads[name]": "g = self.grads[name]",
         },
-        "Adam: runs",
-        "model.grads is a new dictionary after each backward pass",
+        "Adam: values",
+        "a new dictionary after each backward pass",
     ),
     Planted("sum for mean", {DY: "2 * difference"}, "train: values", "gradient of the sum"),
     Planted("no 2", {DY: DY[4:]}, "train: values", "dy is half as large"),
     Planted("wrong sign", {DY: f"-{DY}"}, "train: values", "dy has the wrong sign"),
     Planted("divided by N", {DY: DY.replace("y.size", "len(y)")}, "train: values", "of pictures"),
-    Planted("sums", {"np.mean(": "np.sum("}, "train: values", "your losses are sums"),
+    Planted("sums", {"np.mean(": "np.sum("}, "train: values", "these are sums"),
     Planted(
         "float64 in dy",
         {DY: "2 * difference.astype(float) / y.size"},
         "train: dtype",
-        "your dy is float64",
+        "dy must keep the type",
     ),
     Planted(
         "y changed",
         {"difference = y - target": "y -= target\n        difference = y"},
         "train: arguments",
-        "you changed y",
+        "your function changes y",
+    ),
+    Planted(
+        "never written",
+        {"self.m = {name: np.zeros_like(p)": "self.m = {name: np.empty_like(p)"},
+        "Adam: values",
+        "np.empty reserves memory",
+    ),
+    Planted(
+        "m remembered from one Adam to the next",
+        {"        self.t = 0": "        self.m, self.t = KEPT.setdefault(tuple(self.m), self.m), 0",
+         "class Adam:": "KEPT = {}\n\n\nclass Adam:"},
+        "Adam: values",
+        "a call depends on the calls before it",
+    ),
+    Planted(
+        "a copy of the parameters",
+        {"self.model, self.lr": "self.params = {k: p.copy() for k, p in model.params.items()}\n"
+            "        self.model, self.lr",
+         "in self.model.params.items()": "in self.params.items()"},
+        "Adam: values",
+        AS,
+    ),
+    Planted(
+        "v the square of a mean",
+        {V: V[:-4], SQUARE: f"v = ({SQUARE[4:]}) ** 2"},
+        "Adam: values",
+        "v is the square of a running mean",
+    ),
+    Planted(
+        "float16 on the way",
+        {CHANGE: "p -= (self.lr * m / (np.sqrt(v) + self.epsilon)).astype(np.float16)"},
+        "Adam: values",
+        "passes through float16",
+    ),
+    Planted(
+        "sign of the gradient",
+        {CHANGE: "p -= self.lr * np.sign(g)"},
+        "Adam: values",
+        "",
+    ),
+    Planted(
+        "losses of all calls",
+        {"    losses = []\n": "    losses = KEPT\n", "def train(": "KEPT = []\n\n\ndef train("},
+        "train: shape",
+        "a call depends on the calls before it",
+    ),
+    Planted(
+        "losses as arrays",
+        {"float(np.mean(difference**2))": "difference**2"},
+        "train: runs",
+        "",
+    ),
+    Planted(
+        "dy of one number",
+        {DY: "np.sum(2 * difference) / y.size"},
+        "train: runs",
+        "",
+    ),
+    Planted(
+        "y.size of the first batch",
+        {"    losses = []\n": "    losses, size = [], 0\n", DY: "2 * difference / size",
+         "        difference = y - target": "        size = size or y.size\n"
+            "        difference = y - target"},
+        "train: odd inputs",
+        "right where all batches are of one size",
+    ),
+    Planted(
+        "backward before forward",
+        {"        y = model": "        model.backward(0 * target)\n        y = model"},
+        "train: shape",
+        "backward comes before forward",
+    ),
+    Planted(
+        "at least one step",
+        {"range(steps)": "range(max(steps, 1))"},
+        "train: odd inputs",
+        "wrong for steps=0",
+    ),
+    Planted(
+        "target changed",
+        {"difference = y - target": "target -= y\n        difference = -target"},
+        "train: arguments",
+        "your function changes target",
+    ),
+    Planted(
+        "an endless draw",
+        {"x, target = next_batch()": "for _ in range(9):\n            x, target = next_batch()"},
+        "train: runs",
+        "",
     ),
 )  # fmt: skip

@@ -97,61 +97,37 @@ def _measured(
 
 # --- known mistakes ------------------------------------------------------------------------------
 
-PLANES: tuple[tuple[str, Step], ...] = (
-    (
-        "the luma is full range: white is 255. Studio range goes from 16 to 235",
-        weighted(299, 587, 114, 1000, 0),
+PLANES: dict[str, Step] = {
+    "the luma is full range: white is 255. Studio range goes from 16 to 235": weighted(
+        299, 587, 114, 1000, 0
     ),
-    (
-        "16 is added to a full-range luma: studio range is narrower, too, by 219/255",
-        weighted(299, 587, 114, 1000, 16),
+    "16 is added to a full-range luma: studio range is narrower, too, by 219/255": weighted(
+        299, 587, 114, 1000, 16
     ),
-    ("the luma lacks the 16 that is added: black is 16", weighted(65.481, 128.553, 24.966, 255, 0)),
-    (
-        "red and blue are swapped (BGR, as OpenCV reads files): red comes first",
-        weighted(24.966, 128.553, 65.481),
+    "the luma lacks the 16 that is added: black is 16": weighted(65.481, 128.553, 24.966, 255, 0),
+    "red and blue are swapped (BGR, as OpenCV reads files)": weighted(24.966, 128.553, 65.481),
+    "the coefficients have too few digits": weighted(0.257, 0.504, 0.098, 1),
+    "red has 64.738 where 65.738 is right, if you divide by 256: a known slip in code that is "
+    "often copied": weighted(64.738, 129.057, 25.064, 256),
+    "the coefficients are those to divide by 255, and you divide by 256": weighted(
+        65.481, 128.553, 24.966, 256
     ),
-    ("the coefficients have too few digits", weighted(0.257, 0.504, 0.098, 1)),
-    (
-        "red has 64.738 where 65.738 is right, if you divide by 256: a known slip in code that is "
-        "often copied",
-        weighted(64.738, 129.057, 25.064, 256),
+    "the coefficients are those to divide by 256, and you divide by 255": weighted(
+        65.738, 129.057, 25.064, 255
     ),
-    (
-        "the coefficients are those to divide by 255, and you divide by 256",
-        weighted(65.481, 128.553, 24.966, 256),
+    "the coefficients are BT.709's, for high-definition television, and must be BT.601's": (
+        weighted(0.2126 * 219, 0.7152 * 219, 0.0722 * 219)
     ),
-    (
-        "the coefficients are those to divide by 256, and you divide by 255",
-        weighted(65.738, 129.057, 25.064, 255),
+    "the coefficients are BT.709's, and the range is full": weighted(0.2126, 0.7152, 0.0722, 1, 0),
+    "that is the mean of red, green and blue: green weighs more": weighted(1, 1, 1, 3, 0),
+    "red, green and blue weigh the same: green weighs more": weighted(73, 73, 73),
+    "that is only the red channel": lambda rgb: rgb[..., 0],
+    "that is only the green channel": lambda rgb: rgb[..., 1],
+    "the division by 255 is missing": weighted(65.481, 128.553, 24.966, 1),
+    "a float16 is on the way: it has 11 bits, which are too few for the sum": weighted(
+        65.481, 128.553, 24.966, kind=np.float16
     ),
-    (
-        "the coefficients are BT.709's, for high-definition television: the literature takes "
-        "BT.601's",
-        weighted(0.2126 * 219, 0.7152 * 219, 0.0722 * 219),
-    ),
-    (
-        "the coefficients are BT.709's, and the range is full: take BT.601's, in studio range",
-        weighted(0.2126, 0.7152, 0.0722, 1, 0),
-    ),
-    (
-        "that is the mean of red, green and blue: green looks brighter than blue and weighs more",
-        weighted(1, 1, 1, 3, 0),
-    ),
-    (
-        "red, green and blue weigh the same: green looks brighter than blue and weighs more",
-        weighted(73, 73, 73),
-    ),
-    *(
-        (f"that is only the {color} channel", weighted(*np.eye(3)[i], 1, 0))
-        for i, color in enumerate(("red", "green", "blue"))
-    ),
-    ("the division by 255 is missing", weighted(65.481, 128.553, 24.966, 1)),
-    (
-        "a float16 is on the way: it has 11 bits, which are too few for the sum",
-        weighted(65.481, 128.553, 24.966, kind=np.float16),
-    ),
-)
+}  # fmt: skip
 CUT = (
     "the luma is cut off, not rounded: a conversion to whole numbers drops the fraction, so that "
     "80.9 becomes 80"
@@ -164,7 +140,7 @@ LUMA: Rows = (
     *(
         (cause, partial(_by_luma, plane=plane, bits=bits))
         for bits in (_nearest, _cut)
-        for cause, plane in PLANES
+        for cause, plane in PLANES.items()
     ),
     (
         "the form in whole numbers, (66 R + 129 G + 25 B + 128) / 256 + 16, is a rough one: take "
@@ -197,8 +173,7 @@ def _peak(brightest: Callable[[Any], Any]) -> Step:
 def _channels(picture: Any, reference: Any, scale: int) -> Any:
     """Take the mean of three PSNRs."""
     pairs = zip(np.moveaxis(picture, 2, 0), np.moveaxis(reference, 2, 0), strict=True)
-    same: dict[str, Step] = {"plane": _as_it_is, "bits": _as_it_is}
-    return np.mean([_measured(a, b, scale, **same) for a, b in pairs])
+    return np.mean([_measured(a, b, scale, _as_it_is, _as_it_is) for a, b in pairs])
 
 
 def _or_raise(e: Any) -> Any:
@@ -213,76 +188,51 @@ ON_RGB = (
     "that is the PSNR of red, green and blue together: the literature measures luma, so make both "
     "pictures gray first"
 )
-WRAPS = "the luma is subtracted in uint8, which has no negative numbers: there 1 - 2 is 255"
+WRAPS = "it is subtracted in uint8, which has no negative numbers: there 1 - 2 is 255"
 INT16 = "squares above 32767, which is 181 squared, do not fit into int16"
-INT8 = "int8 ends at 127: it can hold neither the luma nor the squares"
-CROPS: tuple[tuple[str, Step], ...] = (
-    ("still there", lambda x, s: x),
-    ("left out above and on the left only", lambda x, s: x[s:, s:]),
-    ("left out below and on the right only", lambda x, s: x[:-s, :-s]),
-    ("left out above and below only", lambda x, s: x[s:-s]),
-    ("left out on the left and right only", lambda x, s: x[:, s:-s]),
-    ("always 4 pixels wide", lambda x, s: x[4:-4, 4:-4]),
-    ("scale + 6 pixels wide", lambda x, s: _inside(x, s + 6)),
-    ("scale // 2 pixels wide", lambda x, s: _inside(x, s // 2)),
-    ("one pixel too wide below and on the right", lambda x, s: x[s : -s - 1, s : -s - 1]),
-)
-FORMULAS: tuple[tuple[str, Step], ...] = (
-    ("20 log10(255^2 / MSE), which squares twice", lambda e: 2 * decibels(e)),
-    (
-        "half of it: 10 log10 goes with MSE, and 20 log10 with its root",
-        lambda e: decibels(e) / 2,
-    ),
-    ("10 log10(255 / MSE): the peak is squared, too", lambda e: decibels(e, 255**0.5)),
-    ("20 log10(255 / MSE): 20 goes with the root of MSE", lambda e: 2 * decibels(e, 255**0.5)),
-    ("the natural logarithm: the one of base 10 is meant", lambda e: decibels(e) * np.log(10)),
-    ("the logarithm of base 2: the one of base 10 is meant", lambda e: decibels(e) * np.log2(10)),
-    ("twice the natural logarithm", lambda e: 2 * decibels(e) * np.log(10)),
-    ("its negative: the peak stands above", lambda e: -decibels(e)),
-    ("a tenth of it, in bels: the factor 10 is missing", lambda e: decibels(e) / 10),
-    ("10 log10(255^2) / MSE: the division belongs inside", lambda e: 20 * np.log10(255.0) / e),
-    ("255^2 / MSE: the logarithm is missing", lambda e: 255.0**2 / e),
-    ("the MSE itself", float),
-    ("the root of MSE", np.sqrt),
-)
+CROPS: dict[str, Step] = {
+    "still there": lambda x, s: x,
+    "left out above and on the left only": lambda x, s: x[s:, s:],
+    "left out below and on the right only": lambda x, s: x[:-s, :-s],
+    "left out above and below only": lambda x, s: x[s:-s],
+    "left out on the left and right only": lambda x, s: x[:, s:-s],
+    "always 4 pixels wide": lambda x, s: x[4:-4, 4:-4],
+    "scale + 6 pixels wide": lambda x, s: _inside(x, s + 6),
+    "scale // 2 pixels wide": lambda x, s: _inside(x, s // 2),
+    "one pixel too wide below and on the right": lambda x, s: x[s : -s - 1, s : -s - 1],
+}
+FORMULAS: dict[str, Step] = {
+    "20 log10(255^2 / MSE), which squares twice": lambda e: 2 * decibels(e),
+    "half of it: 10 log10 goes with MSE, and 20 log10 with its root": lambda e: decibels(e) / 2,
+    "10 log10(255 / MSE): the peak is squared, too": lambda e: decibels(e, 255**0.5),
+    "20 log10(255 / MSE): 20 goes with the root of MSE": lambda e: 2 * decibels(e, 255**0.5),
+    "the natural logarithm: the one of base 10 is meant": lambda e: decibels(e) * np.log(10),
+    "the logarithm of base 2: the one of base 10 is meant": lambda e: decibels(e) * np.log2(10),
+    "twice the natural logarithm": lambda e: 2 * decibels(e) * np.log(10),
+    "its negative: the peak stands above": lambda e: -decibels(e),
+    "a tenth of it, in bels: the factor 10 is missing": lambda e: decibels(e) / 10,
+    "10 log10(255^2) / MSE: the division belongs inside": lambda e: 20 * np.log10(255.0) / e,
+    "255^2 / MSE: the logarithm is missing": lambda e: 255.0**2 / e,
+    "the MSE itself": float,
+    "the root of MSE": np.sqrt,
+}
 ERRORS: tuple[tuple[str, Step], ...] = (
     (WRAPS, partial(mean_square, kind=np.uint8)),
     (WRAPS, _wrapped),
     (INT16, partial(mean_square, kind=np.int16)),
-    (INT8, partial(mean_square, kind=np.int8)),
-    (
-        "float16 is too coarse for squares: it has 11 bits",
-        partial(mean_square, kind=np.float16),
-    ),
-    (
-        "a negative difference becomes 0: its square counts as much",
-        lambda a, b: mean_square(np.maximum(a, b), b),
-    ),
-    (
-        "the differences are added up: MSE is the mean of their squares",
-        lambda a, b: mean_square(a, b) * a.size,
-    ),
-    (
-        "the differences are not squared: MSE is the mean of their squares",
-        lambda a, b: np.abs(a.astype(float) - b).mean(),
-    ),
-    (
-        "the root of MSE stands where MSE belongs",
-        lambda a, b: np.sqrt(mean_square(a, b)),
-    ),
-    (
-        "two means are compared: MSE is the mean of the differences, squared pixel by pixel",
-        lambda a, b: (a.mean() - b.mean()) ** 2,
-    ),
-    (
-        "the pictures go from 0 to 1, and the peak is 255: both must be on one scale",
-        lambda a, b: mean_square(a, b) / 255**2,
-    ),
-    (
-        "MSE is divided by three times the pixels: luma has one number for each",
-        lambda a, b: mean_square(a, b) / 3,
-    ),
-)
+    ("int8 ends at 127: it holds neither the numbers nor the squares",
+        partial(mean_square, kind=np.int8)),
+    ("float16 is too coarse for squares: it has 11 bits", partial(mean_square, kind=np.float16)),
+    ("a negative difference becomes 0: its square counts as much",
+        lambda a, b: mean_square(np.maximum(a, b), b)),
+    ("the squares are added up: MSE is their mean", lambda a, b: mean_square(a, b) * a.size),
+    ("the differences are not squared", lambda a, b: np.abs(a.astype(float) - b).mean()),
+    ("the root of MSE stands where MSE belongs", lambda a, b: np.sqrt(mean_square(a, b))),
+    ("two means are compared: subtract pixel by pixel", lambda a, b: (a.mean() - b.mean()) ** 2),
+    ("the pictures go from 0 to 1, and the peak is 255: both must be on one scale",
+        lambda a, b: mean_square(a, b) / 255**2),
+    ("MSE is divided by three times the pixels", lambda a, b: mean_square(a, b) / 3),
+)  # fmt: skip
 PSNR: Rows = (
     (
         "the luma is not rounded: the literature compares luma of 8 bits",
@@ -298,7 +248,7 @@ PSNR: Rows = (
             mean_square(_inside(_by_luma(picture - reference), scale), np.zeros(1))
         ),
     ),
-    *((BORDER.format(words), partial(_measured, crop=crop)) for words, crop in CROPS),
+    *((BORDER.format(words), partial(_measured, crop=crop)) for words, crop in CROPS.items()),
     *(
         (PEAK.format(f"the brightest {what} of {words}"), partial(_peak(brightest), which=which))
         for what, brightest in (("number", np.max), ("luma", lambda rgb: _by_luma(rgb).max()))
@@ -310,21 +260,20 @@ PSNR: Rows = (
     ),
     (PEAK.format("1"), partial(_measured, result=partial(decibels, peak=1))),
     *(
-        (ON_RGB, partial(_measured, plane=_as_it_is, bits=_as_it_is, **how))
-        for how in (
-            {},
-            {"error": ERRORS[0][1]},
-            {"error": ERRORS[1][1]},
-            {"crop": CROPS[0][1]},
-        )
+        (ON_RGB, partial(_measured, plane=_as_it_is, bits=_as_it_is, error=error, crop=crop))
+        for error in (mean_square, ERRORS[0][1], _wrapped)
+        for crop in (_inside, CROPS["still there"])
     ),
     ("that is the mean of three PSNRs, of red, green and blue: take that of luma", _channels),
     *(
         (cause, partial(_measured, plane=plane, bits=bits))
         for bits in (_nearest, _as_it_is, _cut)
-        for cause, plane in PLANES
+        for cause, plane in PLANES.items()
     ),
-    *((FORMULA.format(words), partial(_measured, result=result)) for words, result in FORMULAS),
+    *(
+        (FORMULA.format(words), partial(_measured, result=result))
+        for words, result in FORMULAS.items()
+    ),
     (
         "MSE is divided by the number of all pixels, also those of the border, which are left out",
         lambda picture, reference, scale: _measured(
