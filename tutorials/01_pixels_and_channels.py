@@ -150,8 +150,8 @@ for row, column in np.ndindex(4, 6):
 # .. math::
 #
 #    \text{image}[c,\ \text{row},\ \text{column}] =
-#    \text{channels}[c \cdot r^2 + (\text{row} \bmod r) \cdot r + (\text{column} \bmod r),\
-#    \text{row} / r,\ \text{column} / r]
+#    \text{channels}[c \cdot r^2 + (\text{row} \bmod r) \cdot r + (\text{column} \bmod r),
+#    \ \text{row} / r,\ \text{column} / r]
 #
 # where / drops the remainder, and mod is the remainder. This is the rule of PyTorch, a library in
 # which many networks are written. (Others exist. :doc:`Lesson 3 <03_whose_order>` is about them.)
