@@ -74,7 +74,7 @@ import drawing
 drawing.save(drawing.two_ways(x, filters, collected), "10_two_ways.png")
 
 # %%
-# Look at the factors 3, 6, 2, 5, 1, 4. The filter (1, 2, 3) is in them, at every second place and
+# Look at these six factors. The filter (1, 2, 3) is in them, at every second place and
 # backwards: 3, 2, 1. The filter (4, 5, 6) is there too, between them, and backwards: 6, 5, 4.
 #
 # Why backwards? The filters move over the input from left to right. So the *last* number of a
@@ -119,8 +119,8 @@ drawing.save(drawing.dealt_out(x, [kernel], 2, 2, channels=True), "10_addition.p
 # The proof for any filters
 # -------------------------
 #
-# The digits showed it for one example. In letters it takes three lines. Filter i makes place i of
-# block p, from the input pixels around p:
+# The digits showed it for one example. In letters it takes three lines. The filters have k numbers,
+# where k is odd. Filter i makes place i of block p, from the input pixels around p:
 #
 # .. math::
 #
@@ -128,14 +128,17 @@ drawing.save(drawing.dealt_out(x, [kernel], 2, 2, channels=True), "10_addition.p
 #
 # Give the input pixel in this sum a name of its own, :math:`q = p + j - (k-1)/2`. Then
 # :math:`p = q - j + (k-1)/2`. So the input pixel q, times :math:`f_i[j]`, goes to the output pixel
+# :math:`r p + i = r q - r j + r (k-1)/2 + i`. We write :math:`r (k-1)/2` as
+# :math:`r (k-1) - r (k-1)/2`, and put the terms in another order:
 #
 # .. math::
 #
 #    r p + i = \left(r q - r \frac{k-1}{2}\right) + r (k - 1 - j) + i
 #
-# The part in parentheses depends on q only. It is where the copy of the kernel for pixel q begins:
-# r further for each next q, after a padding of :math:`r (k-1)/2`. The rest is the place within the
-# kernel. So
+# The part in parentheses depends on q only. It is the place where the copy of the kernel for pixel
+# q begins: r further for each next q. For q = 0 it is negative. So this copy begins before the
+# output, by :math:`r (k-1)/2` numbers. That is the padding, which is cut off. The rest is the place
+# within the kernel. So
 #
 # .. math::
 #
@@ -410,8 +413,10 @@ drawing.save(
 # Equally many entries are not enough. They must also have equal sums. When training begins, the
 # filters of a sub-pixel convolution are random numbers, drawn independently. So their sums differ,
 # and the network starts with a checkerboard. We look at the last layer of an ESPCN for color
-# images, with :math:`3 \cdot 9 = 27` filters over 32 feature maps. Let each map be flat gray, with
-# the value 1.
+# images, with :math:`3 \cdot 9 = 27` filters. Its input is 32 *feature maps*: this is the usual
+# name for the channels between the layers, which hold the features of lesson 5. Let each map be
+# flat gray, with the value 1. (The random numbers are drawn by ``xavier``, as for every new ESPCN.
+# It chooses their size by the number of inputs and outputs.)
 
 from npespcn.initializers import icnr, xavier
 
@@ -423,8 +428,8 @@ def block_on_gray(weight, r):
 
 
 def spread(block):
-    """Return the largest minus the smallest pixel of a block; the most of all image channels."""
-    return np.ptp(block, axis=(1, 2)).max()
+    """Return the largest minus the smallest pixel of a block, for the worst image channel."""
+    return (block.max(axis=(1, 2)) - block.min(axis=(1, 2))).max()
 
 
 shape = (27, 32, 3, 3)  # (C*r*r, in, k, k), C = 3 image channels
@@ -478,7 +483,6 @@ assert np.ptp(block_on_gray(wrong, 3)[0], axis=0).max() == 0  # each column is o
 
 # %%
 # Each column of the block has another filter. Flat gray becomes stripes.
-
 #
 # Resize first, convolve afterwards
 # ---------------------------------
@@ -638,11 +642,14 @@ for network in networks.values():
 #
 # .. answer::
 #
-#    At the start the sub-pixel and the transposed network have a large spread. With ICNR and with
-#    the resize-convolution the spread is zero. Training makes a large spread smaller in the end:
-#    the training images have no dots, so dots make the loss larger, and gradient descent wears them
-#    away. With ICNR the filters become different, because each place has other targets. So its
-#    spread grows from zero to something small. In the resize-convolution it stays zero.
+#    At the start the sub-pixel network has the largest spread, and the transposed network the
+#    second largest. (In the sub-pixel network each sum is made of :math:`9 \cdot 32` random
+#    numbers. The kernel of 5×5 gives each place only one, two or four times 32, so less comes
+#    together.) With ICNR and with the resize-convolution the spread is zero. Training makes a large
+#    spread smaller in the end: the training images have no dots, so dots make the loss larger, and
+#    gradient descent wears them away. With ICNR the filters become different, because each place
+#    has other targets. So its spread grows from zero to something small. In the resize-convolution
+#    it stays zero.
 
 from npespcn.data import PairedPatches, dead_leaves_pictures
 from npespcn.losses import mse
@@ -682,6 +689,7 @@ for name, network in networks.items():
 
 for name in ("sub-pixel", "transposed 5×5"):
     assert curves[name][0] > curves[name][5] > 10 * curves["sub-pixel, ICNR"][5]
+assert curves["sub-pixel"][0] > curves["transposed 5×5"][0]
 assert curves["sub-pixel, ICNR"][0] < 0.001 < 0.01 < curves["sub-pixel, ICNR"][5]
 assert max(curves["resize-convolution"]) < 0.001
 

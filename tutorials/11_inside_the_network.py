@@ -61,8 +61,8 @@ assert np.allclose(image, model.predict(x)[0, 0], atol=1e-5)
 # of them. The maps are a little larger than LR, because the edge of the image was repeated by four
 # pixels, and each convolution uses up some of them.
 #
-# A channel is a place
-# --------------------
+# Silence a channel
+# -----------------
 #
 # Now we *silence* a part: we set it to 0. First one of the nine channels. Begin with small numbers:
 # nine channels of 2×2 pixels, the numbers 1 to 36.
@@ -103,8 +103,8 @@ assert changed.sum() == 200 * 170
 # works for its pixel of each block, and for no other. (Silence :explorer:`channel 4 of the face in
 # the explorer <mode=photo&silent=4>`, and then others.)
 #
-# A feature map is no place
-# -------------------------
+# Silence a feature map
+# ---------------------
 #
 # One layer earlier there are 32 feature maps. We silence one of them, and let the last layer work
 # on what remains.
@@ -116,7 +116,7 @@ assert changed.sum() == 200 * 170
 # .. answer::
 #
 #    All nine. Each of the nine channels is a weighted sum over *all* 32 maps. So every map is
-#    needed in every place, though not equally.
+#    needed in every place, though not equally. A feature map is no place.
 
 weight = model.params["conv3.weight"]  # (9, 32, 3, 3)
 bias = model.params["conv3.bias"]  # (9,)
@@ -233,7 +233,7 @@ assert np.sum(cancel < 0.1) > 40
 # ----------------
 #
 # A feature map shows where its filter has found something. Here are 12 maps of each layer, on the
-# face. We choose those that the next layer gives the largest weights. A map of the second layer
+# face. We choose those to which the next layer gives the largest weights. A map of the second layer
 # combines all 64 maps of the first layer, over 3×3 pixels, so its meaning is harder to put into
 # words.
 
@@ -373,14 +373,20 @@ drawing.save(drawing.seen_from(quarter_wave, 1 / 3), "11_wave.png")
 #
 # Now the other way round. We have a row of numbers, and we want to know the amplitude and the phase
 # of the wave in it. Multiply the numbers by a cosine of the same frequency, and add up. Do the same
-# with a sine. For whole cycles these two sums tell everything, because
+# with a sine. These two sums tell everything. To see why, write :math:`\alpha` for
+# :math:`360^\circ \cdot f \cdot p`, the angle of the wave at pixel p. Trigonometry gives
 #
 # .. math::
 #
 #    A \cos(\alpha + \varphi) = A \cos\varphi \cdot \cos\alpha - A \sin\varphi \cdot \sin\alpha
 #
-# The first sum finds :math:`A \cos\varphi`, the second one :math:`-A \sin\varphi`. (Both are
-# multiplied by half the number of pixels, since the mean of a squared cosine is one half.)
+# So the row is a cosine and a sine, and the two factors :math:`A \cos\varphi` and :math:`-A
+# \sin\varphi` are the numbers that we want. Multiply this by :math:`\cos\alpha` and add up over
+# whole cycles. The products :math:`\sin\alpha \cdot \cos\alpha` are as often positive as negative,
+# and add up to zero. The mean of :math:`\cos^2\alpha` is one half. So the first sum is :math:`A
+# \cos\varphi`, times half the number of pixels. In the same way the sum with the sine is :math:`-A
+# \sin\varphi`, times half the number of pixels. From the two factors one gets A and :math:`\varphi`
+# as the length and the angle of a vector.
 
 
 def measure(row, frequency):
@@ -429,10 +435,12 @@ for f in (1 / 8, 1 / 4):
 # --------------------------
 #
 # Now the nine channels of the network. We take the waves along the rows. There are 200 rows, so for
-# each frequency we get 200 complex numbers for channel k, and 200 for channel 4. The product of the
-# one and the *conjugate* of the other has the difference of the two phases as its angle. We add up
-# these products over all rows. The angle of the sum is the mean phase difference, in which strong
-# waves count more.
+# each frequency we get 200 complex numbers for channel k, and 200 for channel 4. Each of them has a
+# length, the amplitude, and an angle, the phase. In a product of two complex numbers the lengths
+# are multiplied, and the angles are *added*. The *conjugate* of a number has the same length and
+# the opposite angle. So the product of the one and the conjugate of the other has the *difference*
+# of the two phases as its angle. We add up these products over all rows. The angle of the sum is
+# the mean phase difference, in which strong waves count more.
 #
 # Two things have to be done before. The mean of a channel is no wave, so we subtract it. And the
 # Fourier transform takes a row as if it went on from its last pixel to its first. There the
@@ -461,7 +469,7 @@ def phases_along(channels, axis):
         window = window[:, None]  # along the columns
     centered = channels - channels.mean(axis=(1, 2), keepdims=True)
     transforms = np.fft.rfft(centered * window, axis=axis)
-    other_axis = 3 - axis
+    other_axis = 2 if axis == 1 else 1
     amplitudes = 2 / window.sum() * np.abs(transforms).mean(axis=other_axis)
     products = (transforms * transforms[4].conj()).sum(axis=other_axis)
     return np.fft.rfftfreq(n), amplitudes, np.degrees(np.angle(products))
@@ -469,7 +477,7 @@ def phases_along(channels, axis):
 
 def slopes(frequency, phases):
     """Return the slope of the best line through zero for each channel, in pixels, as (3, 3)."""
-    best = phases @ frequency / (frequency @ frequency)
+    best = phases @ frequency / (frequency @ frequency)  # least squares: (9,)
     return (best / 360).reshape(3, 3)
 
 
@@ -586,7 +594,7 @@ print(f"the original: fast waves of {truth.std():.1f} gray levels (standard devi
 guesses = {
     "the network": image,
     "bicubic interpolation": upscale_bicubic(small, 3),
-    "nine times channel 4": pixel_shuffle(channels[[4] * 9], 3)[0],
+    "nine times channel 4": pixel_shuffle(np.stack(9 * [channels[4]]), 3)[0],
 }
 right = {}
 for name, guess in guesses.items():
@@ -613,7 +621,7 @@ assert right["bicubic interpolation"] > right["nine times channel 4"]
 
 images = {
     "nine channels": 255 * image,
-    "nine times channel 4": 255 * pixel_shuffle(channels[[4] * 9], 3)[0],
+    "nine times channel 4": 255 * pixel_shuffle(np.stack(9 * [channels[4]]), 3)[0],
     "the paper's order": 255 * pixel_shuffle(channels, 3, order="paper")[0],
 }
 captions = {}

@@ -11,7 +11,7 @@ or a trap. Which input makes it visible?
 :Needs: Lessons 1 to 3 and 12.
 :Practice: :doc:`Exercise 11 </exercises>` afterwards: five programs, each with a bug.
 
-Everybody slips. The authors of these programs gave their work away, and thousands of people have
+Everybody slips. The authors of these programs gave their work away, and many people have
 learned from it. Because the code is public, its slips could be found too. For most of them there is
 a public report by an attentive reader, and we link it.
 
@@ -407,9 +407,9 @@ drawing.save(drawing.side_by_side(images), "a_rings.png")
 
 # %%
 # On the left there are rings around centers that do not exist. Such false patterns are called
-# *aliases*. A network that has learned from such LR expects them, and is confused by images without
-# them. The networks of this project can be used in OpenCV (``dnn_superres``), and :doc:`How good it
-# is </quality>` has their numbers on LR with antialiasing.
+# *aliases*. A network that has learned from such LR expects them. It does worse on images without
+# them. The networks of fannymonori/TF-ESPCN can be used in OpenCV (``dnn_superres``). :doc:`How
+# good it is </quality>` has their numbers on LR with antialiasing.
 #
 # **Exhibit 9: a digit.** Programs for super-resolution measure on *luma*, the brightness of a color
 # image. (:doc:`Lesson 12 <12_measuring_honestly>` uses it, and :doc:`lesson 13
@@ -420,8 +420,9 @@ drawing.save(drawing.side_by_side(images), "a_rings.png")
 #
 #    Y = 16 + \frac{65.738\,R + 129.057\,G + 25.064\,B}{256}
 #
-# In the file ``utils.py`` of `yjn870/ESPCN-pytorch <https://github.com/yjn870/ESPCN-pytorch>`__ the
-# weight of red is 64.738. Readers `noticed
+# (Lesson 13 writes the same weights over 255. For example :math:`65.481 / 255 \approx 65.738 /
+# 256`.) In the file ``utils.py`` of `yjn870/ESPCN-pytorch
+# <https://github.com/yjn870/ESPCN-pytorch>`__ the weight of red is 64.738. Readers `noticed
 # <https://github.com/yjn870/FSRCNN-pytorch/issues/3>`__ it in 2020. The number lives on in many
 # other programs.
 #
@@ -464,9 +465,9 @@ print(f"BT.601 {ours:.3f} dB, with the digit {theirs:.3f} dB")
 assert abs(ours - theirs) < 0.05
 
 # %%
-# Hardly. Both images of the comparison are converted by the same formula, and the difference is a
-# few hundredths of a decibel at most. A wrong digit is not always a catastrophe. But a reader
-# cannot know this before it has been measured.
+# Hardly. Both images of the comparison are converted by the same formula, and for this photograph
+# the difference is a few hundredths of a decibel. A wrong digit is not always a catastrophe. But a
+# reader cannot know this before it has been measured.
 #
 # The input that shows it: **white, black and the pure colors**, for which everybody knows the
 # answer.
@@ -482,9 +483,9 @@ assert abs(ours - theirs) < 0.05
 #
 # .. answer::
 #
-#    Nothing. Its documentation says: "The list is in arbitrary order." On most computers both
-#    folders come in the same order on most days. When they do not, every LR image is paired with
-#    another photograph, and there is no error message.
+#    Nothing. Its documentation says: "The list is in arbitrary order." Often the names of both
+#    folders come in the same order, and nobody notices the slip. When they do not, LR images are
+#    paired with other photographs, and there is no error message.
 
 lr_names = ["a.png", "b.png", "c.png"]
 hr_names = ["c.png", "a.png", "b.png"]  # as listdir may return them
