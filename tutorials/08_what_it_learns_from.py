@@ -2,8 +2,8 @@
 What it learns from
 ===================
 
-**Question.** A network with random weights knows nothing about images. All that it will ever know
-comes from examples: pairs of a small image and a large one. Where do the pairs come from? What does
+**Question.** A network with random weights knows nothing about images. It learns everything
+from examples: pairs of a small image and a large one. Where do the pairs come from? What does
 the network see of them? And what does it learn when there are too few?
 
 :Aim: You can make training pairs exactly, you can read a batch and its gradient as images, and you
@@ -20,13 +20,13 @@ the network see of them? And what does it learn when there are too few?
 # To teach a network to enlarge images we need HR images. LR is computed from HR, so every image can
 # be used. Photographs are the natural choice, but they must be downloaded, and most may not be
 # passed on. In this course a program *draws* the images. They show nothing real, and nevertheless
-# they have what matters in a photograph:
+# they have the most important properties of photographs:
 #
 # - objects hide each other, so there are sharp edges between flat areas;
 # - the edges run in all directions;
 # - there are large things and small things, and many more small ones than large ones.
 #
-# Think of leaves that fall on the ground, one after the other. Each leaf hides what lies below it.
+# Think of leaves that fall on the ground, one after the other. Each leaf hides the leaves below it.
 # When the ground is covered, look down from above. This is the *dead leaves* model.
 #
 # Our leaves are disks. A pixel belongs to a disk if its distance from the center is at most the
@@ -50,14 +50,14 @@ assert inside.sum() == 13
 # The rule is a *power law*: the density of the radius :math:`\rho` is proportional to
 # :math:`\rho^{-3}`. (The density says how many leaves there are near each radius.)
 #
-# What this means is easier to see if we count leaves. How many are larger than some radius
+# The meaning is easier to see if we count leaves. How many are larger than some radius
 # :math:`\rho`? The integral of the density from :math:`\rho` upwards is proportional to
 # :math:`\rho^{-2}`. So the number of larger leaves falls with the *square* of the radius. Begin
 # with 64 leaves that are larger than 3 pixels:
 #
-# - larger than 6 pixels are :math:`64 / 2^2 = 16` of them;
-# - larger than 12 pixels are :math:`64 / 4^2 = 4`;
-# - larger than 24 pixels is :math:`64 / 8^2 = 1`.
+# - :math:`64 / 2^2 = 16` of them are larger than 6 pixels;
+# - :math:`64 / 4^2 = 4` of them are larger than 12 pixels;
+# - :math:`64 / 8^2 = 1` of them is larger than 24 pixels.
 #
 # So 48 leaves have a radius from 3 to 6, 12 leaves from 6 to 12, and 3 leaves from 12 to 24.
 #
@@ -101,18 +101,9 @@ for low in (3, 6, 12, 24, 48):
 assert np.allclose(shares, 1 / 5, atol=0.03)
 
 # %%
-# Now we can draw. Later leaves overwrite the pixels of earlier ones.
-#
-# .. predict::
-#
-#    We draw 1, 10, 100 and 1000 leaves. Which leaf can you be sure to see whole? What do you expect
-#    to see of the first leaf in the end?
-#
-# .. answer::
-#
-#    The last leaf lies on top of all others, so it is always whole (unless it crosses the border of
-#    the image). The first leaf lies at the bottom, and 999 leaves fall on it. Probably nothing of
-#    it is left.
+# Now we can draw. Later leaves overwrite the pixels of earlier ones. So the last leaf lies on top
+# and can be seen as a whole. The first one lies at the bottom. We draw 1, 10, 100 and 1000 leaves,
+# and we remember for each pixel which leaf is on top.
 
 SIZE = 192
 
@@ -227,9 +218,10 @@ every_third = stripes[1::3]  # 10 pixels
 print("every third pixel: ", every_third)
 
 # %%
-# A small image cannot show stripes that are finer than its own pixels. It can only show what one
-# sees from far away: a uniform gray, half as bright as white. So each LR pixel must be a *mean* of
-# several HR pixels. That is called *antialiasing*. The mean of each three pixels is a first step:
+# A small image cannot show stripes that are finer than its own pixels. From far away one sees a
+# uniform gray, half as bright as white, and it should show this gray. So each LR pixel must be a
+# *mean* of several HR pixels. That is called *antialiasing*. The mean of each three pixels is a
+# first step:
 
 means_of_three = stripes.reshape(10, 3).mean(axis=1)  # 10 pixels
 print("means of three:    ", means_of_three)
@@ -294,19 +286,10 @@ assert np.array_equal(small[5, 2:8], antialiased[2:8].round())
 assert downscale(pictures[0], 3).shape == (106, 106, 3)  # cropped to 318 pixels
 
 # %%
-# Rings show the same for all directions at once. Their stripes become finer from the center to the
-# border.
-#
-# .. predict::
-#
-#    Near the border, the rings are finer than the pixels of LR. What does each of the three ways
-#    make of them?
-#
-# .. answer::
-#
-#    Every third pixel: new rings appear, around centers that do not exist. The mean of 3×3 pixels
-#    has the same false rings, but weaker. The antialiased image is gray where it cannot show the
-#    rings.
+# Rings show the same for all directions at once. They become finer from the center to the border,
+# until they are finer than the pixels of LR. The antialiased image is gray there. In the image of
+# every third pixel new rings appear, around centers that do not exist. The means of 3×3 pixels have
+# the same false rings, but weaker.
 
 across = np.arange(-90, 90) + 0.5  # 180 pixels; the center is 0
 squared_distance = across[None, :] ** 2 + across[:, None] ** 2  # (180, 180)
@@ -478,16 +461,11 @@ print(f"loss {loss:.3f}")
 # So the gradient is the *error image*, on another scale. Where the prediction is too bright, the
 # gradient is positive, and the step downhill will make it darker.
 #
-# .. predict::
-#
-#    A pixel is predicted as 0.6, and its target is 0.5. How large is its gradient? Is the number
-#    large or small?
-#
-# .. answer::
-#
-#    :math:`2 \cdot 0.1 / 27648 = 7.2 \cdot 10^{-6}`, about seven millionths. It is small because
-#    one pixel of so many hardly changes the mean. But a weight of the network works on all pixels,
-#    and the gradients of all pixels add up in it.
+# Take a pixel whose prediction is 0.6 and whose target is 0.5. Its gradient is
+# :math:`2 \cdot 0.1 / 27648 = 7.2 \cdot 10^{-6}`, about seven millionths. This is a small number,
+# because one pixel of so many hardly changes the mean. But a weight of the network works on all
+# pixels, and the gradients of all pixels add up in it. We check the formula, and then we make one
+# pixel a little brighter and look how much the loss grows.
 
 print(f"predicted 0.6 instead of 0.5: {2 * (0.6 - 0.5) / prediction.size * 1e6:.1f} millionths")
 assert prediction.size == 27648
@@ -499,15 +477,9 @@ measured = (mse(nudged, hr_batch)[0] - mse(prediction.astype(np.float64), hr_bat
 assert np.isclose(measured, gradient[1, 0, 40, 50], rtol=0.01)
 
 # %%
-# .. predict::
-#
-#    With its random weights the network predicts numbers near 0, which is black. What do you expect
-#    the gradient image to look like?
-#
-# .. answer::
-#
-#    For a prediction of 0 the gradient is :math:`-2t/n`. So it is the target itself, with a
-#    negative sign: nearly everything is too dark, and most of all the bright areas.
+# With random weights the network predicts numbers near 0, which is black. For a prediction of 0 the
+# gradient is :math:`-2t/n`. So we expect the target with a negative sign: nearly everything is too
+# dark, and most of all the bright areas.
 
 rows = {"LR": lr_batch, "HR, the target": hr_batch, "prediction": prediction, "gradient": gradient}
 drawing.save(drawing.batch_rows(rows), "08_batch_at_the_start.png")
@@ -600,16 +572,15 @@ assert edge_shares[400] > edge_shares[20]
 drawing.save(drawing.batch_rows(rows), "08_batch_later.png")
 
 # %%
-# The color bars of the two gradients differ: after 400 steps the gradient is much smaller. This is
-# what learning looks like from the inside. What is easy disappears from the gradient, and what is
-# difficult remains.
+# The color bars of the two gradients differ: after 400 steps the gradient is much smaller. Here you
+# see learning from the inside. The easy parts disappear from the gradient, and the difficult parts
+# remain.
 #
 # Look at the first row again. After 20 steps each prediction has a dark frame, and the gradient is
 # purple there. The network puts zeros around the patch, and 0 is even darker than black, which is
-# 16/255. It cannot know that the
-# scene goes on. After 400 steps the network has learned to live with the zeros. But the outermost
-# three pixels on each side are still worse than the others, as 256 new patches show. :doc:`Lesson 9
-# <09_train_it>` trains without zeros.
+# 16/255. It cannot know that the scene goes on. After 400 steps the network has learned to live
+# with the zeros. But the outermost three pixels on each side are still worse than the others, as
+# 256 new patches show. :doc:`Lesson 9 <09_train_it>` trains without zeros.
 
 x, target = data.batch(np.random.default_rng(2), 256, SIDE)
 squares = (network.predict(x) - target) ** 2  # (256, 1, 96, 96)
@@ -639,8 +610,8 @@ assert frame_mean > 1.05 * inside.mean()
 #    There are more weights than numbers to learn. So the network can *memorize* the patch, and the
 #    training loss falls and falls. The held-out loss falls at first, too: the network learns that
 #    the large image is a sharper copy of the small one, which is true for all images. Then it turns
-#    and rises. What is learned now is true for this one patch only, and false elsewhere. This is
-#    *overfitting*.
+#    and rises. Now the network learns things that are true for this one patch only, and false
+#    elsewhere. This is *overfitting*.
 
 one_lr, one_hr = cut(training_pairs[0], 32, 32)
 one_lr, one_hr = one_lr[None, None], one_hr[None, None]  # (1, 1, 32, 32), (1, 1, 96, 96)
@@ -676,7 +647,7 @@ drawing.save(drawing.overfitting(runs, bicubic), "08_overfitting.png")
 # second one. It is the worse network by far, worse than bicubic interpolation.
 #
 # The images show what it has memorized. On its own patch its prediction can hardly be told from the
-# target. On other images it draws wrong details: it paints what it remembers.
+# target. On other images it draws wrong details: it paints pieces that it remembers.
 
 held_out_detail = np.s_[1, 0, 100:196, 100:196]
 looks = {
@@ -750,11 +721,11 @@ drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png"
 # %%
 # A dot marks the least loss of each run, where one should have stopped.
 #
-# There is a trap in stopping early. Who chooses the best step by the held-out images has used them,
-# and their loss there is a little too good to be true. For the final number one needs images that
-# have decided nothing. So there are three sets: *training* images for the weights, *validation*
-# images for choices such as the number of steps, *test* images for the number in the report.
-# (:doc:`Lesson 12 <12_measuring_honestly>` is about this number.)
+# There is a trap in stopping early. If you choose the best step by the held-out images, you have
+# used these images, and their loss is a little too good to be true. For the final number one needs
+# images that have decided nothing. So there are three sets: *training* images for the weights,
+# *validation* images for choices such as the number of steps, *test* images for the number in the
+# report. (:doc:`Lesson 12 <12_measuring_honestly>` is about this number.)
 #
 # What you know now
 # -----------------
@@ -766,8 +737,8 @@ drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png"
 #   other images are the best remedy.
 #
 # Try this: train on the leaves that you drew yourself, with ``draw_leaves``, and compare the
-# held-out loss with that of the project's leaves. Or shrink every training image with ``[1::3,
-# 1::3]``, and look what the network does with antialiased images. Then do :doc:`exercise 13
-# </exercises>`.
+# held-out loss with that of the project's leaves. Or make every LR image of the training by
+# ``picture[1::3, 1::3]``, and see what the network does with antialiased images. Then do
+# :doc:`exercise 13 </exercises>`.
 #
 # Next: :doc:`lesson 9 <09_train_it>` trains the network in earnest, and goes wrong in six ways.

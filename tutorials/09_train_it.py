@@ -23,7 +23,7 @@ Everything is ready. Lesson 5 has the network, lesson 6 the step, lesson 7 the g
 #
 # We train on 40 dead-leaves images and hold out 4 others, as in lesson 8. The network must beat
 # bicubic interpolation on these four. We measure the mean PSNR of the whole images, in decibels:
-# more is better.
+# more is better. (:doc:`Lesson 12 <12_measuring_honestly>` explains PSNR.)
 
 from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
 from npespcn.evaluation import bicubic_score, validate
@@ -154,8 +154,8 @@ print(f"SGD: {sgd_score:.2f} dB, bicubic {bicubic:.2f} dB")
 assert sgd_score < bicubic - 3
 
 # %%
-# It learns, but it crawls. After 200 steps the network is still several decibels worse than bicubic
-# interpolation.
+# The learning rate is 0.2. The network learns, but it crawls. After 200 steps the network is still
+# several decibels worse than bicubic interpolation.
 #
 # Another step
 # ------------
@@ -184,7 +184,8 @@ def learn(model, optimizer, steps=STEPS, middle=0.0, loss_function=mse):
     return losses
 
 
-assert mse(y, y + 0.1)[0] == mean_squared_error(y, y + 0.1)[0]  # the book's loss is ours
+for ours, book in zip(mean_squared_error(y, 1.1 * y), mse(y, 1.1 * y), strict=True):
+    assert np.allclose(ours, book, rtol=1e-5, atol=0)  # the book's loss is ours
 
 # %%
 # Perhaps the rate of SGD was too low? We try 0.3 in place of 0.2.
@@ -200,8 +201,9 @@ assert too_fast[-1] > 1000
 # in a narrow valley. The steep walls allow no higher rate, and along the valley the steps are too
 # short.
 #
-# Lesson 6 had two remedies. *Adam* divides each weight's step by the usual size of its gradient.
-# *SOAP* is Adam along the directions of the valley, which it finds from the gradients itself.
+# :doc:`Lesson 6 <06_one_step_downhill>` had two remedies. *Adam* divides each weight's step by the
+# usual size of its gradient. *SOAP* is Adam along the directions of the valley, which it finds from
+# the gradients itself.
 
 losses, scores = {"SGD": sgd_losses}, {"SGD": sgd_score}
 for name, make_optimizer in (("Adam", Adam), ("SOAP", SOAP)):
@@ -236,37 +238,42 @@ assert scores["SOAP"] > bicubic + 0.5
 #    The sum changes by :math:`25 \cdot 0.5 \cdot 1/5 = 2.5`, and the square is 6.25. If all pixels
 #    were 0, it would not change at all.
 #
-# The square matters since the loss is made of squares: it says how steep the valley is in this
-# direction. We compute it for real patches. The mean of the products of all pairs of the 25 pixels
-# is a 25×25 matrix. Its eigenvectors are the directions of the valley, and its eigenvalues say how
-# steep each direction is.
+# The loss is made of squares. So this number says how steep the walls of the valley are in the
+# direction of this change. (For a network of one layer it is half the curvature of lesson 6. Our
+# network has three layers, and its first one looks at just these patches.)
+#
+# Now we do it for all directions, and with real patches. The mean of the products of all pairs of
+# the 25 pixels is a 25×25 matrix. Its eigenvectors are the directions of the valley, and its
+# eigenvalues say how steep the walls are in each direction.
 
 
-def steepness(x):
-    """Return the 25 eigenvalues of the 5×5 patches of images (N, 1, H, W), the largest first."""
+def directions(x):
+    """Return eigenvalues and eigenvectors for the 5×5 patches of x, the largest value last."""
     patches = np.lib.stride_tricks.sliding_window_view(x[:, 0], (5, 5), axis=(1, 2))
     rows = patches.reshape(-1, 25)  # (number of patches, 25)
     products = rows.T @ rows / len(rows)  # (25, 25)
-    return np.linalg.eigvalsh(products)[::-1]
+    return np.linalg.eigh(products)
 
 
-raw = steepness(x)
-centered = steepness(x - np.float32(0.5))
+raw, vectors = directions(x)
+centered, _ = directions(x - np.float32(0.5))
 for name, values in (("pixels", raw), ("pixels minus 0.5", centered)):
-    print(f"{name}: steepest {values[0]:.3f}, second {values[1]:.3f}, flattest {values[-1]:.4f}")
+    print(f"{name}: steepest {values[-1]:.3f}, second {values[-2]:.3f}, flattest {values[0]:.4f}")
+print("the steepest direction:", np.abs(vectors[:5, -1]).round(2), "and so on")
 
-assert 5 < raw[0] < 8
-assert raw[0] > 5 * centered[0]
-assert abs(raw[1] - centered[1]) < 0.01
+assert 5 < raw[-1] < 8
+assert np.allclose(np.abs(vectors[:, -1]), 1 / 5, atol=0.02)
+assert raw[-1] > 5 * centered[-1]
+assert abs(raw[-2] - centered[-2]) < 0.01
 
 # %%
 # One direction is much steeper than all others, and it is the one that you have just computed: all
-# weights together. It has nothing to do with the content of the images. It exists only because
+# weights change by 1/5. This has nothing to do with the content of the images. It happens because
 # pixels lie around 0.5 and not around 0.
 #
 # So we subtract 0.5 from all pixels, from LR and from the target. White is then 0.5 and black is
-# -0.5. The steepest direction becomes several times flatter, and the others stay as they are. Now
-# a higher rate is possible for SGD.
+# -0.5. The steepest direction becomes several times flatter, and the others hardly change. (Perhaps
+# you have tried this at the end of lesson 6.) Now a higher rate is possible for SGD.
 
 centered_losses, centered_models = {}, {}
 rates = {"SGD": 0.8, "Adam": 0.003, "SOAP": 0.003}
@@ -325,8 +332,8 @@ assert centered_scores["SOAP"] > scores["SOAP"] - 0.2
 #
 # The book has the five lines, too: :func:`npespcn.training.train`. It is a generator. After each
 # step it hands out the number of the step and the loss, and it goes on when the ``for`` loop asks
-# for the next one. So whatever should happen between two steps can be written in the body of that
-# loop: print, save, measure, stop. Here is its code.
+# for the next one. So everything that should happen between two steps can be written in the body of
+# that loop: print, save, measure, stop. Here is its code.
 
 import inspect
 
@@ -346,7 +353,7 @@ print(inspect.getsource(train))
 #
 #    They are equal in every bit. Both do the same operations in the same order, and the random
 #    numbers come from generators with the same seed. A training run is a computation like any
-#    other: who keeps the seed can repeat it.
+#    other. If you keep the seed, you can repeat it.
 
 model = ESPCN(scale=3, padding="edge", seed=0)
 our_losses = learn(model, Adam(model, lr=0.003), steps=10)
@@ -365,7 +372,7 @@ print("equal after", step, "steps")
 #
 # Around ``train`` the project has a function for long runs, :func:`npespcn.runs.fit`. Its loop
 # measures the network on the held-out images now and then, lowers the rate, and writes down what
-# happens. (It can also save, stop and resume.) Lowering the rate is necessary, as lesson 6 has
+# happens. (It can also save, stop and resume.) The rate has to be lowered, as lesson 6 has
 # shown: Adam and SOAP do not come to rest at a constant rate. ``cosine`` lowers it like half a
 # cosine wave, from its full value to 0.
 
@@ -417,7 +424,7 @@ drawing.save(drawing.learning_curve(history, bicubic), "09_curve.png")
 # Six runs
 # --------
 #
-# Most first runs go wrong. So here are six runs of 150 steps with a constant rate. One of them is
+# Many first runs go wrong. So here are six runs of 150 steps with a constant rate. One of them is
 # as it should be. Each of the other five has *one* mistake:
 #
 # - The rate is 0.1, about thirty times too high.
@@ -426,8 +433,8 @@ drawing.save(drawing.learning_curve(history, bicubic), "09_curve.png")
 # - All weights are far too small at the start. Their standard deviation is 0.001, as in the paper
 #   on SRCNN (C. Dong and others, `Image super-resolution using deep convolutional networks, 2014
 #   <https://arxiv.org/abs/1501.00092>`__), to which the ESPCN paper refers.
-# - The targets have the wrong order: whoever made the batches counted the nine places of a block
-#   down the columns, as in lesson 3. We imitate this by a loss that rearranges the target.
+# - The targets have the wrong order: the program that made the batches counted the nine places of a
+#   block down the columns, as in lesson 3. We imitate this by a loss that rearranges the target.
 
 from npespcn.shuffle import channel_permutation, pixel_shuffle, pixel_unshuffle
 
@@ -477,7 +484,8 @@ drawing.save(drawing.bad_runs(lettered, gray), "09_bad_runs.png")
 #    high above gray. The sums in front of tanh are large, so tanh is close to 1 or -1 nearly
 #    everywhere. There its slope is almost 0, and hardly any gradient gets through.
 #
-#    **B, as it should be.** (Or F, see there.)
+#    **B, as it should be.** (Or F, see there.) The first call of SOAP's ``step()`` only looks at
+#    the gradient, as you know from lesson 6. Therefore nothing is better at step 2.
 #
 #    **C, the rate 0.1.** It begins like B. But the first steps throw the weights far away, and the
 #    loss jumps to more than a hundred times that of gray. Here, too, tanh is driven to 1 and -1,
@@ -546,8 +554,8 @@ assert stopped
 #
 # .. predict::
 #
-#    The network writes into each channel what belongs to another place of the block. What do you
-#    see at the edges of the enlarged photograph? Can the network be saved without new training?
+#    The network writes the pixels of another place of the block into each channel. What do you see
+#    at the edges of the enlarged photograph? Can the network be saved without new training?
 #
 # .. answer::
 #
@@ -555,8 +563,8 @@ assert stopped
 #    values are right, only the channels have the wrong numbers. So it is enough to give the nine
 #    kernels of the last layer, and their biases, their right numbers.
 #
-# Channel :math:`3i + j` is put into place (i, j). In this channel the network has learned what
-# belongs to place (j, i). So the right kernel for channel :math:`3i + j` is the old kernel
+# Channel :math:`3i + j` is put into place (i, j). In this channel the network has learned the
+# pixels of place (j, i). So the right kernel for channel :math:`3i + j` is the old kernel
 # :math:`3j + i`.
 
 from npespcn import upscale
@@ -620,8 +628,8 @@ drawing.save(drawing.details(results, (215, 160, 275, 220), captions), "09_photo
 # What you know now
 # -----------------
 #
-# - A training step is five lines: batch, forward, loss, backward, step. All else around them is
-#   comfort.
+# - A training step is five lines: batch, forward, loss, backward, step. Everything else around them
+#   only makes the work easier.
 # - The valley is narrow because pixels lie around 0.5. Center them, or take an optimizer that finds
 #   the steep directions.
 # - A curve shows a wrong rate and wrong first weights. It does not show a wrong target. Look at
