@@ -109,6 +109,35 @@ def _mse_backward(torch: Any, prediction: Any, target: Any) -> Any:
     return prediction.grad
 
 
+def _adam(
+    torch: Any,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+    two: bool = False,
+    **given: Any,
+) -> Any:
+    params = {name: w.clone() for name, w in given.items() if f"d{name}" in given}
+    optimizer = torch.optim.Adam(params.values(), lr=lr, betas=betas, eps=epsilon)
+    path = [torch.cat([p.ravel() for p in params.values()])]
+    for i in range(len(given[f"d{next(iter(params))}"])):
+        for name, p in params.items():
+            p.grad = given[f"d{name}"][i]
+        optimizer.step()
+        path.append(torch.cat([p.ravel() for p in params.values()]))
+    return torch.stack(path).diff(dim=0)
+
+
+def _phase_shift(torch: Any, x: Any, upscale_factor: int) -> Any:
+    return _pixel_shuffle(torch, x.permute(0, 3, 1, 2), upscale_factor).permute(0, 2, 3, 1)
+
+
+def _conv2d_input_gradient(torch: Any, dy: Any, weight: Any) -> Any:
+    n, _, h, w = dy.shape
+    size = (n, weight.shape[1], h + weight.shape[2] - 1, w + weight.shape[3] - 1)
+    return torch.nn.grad.conv2d_input(size, weight, dy)
+
+
 ANSWERS: dict[str, Callable[..., Any]] = {
     "pixel_shuffle": _pixel_shuffle,
     "pixel_shuffle_concat": _pixel_shuffle,
@@ -128,4 +157,8 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "conv_transpose2d": _conv_transpose2d,
     "overlap": _overlap,
     "one_kernel": _one_kernel,
+    "Adam": _adam,
+    "phase_shift": _phase_shift,
+    "shuffle_loop": _pixel_shuffle,
+    "conv2d_input_gradient": _conv2d_input_gradient,
 }

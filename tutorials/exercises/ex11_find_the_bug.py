@@ -1,19 +1,22 @@
 """Exercise 11: find the bug.
 
-Difficulty 4 of 5, 60 minutes. Before it: lessons 3b and 5.
+Difficulty 4 of 5, 60 minutes. After appendix A, Museum of published slips, and lesson 7,
+Backpropagation by hand.
 Goal: repair five programs that ran, looked right, and were not.
 
 Each function below stands for a program that somebody has given away. Its docstring says what it is
 to do, which is right, and shows the test that its author made, which passes. The program is wrong.
 Find an input for which it does something else than its docstring says, understand why, and repair
-it. Or write it anew, but keep its name and arguments. The five have nothing to do with each other;
-the checker explains the first that is wrong.
+it. Or write it anew, but keep its name and arguments. All sizes (N, C, O, H, W, k, r) are from 1
+on, and pictures have at least one pixel. The five have nothing to do with each other; the checker
+shows the first that is wrong.
 
 An example of how to look. `phase_shift` was tried on one picture of 2x2 pixels with r = 2. Which
 inputs have nothing in common with that? Work one out by hand, and compare.
 
-Check it    python -m tutorials.exercises check 11
-A hint      python -m tutorials.exercises hint 11
+Check it      python -m tutorials.exercises check 11
+The cause     python -m tutorials.exercises why 11
+A hint        python -m tutorials.exercises hint 11
 """
 
 import numpy as np
@@ -25,8 +28,8 @@ def phase_shift(x: np.ndarray, upscale_factor: int) -> np.ndarray:
     x : array of any type, shape (N, H, W, r*r): channels last
     upscale_factor : int, r
 
-    Returns an array y of the same type, shape (N, H*r, W*r, 1). The channel i*r + j of the pixel in
-    row h and column w comes to row h*r + i and column w*r + j.
+    Returns a new array y of the same type, shape (N, H*r, W*r, 1). The channel i*r + j of the pixel
+    in row h and column w comes to row h*r + i and column w*r + j.
 
     The author's test:
 
@@ -52,8 +55,8 @@ def shuffle_loop(x: np.ndarray, upscale_factor: int) -> np.ndarray:
     x : array of any type, shape (C*r*r, H, W)
     upscale_factor : int, r
 
-    Returns an array y of the same type, shape (C, H*r, W*r). Row h*r + i and column w*r + j of the
-    image channel c, counted from 0, come from the channel c*r*r + i*r + j of the pixel (h, w).
+    Returns a new array y of the same type, shape (C, H*r, W*r). Row h*r + i and column w*r + j of
+    the image channel c, counted from 0, come from the channel c*r*r + i*r + j of the pixel (h, w).
 
     The author's test:
 
@@ -81,7 +84,7 @@ def conv2d_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:
     The convolution is torch.nn.functional.conv2d(x, weight), without padding, at stride 1:
     y[n, o, h, w] is the sum over c, i and j of x[n, c, h + i, w + j] * weight[o, c, i, j].
 
-    Returns an array of the same type, the gradient of x, shape (N, C, H, W).
+    Returns a new array of the same type, the gradient of x, shape (N, C, H, W).
 
     The author's test. Only one pixel has an output, so its window gets the kernel:
 
@@ -108,8 +111,8 @@ def make_pairs(lr_names: list[str], hr_names: list[str]) -> list[tuple[str, str]
     lr_names : such as "baby_LRBI_x3.png": a picture's name, "_LRBI_x", one digit, ".png"
     hr_names : such as "baby_HR.png": a picture's name, "_HR.png"
 
-    Both are as a folder's listing gives them: in any order. A picture's name may be anything. No
-    name occurs twice in a list, and all small pictures have one scale.
+    Both are as a folder's listing gives them: in any order, and perhaps empty. A picture's name may
+    be anything. No name occurs twice in a list, and all small pictures have one scale.
 
     Returns a list of pairs (LR name, HR name), one for each picture, in any order. Raises a
     ValueError if a picture is in only one of the lists.
@@ -129,8 +132,8 @@ def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
 
     picture, reference : uint8 arrays of the same shape, 0 (black) to 255 (white)
 
-    Returns 10 * log10(255**2 / mse), where mse is the mean of (picture - reference)**2; infinity
-    for equal pictures.
+    Returns 10 * log10(255**2 / mse), computed with float64, where mse is the mean of
+    (picture - reference)**2; infinity for equal pictures.
 
     The author's test, a picture that is too bright by 5 everywhere, so that mse is 25:
 

@@ -35,7 +35,7 @@ PLANTED = (
         "one picture only",
         {"return y[..., np.newaxis]": "return y[:1, ..., np.newaxis].repeat(n, 0)"},
         "phase_shift",
-        "all pictures of the batch are as the first",
+        "right for the first along N only",
     ),
     Planted(
         "i and j swapped",
@@ -44,109 +44,109 @@ PLANTED = (
         "rows and columns of each block are swapped",
     ),
     Planted(
-        "no last axis", {"y[..., np.newaxis]": "y"}, "phase_shift", "y has the wrong shape: (1, 4,"
+        "no last axis", {"y[..., np.newaxis]": "y"}, "phase_shift", "the last axis"
     ),
     Planted(
         "small c for capital C",
         {CHANNEL: "(c + 1) * r * (row % r) + (c + 1) * (col % r)"},
         "shuffle_loop",
-        "some channels of x are used more than once, and some never",
+        "the channels of two colors overlap",
     ),
     Planted(
         "TensorFlow's order",
         {CHANNEL: "len(y) * r * (row % r) + len(y) * (col % r) + c"},
         "shuffle_loop",
-        "TensorFlow's order (DCR)",
+        "TensorFlow's (DCR)",
     ),
     Planted(
         "colors overlap",
         {CHANNEL: CHANNEL.replace("c * r * r", "c * r")},
         "shuffle_loop",
-        "the colors overlap",
+        "the channels of two colors overlap",
     ),
     Planted(
         "c forgotten",
         {CHANNEL: CHANNEL.replace("c * r * r + ", "")},
         "shuffle_loop",
-        "the channel must depend on c",
+        "the others are the same",
     ),
     Planted(
         "kernel not flipped",
         {TURNED: "weight"},
         "conv2d_input_gradient",
-        "right for a kernel that stays the same when it is turned by 180 degrees",
+        "weight is turned by 180 degrees",
     ),
     Planted(
-        "rows alone", {TURNED: "weight[:, :, ::-1]"}, "conv2d_input_gradient", "upside down only"
+        "rows alone", {TURNED: "weight[:, :, ::-1]"}, "conv2d_input_gradient", "in reverse along j"
     ),
     Planted(
-        "columns alone", {TURNED: "weight[..., ::-1]"}, "conv2d_input_gradient", "left to right"
+        "columns alone", {TURNED: "weight[..., ::-1]"}, "conv2d_input_gradient", "along i"
     ),
     Planted(
-        "transposed", {TURNED: "weight.swapaxes(2, 3)"}, "conv2d_input_gradient", "is transposed"
+        "transposed", {TURNED: "weight.swapaxes(2, 3)"}, "conv2d_input_gradient", "rows and columns"
     ),
     Planted(
         "all axes flipped",
         {TURNED: "np.flip(weight)"},
         "conv2d_input_gradient",
-        "you turned all four axes",
+        "the channels of weight are turned, too",
     ),
     Planted(
         "weight changed",
         {TURNED: "weight\n    weight[:] = weight[:, :, ::-1, ::-1].copy()"},
         "conv2d_input_gradient",
-        "you changed weight",
+        "your function changes weight",
     ),
     Planted(
         "as the listings come",
         {PAIRS: "    return list(zip(lr_names, hr_names, strict=True))\n" + PAIRS},
         "make_pairs",
-        "wrong where the lists have different orders",
+        "paired as they are listed",
     ),
     Planted(
         "sorted",
         {PAIRS: "    return list(zip(sorted(lr_names), sorted(hr_names), strict=True))\n" + PAIRS},
         "make_pairs",
-        "two sorted lists pair the wrong files",
+        "both lists are sorted",
     ),
     Planted(
         "up to the first _",
         {PAIRS: "    return [(a, b) for a in lr_names for b in hr_names "
             "if a.split('_')[0] == b.split('_')[0]]\n" + PAIRS},
         "make_pairs",
-        "wrong where a picture's own name has a _ in it",
+        "up to the first _",
     ),
     Planted(
         "by the beginning",
         {PAIRS: "    return [(a, next(b for b in hr_names if b.startswith(a[:-12]))) "
             "for a in lr_names]\n" + PAIRS},
         "make_pairs",
-        "wrong where one picture's name begins as another's does",
+        "wrong where one name begins as another does",
     ),
     Planted(
-        "no error", {"    if alone:": "    if False:"}, "make_pairs", "must raise a ValueError"
+        "no error", {"    if alone:": "    if False:"}, "make_pairs", "only one list"
     ),
     Planted(
         "one side alone",
         {"small.keys() ^ large.keys()": "small.keys() - large.keys()"},
         "make_pairs",
-        "a picture that is in only one list must raise a ValueError",
+        "for a picture that is in only one list",
     ),
     Planted(
         "listing sorted in place",
         {PAIRS: f"    lr_names.sort()\n    hr_names.sort()\n{PAIRS}"},
         "make_pairs",
-        "you changed hr_names",
+        "your function changes hr_names",
     ),
-    Planted("wrapping", {DIFFERENCE: "difference = picture - reference"}, "psnr", "more than 15"),
+    Planted("wrapping", {DIFFERENCE: "difference = picture - reference"}, "psnr", "in uint8"),
     Planted(
         "converted too late",
         {DIFFERENCE: "difference = (picture - reference).astype(np.float64)"},
         "psnr",
-        "the difference has wrapped before it is converted",
+        "subtracted in uint8",
     ),
     Planted(
-        "int16", {DIFFERENCE: DIFFERENCE.replace("float64", "int16")}, "psnr", "int16 ends at 32767"
+        "int16", {DIFFERENCE: DIFFERENCE.replace("float64", "int16")}, "psnr", "fit into int16"
     ),
     Planted(
         "int8",
@@ -158,12 +158,74 @@ PLANTED = (
         "another peak",
         {"255**2 / mse)\n": "float(reference.max()) ** 2 / mse)\n"},
         "psnr",
-        "the peak is 255",
+        "it must be 255",
     ),
     Planted(
         "from 0 to 1, the peak not",
         {DIFFERENCE: "difference = picture / 255 - reference / 255"},
         "psnr",
-        "the peak is still 255",
+        "both must be on one scale",
+    ),
+    Planted(
+        "x itself where r is 1",
+        {"    n, h, w, _ = x.shape": "    if r == 1:\n        return x\n    n, h, w, _ = x.shape"},
+        "phase_shift",
+        "returns x itself, or a view of it",
+    ),
+    Planted(
+        "a buffer that the second call overwrites",
+        {"    y = np.empty((channels // (r * r), h * r, w * r), x.dtype)":
+            "    key = (channels // (r * r), h * r, w * r), x.dtype\n"
+            "    y = KEPT.setdefault(key, np.empty(*key))",
+         "def shuffle_loop(": "KEPT = {}\n\n\ndef shuffle_loop("},
+        "shuffle_loop",
+        "every call writes to the same array",
+    ),
+    Planted(
+        "the last column never written",
+        {"for col in range(w * r)": "for col in range(w * r - 1)"},
+        "shuffle_loop",
+        "np.empty reserves memory",
+    ),
+    Planted(
+        "a canvas of float64",
+        {"h * r, w * r), x.dtype)": "h * r, w * r))", "return y\n\n\ndef conv2d":
+            "return y.astype(x.dtype)\n\n\ndef conv2d"},
+        "shuffle_loop",
+        "float64",
+    ),
+    Planted(
+        "dx in float64",
+        {"dx = np.zeros((n, c, h, w), dy.dtype)": "dx = np.zeros((n, c, h, w))"},
+        "conv2d_input_gradient",
+        "float32 becomes float64",
+    ),
+    Planted(
+        "dx kept from call to call",
+        {"dx = np.zeros((n, c, h, w), dy.dtype)": "key = (n, c, h, w), dy.dtype\n"
+            "    dx = KEPT.setdefault(key, np.zeros(*key))",
+         "def conv2d_input": "KEPT = {}\n\n\ndef conv2d_input"},
+        "conv2d_input_gradient",
+        "a call depends on the calls before it",
+    ),
+    Planted(
+        "float16 within",
+        {DIFFERENCE: DIFFERENCE.replace("float64", "float16")},
+        "psnr",
+        "float16",
+    ),
+    Planted(
+        "pictures remembered by their shape",
+        {DIFFERENCE: "reference = KEPT.setdefault(reference.shape, reference.astype(float))\n"
+            f"    {DIFFERENCE}",
+         "def psnr(": "KEPT = {}\n\n\ndef psnr("},
+        "psnr",
+        "a call depends on the calls before it",
+    ),
+    Planted(
+        "an infinite PSNR for equal means",
+        {DIFFERENCE: DIFFERENCE + "\n    difference = difference.mean()"},
+        "psnr",
+        "two means are compared",
     ),
 )  # fmt: skip

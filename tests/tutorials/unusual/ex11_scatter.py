@@ -14,7 +14,7 @@ def phase_shift(x, upscale_factor):
 def shuffle_loop(x, upscale_factor):
     r = upscale_factor
     _, h, w = x.shape
-    return x.reshape(-1, r, r, h, w).transpose(0, 3, 1, 4, 2).reshape(-1, h * r, w * r)
+    return x.reshape(-1, r, r, h, w).transpose(0, 3, 1, 4, 2).reshape(-1, h * r, w * r).copy()
 
 
 def conv2d_input_gradient(dy, weight):

@@ -3,430 +3,303 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tutorials.exercises.checker import grids
-from tutorials.exercises.checker.answers import answers, wave
-from tutorials.exercises.checker.ladder import ladder
-from tutorials.exercises.checker.pairs import check_pairs
-from tutorials.exercises.checker.student import Broken, Student
-from tutorials.exercises.checker.task import SEVERAL, Case, Mistake, Rung, Task
+from tutorials.exercises.checker.engine import ANY, Exercise, Function
+from tutorials.exercises.checker.ex06_conv_backward import gradients
+from tutorials.exercises.checker.ex09_psnr import ERRORS, decibels, mean_square, number, pixels
+from tutorials.exercises.checker.inputs import Case, Given, Inputs, counted, floats
+from tutorials.exercises.checker.shuffles import ORDERS, Channel, pytorch, shuffled
+from tutorials.exercises.checker.student import Broken
+
+SWAPPED = ORDERS[1]  # i and j
+
+# --- two shuffles --------------------------------------------------------------------------------
 
 
-def shuffled(x: Any, r: int, parts: str, axes: str = "chiwj") -> Any:
-    """Shuffle with the channels counted as `parts`, "cij" in PyTorch; then put axes in order."""
-    *leading, channels, h, w = x.shape
-    sizes = {"c": channels // (r * r), "i": r, "j": r}
-    n = len(leading)
-    split = x.reshape(*leading, *(sizes[part] for part in parts), h, w)
-    order = [n + (parts + "hw").index(axis) for axis in axes]
-    return split.transpose(*range(n), *order).reshape(*leading, sizes["c"], h * r, w * r)
+def _phase_shift(n: int = 1, h: int = 2, w: int = 2, r: int = 2) -> Given:
+    return {"x": counted(n, h, w, r * r), "upscale_factor": r}
 
 
-TITLE = "find the bug"
-INDEPENDENT = True
-POINTS = 4  # for each program
-HINTS = {
-    "phase_shift": (
-        "Try a picture that the author did not: one that is higher than wide.",
-        "What do the two splits count? Look at the axis that each of them cuts.",
-        "Axis 1 of the blocks is H, so it is split into H lines; then axis 1 of tall is W.",
-    ),
-    "shuffle_loop": (
-        "Try what the author did not: an image of three colors.",
-        "How must a channel number grow with c? How does it here? Which channels are never read?",
-        "Each color owns r*r channels, side by side: those of color c begin at c*r*r, c from 0.",
-    ),
-    "conv2d_input_gradient": (
-        "Try a kernel that changes when it is turned round, and a dy with a single 1.",
-        "Forward, y[p] meets weight[i] at x[p + i]. Which one does x[u] meet on its way to y[p]?",
-        "It is weight[u - p]: in dx, one pixel of dy leaves the kernel as it is, not turned round.",
-    ),
-    "make_pairs": (
-        "Does a directory always list its files in one order?",
-        "What does zip know about the names? And what should happen where a partner is missing?",
-        "Make a dictionary from a picture's name to its file, for either list, and look names up.",
-    ),
-    "psnr": (
-        "Try a picture that is far from its reference.",
-        "What is the type of the difference, and which numbers does that type have?",
-        "uint8 has 0 to 255: differences below 0 and squares above 255 come round again.",
-    ),
+def _last_axis(x: Any, upscale_factor: int, channel: Channel = pytorch) -> Any:
+    return np.moveaxis(shuffled(np.moveaxis(x, 3, 1), upscale_factor, channel), 1, 3)
+
+
+def _shuffle_loop(c: int = 1, h: int = 1, w: int = 2, r: int = 2) -> Given:
+    return {"x": counted(c * r * r, h, w), "upscale_factor": r}
+
+
+OVERLAP = "the channels of two colors overlap: each color has r*r channels of its own"
+COUNTED = "the colors are in another order: does c count from 0 here, and from 1 there?"
+CHANNELS: tuple[tuple[str, Channel], ...] = (
+    (OVERLAP, lambda c, i, j, r, colors: (c + 1) * (r * i + j)),
+    (OVERLAP, lambda c, i, j, r, colors: (c + 1) * (r * i + j) + c),
+    (OVERLAP, lambda c, i, j, r, colors: c * r + r * i + j),
+    (OVERLAP, lambda c, i, j, r, colors: c + r * i + j),
+    ("every color comes from the channels of the first", lambda c, i, j, r, colors: r * i + j),
+    (COUNTED, lambda c, i, j, r, colors: (c + 1) % colors * r * r + r * i + j),
+    (COUNTED, lambda c, i, j, r, colors: (c - 1) % colors * r * r + r * i + j),
+    *ORDERS,
+)
+
+# --- a gradient ----------------------------------------------------------------------------------
+
+
+def _gradient_inputs(
+    n: int = 1, c: int = 1, o: int = 1, h: int = 2, w: int = 2, k: int = 2
+) -> Given:
+    return {"dy": floats(n, o, h, w), "weight": floats(o, c, k, k)}
+
+
+def _gradient(dy: Any, weight: Any) -> Any:
+    (n, _, h, w), (_, c, k, _) = dy.shape, weight.shape
+    return gradients(dy, np.zeros((n, c, h + k - 1, w + k - 1), dy.dtype), weight)[0]
+
+
+# --- pairs ---------------------------------------------------------------------------------------
+
+
+def _names(small: Sequence[str], large: Sequence[str], scale: int = 3) -> Given:
+    """Return two listings as texts."""
+    return {
+        "lr_names": repr([f"{name}_LRBI_x{scale}.png" for name in small]),
+        "hr_names": repr([f"{name}_HR.png" for name in large]),
+    }
+
+
+def _paired(make_pairs: Any, lr_names: list[str], hr_names: list[str]) -> Any:
+    """Return the pairs as a text, in the order of their names."""
+    try:
+        pairs = make_pairs(lr_names, hr_names)
+    except ValueError:
+        return np.array("a ValueError")
+    if not isinstance(pairs, list) or any(
+        not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs
+    ):
+        raise Broken(
+            f"make_pairs must return a list of pairs, and returned {pairs!r:.80}",
+            cause="is a return missing?" if pairs is None else "",
+        )
+    words = sorted(f"{small} + {large}" for small, large in pairs)
+    return np.array(", ".join(words) or "no pairs")
+
+
+def _written(case: Case) -> str:
+    return "make_pairs({lr_names},\n           {hr_names})".format(**case.given)
+
+
+def _by_beginning(
+    lr_names: list[str], hr_names: list[str], swap: bool = False, alone: bool = False
+) -> Any:
+    """Pair what is before the endings."""
+    large = {name[: -len("_HR.png")]: name for name in hr_names}
+    pairs = [(name, large.pop(name[: -len("_LRBI_x3.png")], "")) for name in lr_names]
+    if not alone and (large or any(not name for _, name in pairs)):
+        raise ValueError
+    pairs = [pair for pair in pairs if pair[1]]
+    return [pair[::-1] for pair in pairs] if swap else pairs
+
+
+def _zipped(lr_names: list[str], hr_names: list[str], order: Any, strict: bool) -> Any:
+    return list(zip(order(lr_names), order(hr_names), strict=strict))
+
+
+def _to_first_underscore(lr_names: list[str], hr_names: list[str]) -> Any:
+    pairs = ((small, large) for small in lr_names for large in hr_names)
+    return [pair for pair in pairs if len({name.split("_")[0] for name in pair}) == 1]
+
+
+ZIPPED = {
+    list: "the files are paired as they are listed: a folder may list them in any order",
+    sorted: "both lists are sorted: that pairs wrong files where one has no partner, and where "
+    "_HR and _LRBI are sorted differently",
 }
 
-ONE_COLOR = "right for one color channel, wrong for three"
-NOT_SQUARE = "right for square pictures, wrong where H is not W"
-QUESTIONS: list[tuple[str, tuple[int, ...], Any, str]] = [  # function, shape, r or weight's, oddity
-    ("phase_shift", (1, 2, 2, 4), 2, ""),
-    ("phase_shift", (1, 1, 2, 4), 2, NOT_SQUARE),
-    ("phase_shift", (1, 2, 1, 4), 2, NOT_SQUARE),
-    ("phase_shift", (1, 2, 4, 4), 2, NOT_SQUARE),
-    ("phase_shift", (1, 3, 2, 4), 2, NOT_SQUARE),
-    ("phase_shift", (2, 2, 2, 4), 2, "right for one picture, wrong for a batch of two"),
-    ("phase_shift", (1, 2, 2, 9), 3, "right for r = 2, wrong for r = 3"),
-    ("phase_shift", (2, 3, 4, 9), 3, SEVERAL),
-    ("shuffle_loop", (4, 1, 2), 2, ""),
-    ("shuffle_loop", (12, 1, 1), 2, ONE_COLOR),
-    ("shuffle_loop", (12, 1, 2), 2, ONE_COLOR),
-    ("shuffle_loop", (4, 2, 1), 2, NOT_SQUARE),
-    ("shuffle_loop", (9, 2, 2), 3, "right for r = 2, wrong for r = 3"),
-    ("shuffle_loop", (27, 2, 3), 3, SEVERAL),
-    ("conv2d_input_gradient", (1, 1, 1, 1), "symmetric", ""),
-    ("conv2d_input_gradient", (1, 1, 1, 1), (1, 1, 2, 2), "right for a kernel that stays the same "
-        "when it is turned by 180 degrees, wrong for another"),
-    ("conv2d_input_gradient", (1, 1, 2, 2), (1, 1, 3, 3), "right for k = 2, wrong for k = 3"),
-    ("conv2d_input_gradient", (1, 1, 1, 3), (1, 1, 2, 2), NOT_SQUARE),
-    ("conv2d_input_gradient", (1, 2, 2, 2), (2, 3, 2, 2), "right for one channel, wrong for more"),
-    ("conv2d_input_gradient", (2, 1, 2, 2), (1, 1, 2, 2), "right for one picture, wrong for two"),
-    ("conv2d_input_gradient", (2, 3, 4, 2), (3, 2, 3, 3), SEVERAL),
-]  # fmt: skip
 
-
-def ask(torch: Any, question: tuple[str, tuple[int, ...], Any, str]) -> tuple[Any, ...]:
-    """Ask torch.nn.PixelShuffle, and autograd about torch.nn.functional.conv2d."""
-    name, *rest = question
-    given = _arguments(name, *rest[:2])
-    if name == "conv2d_input_gradient":
-        dy, weight = (torch.from_numpy(given[key]) for key in ("dy", "weight"))
-        (n, _, h, w), (_, c, k, _) = dy.shape, weight.shape
-        x = torch.zeros(n, c, h + k - 1, w + k - 1, dtype=torch.float64, requires_grad=True)
-        torch.nn.functional.conv2d(x, weight).backward(dy)
-        return (x.grad.numpy(),)
-    x, r = torch.from_numpy(given["x"]), given["upscale_factor"]
-    if name == "phase_shift":
-        x = x.permute(0, 3, 1, 2)  # (N, r*r, H, W)
-    return (torch.nn.PixelShuffle(r)(x).numpy(),)
-
-
-def _arguments(name: str, shape: tuple[int, ...], other: Any) -> dict[str, Any]:
-    if name != "conv2d_input_gradient":
-        return {"x": np.arange(np.prod(shape)).reshape(shape), "upscale_factor": other}
-    if other == "symmetric":
-        return {"dy": np.ones(shape), "weight": np.array([[[[1.0, 2.0], [2.0, 1.0]]]])}
-    dy = np.ones(shape) if np.prod(shape) == 1 else wave(*shape)
-    weight = np.arange(1.0, 5.0).reshape(other) if np.prod(other) == 4 else wave(*other, start=30)
-    return {"dy": dy, "weight": weight}
-
-
-def rungs() -> list[Rung]:
-    """Return a rung for each program."""
-    given = answers("ex11_find_the_bug", QUESTIONS, ask)
-    cases: dict[str, list[Case]] = {}
-    for (name, shape, other, oddity), answer in zip(QUESTIONS, given, strict=True):
-        case = Case(_arguments(name, shape, other), answer, oddity)
-        cases.setdefault(name, []).append(case)
-    integers = ("float64", "float32", "uint8", "int16")
-    return [
-        _rung("phase_shift", cases["phase_shift"], PHASE_SHIFT, integers, 0, Planes),
-        _rung("shuffle_loop", cases["shuffle_loop"], SHUFFLE_LOOP, integers, 0),
-        _rung("conv2d_input_gradient", cases["conv2d_input_gradient"], CONV, results=("dx",)),
-        Rung("make_pairs", POINTS, check_pairs),
-        _rung("psnr", _pictures(), PSNR, (), results=("dB",)),
-    ]
-
-
-def _rung(
-    name: str,
-    cases: Sequence[Case],
-    mistakes: Sequence[Mistake],
-    dtypes: Sequence[str] = ("float64", "float32"),
-    tolerance: float = 1e-5,
-    view: Callable[[Student], Student] = lambda student: student,
-    results: Sequence[str] = ("y",),
-) -> Rung:
-    """Return one rung for a function's whole ladder; of the cases the first is the author's.
-
-    The values are all compared at once: of some repairs by half the author's tells too little.
-    """
-    task = Task(name, cases[:1], cases, mistakes, results, dtypes, tolerance=tolerance)
-
-    def check(student: Student) -> None:
-        for rung in ladder(task):
-            if rung.name != "values":
-                rung.check(view(student))
-
-    return Rung(name, POINTS, check)
-
-
-class Planes(Student):
-    """A student whose pictures come without their last axis, so that they print as pictures."""
-
-    def __init__(self, student: Student) -> None:
-        self.path, self.module = student.path, student.module
-
-    def call(self, name: str, arguments: Any) -> Any:
-        """Call a function, and look at (N, H*r, W*r, 1) as (N, 1, H*r, W*r)."""
-        y = super().call(name, arguments)
-        if not isinstance(y, np.ndarray):
-            return y
-        if y.ndim != 4 or y.shape[3] != 1:
-            n, h, w, _ = arguments["x"].shape
-            r = arguments["upscale_factor"]
-            wanted = (n, h * r, w * r, 1)
-            raise Broken(
-                f"y has the wrong shape: {wanted} was expected, {y.shape} came",
-                grids.call(name, arguments),
-            )
-        return np.moveaxis(y, 3, 1)
-
-
-# --- known mistakes, and repairs by half ---------------------------------------------------------
-
-
-def _phase_shift(x: Any, r: int, parts: str = "cij", axes: str = "chiwj") -> Any:
-    return shuffled(np.moveaxis(x, 3, 1), r, parts, axes)
-
-
-PHASE_SHIFT = (
-    Mistake(
-        "rows and columns of each block are swapped: i counts the rows, and j, which is faster, "
-        "the columns",
-        lambda x, upscale_factor: _phase_shift(x, upscale_factor, "cji"),
+BIRDS = ["baby", "bird"]
+ALONE = "right where all have partners, wrong for a picture that is in only one list"
+LISTINGS = {
+    "right for two lists in one order, wrong for different orders": (BIRDS, BIRDS[::-1]),
+    "wrong where a picture's own name has a _ in it": (
+        ["a_b", "a_c", "b_a"], ["b_a", "a_c", "a_b"],
     ),
-    Mistake(
-        "right for square pictures; where H is not W the picture is transposed, and then cut into "
-        "rows of another length",
-        lambda x, upscale_factor: (
-            np.swapaxes(_phase_shift(x.swapaxes(1, 2), upscale_factor, "cji"), 2, 3)
-            if x.shape[1] == x.shape[2]
-            else np.swapaxes(_phase_shift(x, upscale_factor), 2, 3).reshape(
-                len(x), 1, x.shape[1] * upscale_factor, -1
-            )
-        ),
+    "wrong where one name begins as another does: img1, img10": (
+        ["img10", "img1", "img2"], ["img2", "img10", "img1"],
     ),
-    Mistake(
-        "the picture is transposed: rows come out as columns",
-        lambda x, upscale_factor: np.swapaxes(_phase_shift(x, upscale_factor), 2, 3),
+    "wrong where a name ends in letters of _HR.png or _LRBI_x3.png: rstrip takes letters off, and "
+    "not an ending": (["king", "swan"], ["swan", "king"]),
+    "wrong where names have dots or capitals": ([".baby.2", "Baby"], ["Baby", ".baby.2"]),
+    "wrong where a picture's own name has _HR or _LRBI_x3 in it: only the end is to be taken off": (
+        ["x_HR", "x", "y_LRBI_x3"], ["y_LRBI_x3", "x", "x_HR"],
     ),
-    Mistake(
-        "nothing was moved: one reshape gives the right shape and leaves numbers where they were",
-        lambda x, upscale_factor: x.reshape(
-            len(x), 1, x.shape[1] * upscale_factor, x.shape[2] * upscale_factor
-        ),
-    ),
-    Mistake(
-        "all pictures of the batch are as the first: work on each",
-        lambda x, upscale_factor: _phase_shift(x[:1].repeat(len(x), 0), upscale_factor),
-    ),
-)
-
-
-def _loop(channel: Callable[[int, int, int, int, int], int], first: int = 0) -> Any:
-    """Return a shuffle whose channel is a function of c (from `first`), i, j, r and C."""
-
-    def shuffle(x: Any, upscale_factor: int) -> Any:
-        r = upscale_factor
-        y = np.empty((len(x) // (r * r), x.shape[1] * r, x.shape[2] * r), x.dtype)
-        for c, row, col in np.ndindex(y.shape):
-            number = channel(c + first, row % r, col % r, r, len(y))
-            y[c, row, col] = x[number, row // r, col // r]
-        return y
-
-    return shuffle
-
-
-SHUFFLE_LOOP = (
-    Mistake(
-        f"{ONE_COLOR}: some channels of x are used more than once, and some never",
-        _loop(lambda c, i, j, r, colors: c * r * i + c * j, first=1),
-    ),
-    Mistake(
-        "your output is TensorFlow's order (DCR) now: in PyTorch's the image channel counts "
-        "slowest, so a color's r*r channels stand together",
-        _loop(lambda c, i, j, r, colors: colors * r * i + colors * j + c),
-    ),
-    Mistake(
-        "your output is equation 4's order now, with x the row: in PyTorch's the image channel "
-        "counts slowest, and i counts rows",
-        _loop(lambda c, i, j, r, colors: colors * r * j + colors * i + c),
-    ),
-    Mistake(
-        "c and C are mixed up still: the channel is not a multiple of c plus c, for the colors "
-        "still share channels",
-        _loop(lambda c, i, j, r, colors: c * r * i + c * j + c - 1, first=1),
-    ),
-    Mistake(
-        "every color comes from the channels of the first: the channel must depend on c",
-        _loop(lambda c, i, j, r, colors: r * i + j),
-    ),
-    Mistake(
-        "the colors overlap: from one color to the next there are r*r channels",
-        _loop(lambda c, i, j, r, colors: c * r + r * i + j),
-    ),
-    Mistake(
-        "the colors overlap: from one color to the next there are r*r channels",
-        _loop(lambda c, i, j, r, colors: c + r * i + j),
-    ),
-    Mistake(
-        "the colors come in the wrong order: does c count from 1 in one place and from 0 in "
-        "another?",
-        _loop(lambda c, i, j, r, colors: c % colors * r * r + r * i + j, first=1),
-    ),
-    Mistake(
-        "the colors come in the wrong order: does c count from 1 in one place and from 0 in "
-        "another?",
-        _loop(lambda c, i, j, r, colors: (c - 1) % colors * r * r + r * i + j),
-    ),
-    Mistake(
-        "rows and columns of each block are swapped: i counts the rows, and j the columns",
-        lambda x, upscale_factor: shuffled(x, upscale_factor, "cji"),
-    ),
-)
-
-
-def _input_gradient(dy: Any, turned: Any) -> Any:
-    """Correlate dy, with a border of k - 1 zeros, with a kernel that should have been turned."""
-    k = turned.shape[2]
-    border = (k - 1, k - 1)
-    windows = np.lib.stride_tricks.sliding_window_view(
-        np.pad(dy, ((0, 0), (0, 0), border, border)), (k, k), axis=(2, 3)
-    )
-    return np.einsum("nohwij,ocij->nchw", windows, turned)
-
-
-CONV = (
-    Mistake(
-        "right for a kernel that stays the same when it is turned by 180 degrees, wrong for "
-        "another: work out by hand what one pixel of dy should leave in dx",
-        lambda dy, weight: _input_gradient(dy, weight),
-    ),
-    Mistake(
-        "the kernel is turned upside down only: its columns must be turned too",
-        lambda dy, weight: _input_gradient(dy, weight[:, :, ::-1]),
-    ),
-    Mistake(
-        "the kernel is turned from left to right only: its rows must be turned too",
-        lambda dy, weight: _input_gradient(dy, weight[:, :, :, ::-1]),
-    ),
-    Mistake(
-        "the kernel is transposed: its rows and its columns must be turned, not swapped",
-        lambda dy, weight: _input_gradient(dy, weight.swapaxes(2, 3)),
-    ),
-    Mistake(
-        "the kernel is turned and transposed: leave out the transpose",
-        lambda dy, weight: _input_gradient(dy, weight[:, :, ::-1, ::-1].swapaxes(2, 3)),
-    ),
-    Mistake(
-        "the kernel is turned by 90 degrees only",
-        lambda dy, weight: _input_gradient(dy, np.rot90(weight, 1, (2, 3))),
-    ),
-    Mistake(
-        "the kernel is turned by 90 degrees only",
-        lambda dy, weight: _input_gradient(dy, np.rot90(weight, -1, (2, 3))),
-    ),
-    Mistake(
-        "you turned all four axes: the channels must stay in their order, only i and j are turned",
-        lambda dy, weight: _input_gradient(dy, np.flip(weight)),
-    ),
-    Mistake(
-        "you turned the first two axes, which are channels: i and j are the last two",
-        lambda dy, weight: _input_gradient(dy, weight[::-1, ::-1]),
-    ),
-    Mistake(
-        "you turned the first axis, the channels: i and j are the last two",
-        lambda dy, weight: _input_gradient(dy, weight[::-1]),
-    ),
-    Mistake(
-        "right for one kernel at a time: you turned the channels too, only i and j are turned",
-        lambda dy, weight: _input_gradient(dy, weight[::-1, :, ::-1, ::-1]),
-    ),
-    Mistake(
-        "right for one kernel at a time: you turned the channels too, only i and j are turned",
-        lambda dy, weight: _input_gradient(dy, weight[:, ::-1, ::-1, ::-1]),
-    ),
-    Mistake(
-        "your dx is upside down and mirrored: turn the kernel, and neither dy nor dx by itself",
-        lambda dy, weight: _input_gradient(dy[:, :, ::-1, ::-1], weight[:, :, ::-1, ::-1]),
-    ),
-    Mistake(
-        "your dx is upside down and mirrored: turn the kernel, and neither dy nor dx by itself",
-        lambda dy, weight: _input_gradient(dy[:, :, ::-1, ::-1], weight),
-    ),
-)
-
+    "wrong where a picture is called a_J, and another a": (["a", "a_J"], ["a", "a_J"]),
+    "right for some pictures, wrong where both lists are empty": ([], []),
+}  # fmt: skip
+LONELY = [(BIRDS, ["baby"]), (["bird"], BIRDS), (BIRDS, ["bird", "woman"]), ([], ["bird"])]
 
 # --- PSNR ----------------------------------------------------------------------------------------
 
 
-def _pictures() -> list[Case]:
-    reference = np.array([[0, 50], [100, 200]], np.uint8)
-    colors = (np.arange(2 * 3 * 3) * 37 % 251).astype(np.uint8).reshape(2, 3, 3)
-    pairs = [
-        (reference + np.uint8(5), reference, ""),
-        (np.array([[20]]), np.array([[4]]), "right where no pixel is off by more than 15, wrong "
-            "where one is"),
-        (np.array([[50, 60]]), np.array([[80, 60]]), "right for a picture that is too bright, "
-            "wrong for one that is too dark"),
-        (np.array([[0, 255]]), np.array([[255, 10]]), "wrong where black stands for white"),
-        (colors[..., 0], colors[..., 1], "wrong for a picture of all kinds of differences"),
-        (colors, colors[::-1], "right for (H, W), wrong for (H, W, 3)"),
-        (reference, reference, "wrong for equal pictures: their PSNR is infinite"),
-    ]  # fmt: skip
-    cases = []
-    for picture, ref, oddity in pairs:
-        given = {"picture": picture.astype(np.uint8), "reference": ref.astype(np.uint8)}
-        cases.append(Case(given, (_psnr(given["picture"], given["reference"]),), oddity))
-    return cases
+def _pictures(h: int = 2, w: int = 2, picture: str = "", reference: str = "") -> Given:
+    return {
+        "picture": picture or pixels(h, w, factor=59),
+        "reference": reference or pixels(h, w, factor=61),
+    }
 
 
-def _psnr(picture: Any, reference: Any, peak: Any = 255, kind: Any = float) -> float:
-    difference = picture.astype(kind) - reference.astype(kind)
-    return _decibels(difference**2, peak)
+def _psnr(
+    picture: Any,
+    reference: Any,
+    error: Callable[..., Any] = mean_square,
+    peak: Callable[..., Any] = lambda picture, reference: 255.0,
+) -> Any:
+    return decibels(error(picture, reference), float(peak(picture, reference)))
 
 
-def _decibels(squares: Any, peak: Any = 255) -> float:
-    mse = np.mean(squares)
-    return float(10 * np.log10(float(peak) ** 2 / mse)) if mse else np.inf
+PEAK = "the peak is {}: it must be 255, the largest number of 8 bits, whatever the picture"
+PEAKS: dict[str, Callable[..., Any]] = {
+    "the brightest number of the reference": lambda picture, reference: reference.max(),
+    "the brightest number of the picture": lambda picture, reference: picture.max(),
+    "the brightest number of both": lambda picture, reference: max(picture.max(), reference.max()),
+    "1": lambda picture, reference: 1,
+    "256": lambda picture, reference: 256,
+}
+DARK, LIGHT = "np.zeros((1, 2), np.uint8)", "np.full((1, 2), 255, np.uint8)"
+REFERENCE = "np.array([[0, 50], [100, 200]], np.uint8)"
 
-
-PSNR = (
-    Mistake(
-        "right where no pixel is off by more than 15, wrong where one is: go through it line by "
-        "line, for 20 and 4",
-        lambda picture, reference: _psnr(picture, reference, kind=np.uint8),
-    ),
-    Mistake(
-        "right for a picture that is too bright, wrong for one that is too dark: the difference "
-        "has wrapped before it is converted, so convert before you subtract",
-        lambda picture, reference: _decibels((picture - reference).astype(float) ** 2),
-    ),
-    Mistake(
-        "right for a picture that is too bright, wrong for one that is too dark: a negative "
-        "difference must not become 0",
-        lambda picture, reference: _decibels((picture.astype(float) - reference).clip(min=0) ** 2),
-    ),
-    Mistake(
-        "int16 holds the difference, but not its square: 255**2 is 65025, and int16 ends at 32767",
-        lambda picture, reference: _psnr(picture, reference, kind=np.int16),
-    ),
-    Mistake(
-        "int8 ends at 127: it holds neither the pixels nor the squares",
-        lambda picture, reference: _psnr(picture, reference, kind=np.int8),
-    ),
-    Mistake(
-        "float16 is too coarse for squares: it has 11 bits",
-        lambda picture, reference: _psnr(picture, reference, kind=np.float16),
-    ),
-    Mistake(
-        "the peak is 255, whatever the brightest pixel of the reference is",
-        lambda picture, reference: _psnr(picture, reference, reference.max()),
-    ),
-    Mistake(
-        "the peak is 255, whatever the brightest pixel of the picture is",
-        lambda picture, reference: _psnr(picture, reference, picture.max()),
-    ),
-    Mistake(
-        "the peak is 1, but the pixels go to 255",
-        lambda picture, reference: _psnr(picture, reference, 1),
-    ),
-    Mistake(
-        "the pixels are divided by 255, but the peak is still 255: now it must be 1",
-        lambda picture, reference: _psnr(picture, reference, 255**2),
-    ),
-    Mistake(
-        "that is the mean of abs(picture - reference), not of its square",
-        lambda picture, reference: _decibels(np.abs(picture.astype(float) - reference)),
-    ),
-)
+EXERCISE = Exercise(
+    title="find the bug",
+    each=4,
+    hints={
+        "phase_shift": (
+            "Try a picture that the author did not: one that is higher than wide.",
+            "Write the shape of every array beside its line, for H = 1 and W = 3.",
+            "Into how many parts does each split cut, and how long is the axis that it cuts?",
+        ),
+        "shuffle_loop": (
+            "Try what the author did not: an image of three colors.",
+            "Write down which channels of x each color reads. Which are never read?",
+            "How must a channel number grow with c, i and j? How does it here, and from which c?",
+        ),
+        "conv2d_input_gradient": (
+            "Try a kernel that changes when it is turned round, and a dy with a single 1.",
+            "Forward, y[p] meets weight[i] at x[p + i]. Which weight does x[u] meet on its way to "
+            "y[p]?",
+            "A single 1 in dy must leave the kernel in dx. Does it leave the kernel here?",
+        ),
+        "make_pairs": (
+            "Does a folder always list its files in one order?",
+            "What does zip know about the names? And what should happen where a partner is "
+            "missing, in either list?",
+            "Which part of a file's name is the picture's name? How do you find the partner of a "
+            "name, if you do not know where in the list it is?",
+        ),
+        "psnr": (
+            "Try a picture that is far from its reference.",
+            "What is the type of the difference, and which numbers does that type have?",
+            "What comes of 0 - 1 in uint8, and what of 16 * 16?",
+        ),
+    },
+    functions=[
+        Function(
+            "phase_shift",
+            reference=_last_axis,
+            inputs=Inputs(_phase_shift, types=ANY),
+            mistakes=[
+                (SWAPPED[0], partial(_last_axis, channel=SWAPPED[1])),
+                ("the last axis, of length 1, is missing", lambda **x: _last_axis(**x)[..., 0]),
+            ],
+            axes={"x": "N H W channels", "y": "N rows columns 1"},
+            exact=True,
+        ),
+        Function(
+            "shuffle_loop",
+            reference=shuffled,
+            inputs=Inputs(_shuffle_loop, types=ANY),
+            mistakes=[(cause, partial(shuffled, channel=channel)) for cause, channel in CHANNELS],
+            axes={"x": "channels H W", "y": "C rows columns"},
+            exact=True,
+        ),
+        Function(
+            "conv2d_input_gradient",
+            reference=_gradient,
+            inputs=Inputs(_gradient_inputs, plain=({"h": 1, "w": 1}, {})),
+            mistakes=[
+                (
+                    "the channels of weight are turned, too: only i and j are to be",
+                    lambda dy, weight: _gradient(dy, weight[::-1, ::-1]),
+                )
+            ],
+            results=("dx",),
+            axes={"dy": "N O rows columns", "weight": "O C i j", "dx": "N C H W"},
+        ),
+        Function(
+            "make_pairs",
+            reference=_by_beginning,
+            inputs=Inputs(
+                lambda small=BIRDS, large=BIRDS: _names(small, large),
+                more={
+                    **{label: [_names(*two)] for label, two in LISTINGS.items()},
+                    "right for x3, wrong for x2": [_names(BIRDS, BIRDS[::-1], 2)],
+                    ALONE: [_names(*two) for two in LONELY],
+                },
+            ),
+            mistakes=[
+                *(
+                    (cause, partial(_zipped, order=order, strict=strict))
+                    for order, cause in ZIPPED.items()
+                    for strict in (True, False)
+                ),
+                (
+                    "there must be a ValueError for a picture that is in only one list",
+                    partial(_by_beginning, alone=True),
+                ),
+                ("each pair has the large picture first", partial(_by_beginning, swap=True)),
+                ("names are compared up to the first _ only", _to_first_underscore),
+            ],
+            results=("pairs",),
+            through=_paired,
+            written=_written,
+        ),
+        Function(
+            "psnr",
+            reference=_psnr,
+            inputs=Inputs(
+                _pictures,
+                plain=({"picture": f"({REFERENCE} + np.uint8(5))", "reference": REFERENCE},),
+                odd={
+                    "right for small differences, wrong where one is more than 15": (
+                        {"picture": "np.array([[20]], np.uint8)",
+                         "reference": "np.array([[4]], np.uint8)"},
+                    ),
+                    "right for a picture that is too bright, wrong for one that is too dark": (
+                        {"picture": "np.array([[50, 60]], np.uint8)",
+                         "reference": "np.array([[53, 60]], np.uint8)"},
+                    ),
+                    "wrong where black stands for white": (
+                        {"picture": DARK, "reference": LIGHT},
+                        {"picture": LIGHT, "reference": DARK},
+                    ),
+                    "right for (H, W), wrong for (H, W, 3)": (
+                        {"picture": pixels(2, 3, 3, factor=59),
+                         "reference": pixels(2, 3, 3, factor=61)},
+                    ),
+                    "right for different pictures, wrong for equal ones": (
+                        {"picture": REFERENCE, "reference": REFERENCE},
+                    ),
+                    "right for small pictures, wrong for larger ones": ({"h": 30, "w": 40},),
+                },
+                types=(),
+            ),
+            mistakes=[
+                *((cause, partial(_psnr, error=error)) for cause, error in ERRORS),
+                *((PEAK.format(words), partial(_psnr, peak=peak)) for words, peak in PEAKS.items()),
+            ],
+            results=("PSNR",),
+            through=number,
+        ),
+    ],
+)  # fmt: skip
