@@ -111,8 +111,6 @@ PLANTED = (
     area = upscale_factor**2
     d = d.reshape(len(d), -1, area, *d.shape[2:]).swapaxes(1, 2).reshape(d.shape)
     dh2 = convolve_back(d, h2, "conv3")"""}, BACK_ODD, "TensorFlow"),
-    Planted("the layer's output for its input", {DX: DX.replace(", x,", ", dx0,"),
-        DH2: "dx0 = np.zeros_like(x)\n    " + DH2}, BACK, "conv1.weight"),
     Planted("the output of conv2 for its input", {DH1: DH1.replace(", h1,", ", h2,")},
         BACK, "gets what comes after it"),
     Planted("a tanh before conv1, too", {"return dx, grads": "return dx * (1 - x**2), grads"},

@@ -31,24 +31,17 @@ def _numbers(*shape: int, start: int) -> str:
     return text if len(shape) == 1 else f"{text}.reshape{shape}"
 
 
-def _forward_inputs(
+def _inputs(
     n: int = 1, c: int = 1, h: int = 2, w: int = 2, r: int = 2, in_order: bool = True,
-    kernels: tuple[int, ...] = (3, 3, 3), widths: tuple[int, ...] = (2, 2),
+    kernels: tuple[int, ...] = (3, 3, 3), widths: tuple[int, ...] = (2, 2), backward: bool = False,
 ) -> Given:  # fmt: skip
     sizes = (c, *widths, c * r * r)
-    given: dict[str, Any] = {"x": _numbers(n, c, h, w, start=1)}
+    given: dict[str, Any] = {"dy": _numbers(n, c, h * r, w * r, start=8)} if backward else {}
+    given["x"] = _numbers(n, c, h, w, start=1)
     for i, k in enumerate(kernels):
         given[f"conv{i + 1}_weight"] = _numbers(sizes[i + 1], sizes[i], k, k, start=2 + i)
         given[f"conv{i + 1}_bias"] = _numbers(sizes[i + 1], start=5 + i)
     return given | {"upscale_factor": r, "in_order": in_order}
-
-
-def _backward_inputs(
-    n: int = 1, c: int = 1, h: int = 2, w: int = 2, r: int = 2, in_order: bool = True,
-    kernels: tuple[int, ...] = (3, 3, 3), widths: tuple[int, ...] = (2, 2),
-) -> Given:  # fmt: skip
-    given = _forward_inputs(n, c, h, w, r, in_order, kernels, widths)
-    return {"dy": _numbers(n, c, h * r, w * r, start=8), **given}
 
 
 PLAIN: Sequence[Mapping[str, Any]] = (
@@ -253,7 +246,6 @@ FORWARD: Slips = (
     ("there is no tanh after conv3: y may be any number", Network(acts=[np.tanh] * 3)),
     ("a tanh is missing after conv2", Network(acts=(np.tanh, _same, _same))),
     ("a tanh is missing after conv1", Network(acts=(_same, np.tanh, _same))),
-    ("both tanh are missing: then the network is one large convolution", Network(acts=[_same] * 3)),
     (
         "there is ReLU where there should be tanh",
         Network(acts=(lambda x: np.maximum(x, 0), lambda x: np.maximum(x, 0), _same)),
@@ -270,10 +262,7 @@ FORWARD: Slips = (
         Network(mode="edge"),
     ),
     ("the biases are left out", Network(biases=(0, 0, 0))),
-    *(
-        (f"the bias of conv{i + 1} is left out", Network(biases=[int(i != n) for n in range(3)]))
-        for i in range(3)
-    ),
+    ("the bias of conv3 is left out", Network(biases=(1, 1, 0))),
     (
         "the parameters are taken by their place in params. They may come in any order, so take "
         "each by its name",
@@ -324,10 +313,6 @@ BACKWARD: Slips = (
         "there is no tanh before conv1: dx is what comes out of conv1",
         Network(x_slope=_slope),
     ),
-    (
-        "the gradient of a weight needs the input of its convolution. Here it gets zeros",
-        Network(seen=lambda i, xs: np.zeros_like(xs[i])),
-    ),
     *(
         (
             "the gradient of a weight needs the input of its convolution. Here that of "
@@ -341,7 +326,7 @@ BACKWARD: Slips = (
 
 def _two_passes(student: Student) -> None:
     """Check that a memory belongs to its forward pass, and can be used again."""
-    case = Case(_backward_inputs(widths=(2, 3), kernels=(1, 3, 1)))
+    case = Case(_inputs(widths=(2, 3), kernels=(1, 3, 1), backward=True))
     given = case.make()
     r = given["upscale_factor"]
     params = _dictionary(given, True)
@@ -445,7 +430,7 @@ EXERCISE = Exercise(
         Function(
             "espcn_forward",
             reference=NETWORK,
-            inputs=Inputs(_forward_inputs, PLAIN, ODD),
+            inputs=Inputs(_inputs, PLAIN, ODD),
             mistakes=FORWARD,
             axes=AXES,
             through=_forward,
@@ -454,7 +439,7 @@ EXERCISE = Exercise(
         Function(
             "espcn_backward",
             reference=NETWORK,
-            inputs=Inputs(_backward_inputs, PLAIN, ODD),
+            inputs=Inputs(partial(_inputs, backward=True), PLAIN, ODD),
             mistakes=BACKWARD,
             results=RESULTS,
             axes=AXES,

@@ -87,10 +87,6 @@ def _resized(n: int, k: int, stride: int) -> Any:
     return stamps(n, k, stride)[..., : n * stride]
 
 
-def _dense(n: int, k: int, stride: int) -> Any:
-    return stamps(n, k, 1)
-
-
 def _roomy(n: int, k: int, stride: int) -> Any:
     return np.pad(stamps(n, k, stride), ((0, 0), (0, 0), (0, stride - 1)))
 
@@ -200,14 +196,6 @@ DRAWING: Rows = (
         partial(transposed, crop=lambda y, p: y[:, :, : y.shape[2] - 2 * p, : y.shape[3] - 2 * p]),
     ),
     (
-        PADDING.format("takes all of them off above and on the left"),
-        partial(transposed, crop=lambda y, p: y[:, :, 2 * p :, 2 * p :]),
-    ),
-    (
-        PADDING.format("takes off half of what it should, on one side only"),
-        partial(transposed, crop=lambda y, p: y[:, :, p:, p:]),
-    ),
-    (
         "there are k - 1 - padding zeros around, or as many rows are cut off: that belongs to the "
         "way by a convolution. Here, padding rows are cut off",
         lambda x, weight, stride=1, padding=0: transposed(
@@ -223,15 +211,9 @@ DRAWING: Rows = (
         f"{SIZE}. Here it is cut to H*stride rows",
         partial(transposed, place=_resized, crop=lambda y, p: y),
     ),
-    *(
-        (
-            f"the stride is heeded in {one} only. It holds for {two}, too",
-            partial(transposed, place=place, wide=wide),
-        )
-        for one, two, place, wide in (
-            ("height", "width", stamps, _dense),
-            ("width", "height", _dense, stamps),
-        )
+    (
+        "the stride is heeded in height only. It holds for the width, too",
+        partial(transposed, wide=lambda n, k, stride: stamps(n, k, 1)),
     ),
     (f"{SIZE}. Here it has H*stride + k - 1", partial(transposed, place=_roomy)),
     (
@@ -247,7 +229,6 @@ DRAWING: Rows = (
 )
 COUNTING: Rows = (
     ("this counts along one axis: y has rows and columns", _counts_by(lambda a, b, k, s: a[:, 0])),
-    ("this counts along one axis: y has rows and columns", _counts_by(lambda a, b, k, s: b)),
     (
         "this says where something is drawn, and not how many pixels draw there",
         _counts_by(lambda a, b, k, s: np.minimum(a * b, 1)),
@@ -283,19 +264,15 @@ KERNELS: Rows = (
         partial(kernel, turn=(), turn_whole=True),
     ),
     ("the small kernels are turned in rows only", partial(kernel, turn=(-2,))),
-    ("the small kernels are turned in columns only", partial(kernel, turn=(-1,))),
     (
         "rows and columns of the block, i and j, are swapped: filter i*r + j makes row i and "
         "column j",
         partial(kernel, join="ncajbi"),
     ),
-    *(
-        (
-            "the rows of the block, i, count slower than those of the small kernel: a step in the "
-            "small kernel is a whole pixel, so it is r rows",
-            partial(kernel, join="nciajb", turn=turn),
-        )
-        for turn in ((-2, -1), ())
+    (
+        "the rows of the block, i, count slower than those of the small kernel: a step in the "
+        "small kernel is a whole pixel, so it is r rows",
+        partial(kernel, join="nciajb"),
     ),
     (
         "the order of the filters is TensorFlow's (DCR): in `subpixel_convolution` the image "
