@@ -22,11 +22,6 @@ EX1 = f"{NAMES[1]}.py"
 SOLUTION = (FOLDER / "solutions" / EX1).read_text()
 
 
-@pytest.fixture(autouse=True)
-def recorded_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NPESPCN_RECORDED", "1")  # torch takes seconds to import
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Copy the exercises, as a student has them."""

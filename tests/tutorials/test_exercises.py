@@ -16,9 +16,8 @@ from torch_answers import ANSWERS
 
 from npespcn.evaluation import psnr
 from npespcn.pictures import downscale, rgb_to_y
-from tutorials.exercises.checker import answers
 from tutorials.exercises.checker.engine import Exercise, Report, as_values, climb
-from tutorials.exercises.checker.exercises import FOLDER, NAMES, build, modules
+from tutorials.exercises.checker.exercises import FOLDER, NAMES, build
 
 HERE = Path(__file__).parent
 SOLUTIONS = FOLDER / "solutions"
@@ -116,23 +115,6 @@ def test_the_references_give_what_torch_gives(exercises: dict[int, Exercise]) ->
             assert function.equal(
                 tuple(value.detach().numpy() for value in theirs), function.answer(case)
             ), function.text(case)
-
-
-def test_the_recorded_answers_are_those_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    require_torch()
-    for name, module in modules().items():
-        if not hasattr(module, "ask"):
-            continue
-        monkeypatch.delenv("NPESPCN_RECORDED", raising=False)
-        answers._torch.cache_clear()
-        live = answers.answers(name, module.QUESTIONS, module.ask)
-        with monkeypatch.context() as patch:
-            patch.setattr(answers, "_torch", lambda: None)
-            recorded = answers.answers(name, module.QUESTIONS, module.ask)
-        for ours, theirs in zip(live, recorded, strict=True):
-            for a, b in zip(ours, theirs, strict=True):
-                assert np.shape(a) == np.shape(b), name
-                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_the_read_me_gives_the_minutes_of_the_starters() -> None:

@@ -147,8 +147,15 @@ class Function:
             return as_values(self.called(function, **given))
 
     def called(self, function: Any, **arguments: Any) -> Any:
-        """Call, through `through` if there is one."""
-        return self.through(function, **arguments) if self.through else function(**arguments)
+        """Call, through `through` if there is one; by place where that is possible.
+
+        So a student may give the parameters other names.
+        """
+        if self.through:
+            return self.through(function, **arguments)
+        if list(arguments) == self.parameters[: len(arguments)]:
+            return function(*arguments.values())
+        return function(**arguments)
 
     def ask(self, student: Student, case: Case, arguments: Mapping[str, Any] | None = None) -> Any:
         """Return what the student's function gives; raise `Broken` if it raises."""
@@ -192,6 +199,11 @@ class Function:
         return self.mistakes.get(self.results[index], ())
 
     @cached_property
+    def parameters(self) -> list[str]:
+        """Return the names of the parameters, in order."""
+        return list(inspect.signature(self.reference).parameters)
+
+    @cached_property
     def defaults(self) -> dict[str, Any]:
         """Return the values of arguments that only some of the cases give."""
         given = {name for case in self.plain for name in case.given}
@@ -232,7 +244,6 @@ class Exercise:
     each: int = 0
     number: int = 0
     name: str = ""
-    independent: bool = False  # of an exercise that is not yet written as a table
 
     @cached_property
     def rungs(self) -> list[Any]:
@@ -245,11 +256,6 @@ class Exercise:
                 before = f"{function.name}: " if len(self.functions) > 1 else ""
                 rungs += climbed(function, before)
         return [*rungs, *self.more]
-
-    @property
-    def apart(self) -> bool:
-        """Whether to go on after a broken rung."""
-        return bool(self.each) or self.independent
 
     @property
     def points(self) -> int:
@@ -338,7 +344,7 @@ def climb(
         if not step.passed:
             step.cause = cause if isinstance(cause, str) else cause()
             tell("cause", [len(report.steps) - 1, step.cause])
-            if not (student and exercise.apart):
+            if not (student and exercise.each):
                 break
     return report
 
@@ -367,6 +373,13 @@ def _dtypes(function: Function, student: Student) -> None:
         _check_kinds(function, student, case, came)
         right = function.values(function.reference, case)
         for name, value, answer in zip(function.results, came, right, strict=True):
+            if not np.ndim(answer) and case is function.plain[0] and _is_narrow(value, case):
+                raise Broken(
+                    f"{name} has fewer digits than the numbers that come in",
+                    function.text(case),
+                    facts("float64", value.dtype),
+                    cause=f"{name} is made a {value.dtype}, which holds fewer digits",
+                )
             if np.ndim(answer) and value.dtype != answer.dtype:
                 raise Broken(
                     f"{name} has another type",
@@ -375,6 +388,12 @@ def _dtypes(function: Function, student: Student) -> None:
                     cause=f"{name} must keep the type of the arrays that come in. Somewhere on the "
                     f"way {answer.dtype} becomes {value.dtype}",
                 )
+
+
+def _is_narrow(value: Any, case: Case) -> bool:
+    """Whether a number is of fewer digits than float64, which the arguments have."""
+    given = [np.asarray(array).dtype for array in case.make().values()]
+    return isinstance(value, np.float32 | np.float16) and np.dtype(np.float64) in given
 
 
 def _values(function: Function, student: Student, which: str) -> None:
@@ -596,7 +615,9 @@ def _check_kinds(function: Function, student: Student, case: Case, came: Values)
                 facts("an array" if np.ndim(right) else "a number", _a(value)),
                 cause="is a return missing?"
                 if value is None
-                else partial(_cause, function, student),
+                else partial(_cause, function, student)
+                if isinstance(value, int | float | np.number | np.ndarray)
+                else f"{name} must be {'an array' if np.ndim(right) else 'a number'}",
             )
 
 

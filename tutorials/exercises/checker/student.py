@@ -9,7 +9,7 @@ import linecache
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -105,24 +105,6 @@ class Student:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.module = _imported(path)
-
-    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """Call a function with copies of the arguments; raise `Broken` if it raises."""
-        return self._call(name, _copies(arguments))
-
-    def changed_by(self, name: str, arguments: Mapping[str, Any]) -> list[str]:
-        """Call a function; return the names of the arguments that it changed."""
-        given = _copies(arguments)
-        self._call(name, given)
-        return [
-            key
-            for key, value in arguments.items()
-            if isinstance(value, np.ndarray)
-            and not np.array_equal(value, given[key], equal_nan=value.dtype.kind in "fc")
-        ]
-
-    def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        return self.run(self.get(name), *arguments.values())
 
     def get(self, name: str) -> Any:
         """Return a function or class of the file."""
@@ -225,10 +207,3 @@ def _in_words(error: BaseException, path: Path) -> str:
         return f"{words:.300}"
     source = linecache.getline(str(path), lines[-1]).strip()
     return f"{words:.300} (line {lines[-1]}: {source:.80})"
-
-
-def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.copy() if isinstance(value, np.ndarray) else value
-        for name, value in arguments.items()
-    }
