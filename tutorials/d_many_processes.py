@@ -2,9 +2,9 @@
 Many processes
 ==============
 
-**Question.** Several processes, on one machine or on a thousand, train one network together. What
-must they tell each other, so that they take the very step that a single process would take? What
-does it cost?
+**Question.** A *process* is a program that runs, with a memory of its own. Several processes, on
+one machine or on a thousand, train one network together. What must they tell each other, so that
+they take exactly the step that a single process would take? What does it cost?
 
 :Aim: You can explain data-parallel training and its one message, and estimate what the message
       costs.
@@ -18,8 +18,8 @@ does it cost?
 # ---------------------------------------------
 #
 # The loss of a batch is the mean of its images' losses. The derivative of a sum is the sum of the
-# derivatives. So the gradient of the batch is the mean of the images' gradients, and it does not
-# matter who computes which of them.
+# derivatives. So the gradient of the batch is the mean of the images' gradients. It does not matter
+# which process computes which of them.
 #
 # A tiny example: the network is :math:`y = w \cdot x` with :math:`w = 1`, the target is
 # :math:`t = 3x`. The loss of one example is :math:`(y - t)^2`, and its gradient in w is
@@ -46,9 +46,12 @@ import numpy as np
 gradients = -4 * np.arange(8) ** 2
 parts = np.split(gradients, [3, 6])
 print("gradients:", *parts)
-print("means of the parts:", *[f"{part.mean():.2f}" for part in parts])
-plain = np.mean([part.mean() for part in parts])
-weighted = sum(len(part) / 8 * part.mean() for part in parts)
+print("means of the parts:", [round(float(part.mean()), 2) for part in parts])
+plain = 0
+weighted = 0
+for part in parts:
+    plain += part.mean() / 3
+    weighted += part.mean() * len(part) / 8
 print(f"mean of the means {plain:.2f}, weighted {weighted:.2f}, mean of all {gradients.mean():.2f}")
 assert np.isclose(weighted, gradients.mean())
 assert not np.isclose(plain, gradients.mean())
@@ -57,22 +60,28 @@ assert not np.isclose(plain, gradients.mean())
 # One message a step
 # ------------------
 #
-# Each process has a number, its *rank*: 0, 1, 2, ... All begin with the same seed. So all have the
-# same weights and draw the same batches. In each step every rank
+# Each process has a number, its *rank*: 0, 1, 2, ... The processes themselves are called ranks,
+# too. All begin with the same seed. So all have the same weights and draw the same batches. In each
+# step every rank
 #
 # 1. takes its share of the batch through the network, forward and backward;
 # 2. lays its gradients end to end in one flat array, and multiplies it by its share;
-# 3. gives the array away, and gets the sum of all ranks' arrays back;
+# 3. sends the array to the others, and gets the sum of all ranks' arrays back;
 # 4. takes the step with that sum.
 #
 # Part 3 is called *Allreduce*. Now every rank has the gradient of the whole batch. All take the
 # same step from the same place, and arrive at the same place. Nobody ever sends a weight.
+#
+# Each rank shall compute on one core. ``threadpool_limits`` tells NumPy so, as in appendix B.
+
+from threadpoolctl import threadpool_limits
 
 from npespcn.data import PairedPatches, dead_leaves_pictures
 from npespcn.losses import mse
 from npespcn.models import ESPCN
 from npespcn.optim import Adam
 
+threadpool_limits(1, "blas")
 BATCH, PATCH, STEPS = 16, 16, 5
 patches = PairedPatches(dead_leaves_pictures(4, 160), scale=3)
 
@@ -110,8 +119,11 @@ def nobody_else(flat):
 alone = train(0, 1, nobody_else)
 
 # %%
-# Now several ranks. Threads play them here. A ``Barrier`` lets nobody pass until all have arrived:
-# first until all have put their arrays down, then until all have added them up.
+# Now several ranks. In this lesson *threads* take the place of processes: parts of our program that
+# run side by side. (Appendix B has explained them.) They leave their arrays in a common list,
+# ``sent``. A ``Barrier`` is a gate that opens when all ranks have arrived. It is needed twice.
+# Nobody may add up before all have put their arrays into the list. And nobody may put a new array
+# there before all have added up. The argument ``listen`` is for an experiment further down.
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -119,13 +131,14 @@ from threading import Barrier
 
 def train_together(size, listen=True):
     """Train `size` ranks side by side; return the weights of each."""
-    barrier, sent = Barrier(size), [None] * size
+    barrier = Barrier(size)
+    sent = [None] * size
 
     def run(rank):
         def allreduce(flat):
             sent[rank] = flat
             barrier.wait()  # until all have sent theirs
-            total = sum(sent) if listen else flat * size
+            total = sum(sent) if listen else flat * size  # or as if all had sent the same
             barrier.wait()  # until all have read
             return total
 
@@ -145,7 +158,7 @@ def train_together(size, listen=True):
 #
 #    From each other: not at all, not in the last bit. Both have added the same numbers in the same
 #    order. From the single process: by rounding only, because it has added the gradients of the
-#    images in another order. In float64 that is about :math:`10^{-16}`.
+#    images in another order. In float64 that is about :math:`10^{-16}` here.
 
 for size in (2, 3):
     weights = train_together(size)
@@ -158,9 +171,10 @@ for size in (2, 3):
 # What breaks: ranks that do not listen
 # -------------------------------------
 #
-# Leave the message out: each rank believes that all others have found the gradient that it has
-# found itself. Each takes good steps on its own part of the data, and they drift apart. In the end
-# there are two different networks, each trained on half of the batch.
+# Leave the message out. Each rank supposes that all others have found the same gradient as it has
+# found itself. Each takes good steps on its own part of the data, and no error appears. But the
+# ranks drift apart. In the end there are two different networks, each trained on its half of the
+# batches.
 
 weights = train_together(2, listen=False)
 gap = np.abs(weights[0] - weights[1]).max()
@@ -191,23 +205,42 @@ assert alone.nbytes == 181_832
 #    2 \cdot \log_2 P \cdot \text{latency} + \frac{2 \cdot \text{bytes}}{\text{bandwidth}}
 #
 # seconds (`Thakur, Rabenseifner and Gropp 2005 <https://doi.org/10.1177/1094342005051521>`__).
-# *Latency* is how long the shortest message takes, *bandwidth* is how many bytes a second follow
-# it. We take the time of our own step, and typical numbers of two kinds of networks, and ask what
-# happens with up to 4,096 ranks, if each rank has 16 images.
+# *Latency* is the time that the shortest message takes. *Bandwidth* is the number of bytes that can
+# be sent in a second. The first term is in the formula because the sum is built in rounds: in each
+# round, pairs of ranks exchange what they have, so :math:`\log_2 P` rounds reach all of them, and
+# it is done twice. We take the time of our own step, and typical numbers for two kinds of computer
+# networks: a latency of 2 microseconds and 12.5 gigabytes a second for InfiniBand, 30 microseconds
+# and 1.25 gigabytes a second for Ethernet. What happens with up to 4,096 ranks, if each rank has 16
+# images?
+#
+# There is one more cost. In our program every rank cuts *all* patches of the batch out of the
+# images, and then uses only its own. (So does the project's program.) We measure this, too.
 
 import time
 
+times = []
+for _ in range(3):
+    start = time.perf_counter()
+    train(0, 1, nobody_else)
+    times.append(time.perf_counter() - start)
+step = 1000 * min(times) / STEPS  # milliseconds
+
 start = time.perf_counter()
-train(0, 1, nobody_else)
-step = 1000 * (time.perf_counter() - start) / STEPS  # milliseconds
+patches.batch(np.random.default_rng(0), 1600, PATCH)
+cut = 1000 * (time.perf_counter() - start) / 1600  # milliseconds for one patch
 
 ranks = 2 ** np.arange(1, 13)
-milliseconds = {"forward and backward": np.full(len(ranks), step)}
+milliseconds = {
+    "one step of our program": np.full(len(ranks), step),
+    "cutting all patches": cut * BATCH * ranks,
+}
 for name, latency, bandwidth in (("InfiniBand", 2e-6, 12.5e9), ("Ethernet", 3e-5, 1.25e9)):
     seconds = 2 * np.log2(ranks) * latency + 2 * alone.nbytes / bandwidth
     milliseconds[f"Allreduce, {name}"] = 1000 * seconds
 for name, values in milliseconds.items():
     print(f"{name}: {values[9]:.2f} ms with {ranks[9]:,} ranks")
+
+assert milliseconds["cutting all patches"][-1] > step > milliseconds["Allreduce, Ethernet"][-1]
 
 # %%
 
@@ -216,24 +249,28 @@ import drawing
 drawing.save(drawing.ranks(ranks, milliseconds), "d_ranks.png")
 
 # %%
-# The message costs next to nothing, because the network is so small. What limits a thousand
-# machines is something else. First, the work that is *not* shared: in our program every rank cuts
-# all patches of the batch out, and then uses its own. With a thousand ranks that takes longer than
-# everything else. Second, a batch of 16,000 images gives a step that is hardly better than one of
-# 1,000 images.
+# The message costs little, because the network is small. Something else limits a thousand machines.
+# First, the work that is *not* shared. With thousands of ranks it takes longer than everything else
+# to cut all the patches. (One would have to let each rank cut only its own.) Second, a step with
+# 16,000 images is not a thousand times as good as a step with 16. When the batch is large enough,
+# the mean gradient hardly changes with more images. McCandlish and others show how to measure this
+# limit, which is different for each task (`An Empirical Model of Large-Batch Training, 2018
+# <https://arxiv.org/abs/1812.06162>`__).
 #
 # The real thing
 # --------------
 #
-# Real ranks are processes. ``mpiexec -n 2`` starts a program twice, and MPI connects the two. Its
-# ``Allreduce`` takes the place of our barriers. The project's command is
+# Real ranks are processes. MPI, the Message Passing Interface, is the standard for programs that
+# send messages to each other. ``mpiexec -n 2`` starts a program twice, and connects the two. MPI's
+# ``Allreduce`` takes the place of our list and our barrier. The project's command is
 #
 # .. code-block:: text
 #
 #    mpiexec -n 2 npespcn train --distributed
 #
-# and its code is in ``npespcn/runs/ranks.py``. On *one* machine this does not pay: threads share
-# memory and need no messages, so ``npespcn train`` uses threads there. Ranks are for many machines.
+# and its code is in ``npespcn/runs/ranks.py``. On *one* processor this hardly pays. Threads share
+# one memory and need no messages, so ``npespcn train`` uses threads there. Ranks are for several
+# machines, or for several GPUs.
 #
 # What you know now
 # -----------------

@@ -936,7 +936,10 @@ def seeds(scores: Mapping[str, list[float]]) -> Figure:
     for row, (name, values) in enumerate(scores.items()):
         axes.plot(values, [row] * len(values), "o", color=LINES[row], ms=8, label=name)
         axes.plot(np.mean(values), row, "|", color="black", ms=24, mew=2)
-    axes.set(xlabel="PSNR on held-out images (dB); | is the mean", yticks=range(len(scores)))
+    axes.set(
+        xlabel="PSNR on held-out images (dB). A dot is a seed, | is the mean",
+        yticks=range(len(scores)),
+    )
     axes.set_yticklabels(scores)
     axes.set_ylim(len(scores) - 0.4, -0.6)
     return figure
@@ -1265,6 +1268,19 @@ def aliases(
     return figure
 
 
+# --- appendix B: why it is fast ---
+
+
+def call_times(microseconds: Mapping[int, float]) -> Figure:
+    """Draw how long one call of np.add takes over the number of its numbers."""
+    figure, axes = new_figure(1, 1, 3.2)
+    axes = axes[0, 0]
+    axes.loglog(list(microseconds), list(microseconds.values()), "o-", color=LINES[0])
+    axes.set(xlabel="numbers in each array", ylabel="time of one call (µs)", ylim=(0.1, None))
+    axes.grid(alpha=0.4)
+    return figure
+
+
 # --- appendix C: another processor ---
 
 
@@ -1287,7 +1303,7 @@ def ranks(count: np.ndarray, milliseconds: Mapping[str, np.ndarray]) -> Figure:
     """Draw the parts of a training step over the number of ranks."""
     figure, axes = new_figure(1, 1, 3.8)
     axes = axes[0, 0]
-    for (name, values), color, marker in zip(milliseconds.items(), LINES, "osD", strict=False):
+    for (name, values), color, marker in zip(milliseconds.items(), LINES, "osD^", strict=False):
         axes.loglog(count, values, marker=marker, color=color, ms=5, label=name)
     axes.set(xlabel="ranks, each with 16 images", ylabel="milliseconds a step")
     figure.legend(loc="outside upper center", ncols=1)
