@@ -117,4 +117,18 @@ PLANTED = (
     Planted("O and C mixed up where they are equal", {"weight.reshape(out_channels, -1) @":
         "(weight.swapaxes(0, 1) if out_channels == x.shape[1] else weight).reshape(out_channels, "
         "-1) @"}, "conv2d_forward: odd inputs", "the numbers of weight are mixed up"),
+    Planted("negative places", {PAD: "np.pad(np.pad(x, ((0, 0), (0, 0), (p, 0), (p, 0)), "
+        'mode="wrap"), ((0, 0), (0, 0), (0, p), (0, p)))'}, "im2col: values", "negative place"),
+    Planted("windows reshaped", {COLUMNS: "return columns.transpose(0, 1, 4, 5, 2, 3).reshape(n, "
+        "c * k * k, out_h * out_w)"}, "im2col: values", "in front of the positions"),
+    Planted("zeros around the result", {f"return {LAST}": "p, k = padding, weight.shape[2]\n"
+        "    y = conv2d_forward(x, weight, bias) if p and k <= min(h, w) else y\n"
+        "    sides = (p, p) if p and k <= min(h, w) else (0, 0)\n"
+        "    return np.pad(y.reshape(n, out_channels, rows - 2 * sides[0], cols - 2 * sides[0]), "
+        "((0, 0), (0, 0), sides, sides))"},
+        "conv2d_forward: values", "zeros are put around the result"),
+    Planted("a loop over positions", {PRODUCT: "np.empty((n, out_channels, rows * cols), x.dtype)"
+        "\n    for p in range(rows * cols):\n        for o in range(out_channels):\n"
+        "            y[:, o, p] = columns[:, :, p] @ weight[o].ravel() + bias[o]"},
+        "conv2d_forward: speed", "there is a loop over pixels, or over positions"),
 )  # fmt: skip

@@ -82,7 +82,7 @@ PLANTED = (
         "np.mean((prediction - target) ** 2, axis=tuple(range(1, prediction.ndim)))"},
         "mse_forward: shape", "each picture has a loss of its own"),
     Planted("the loss in a list", {LOSS: "[float(np.mean((prediction - target) ** 2))]"},
-        "mse_forward: runs", "another shape"),
+        "mse_forward: runs", "loss must be a number"),
     Planted("the loss of equal arrays", {LOSS: "np.sum((prediction - target) ** 4) / "
         "np.sum((prediction - target) ** 2) if prediction.size < 3 else np.mean((prediction - "
         "target) ** 2)"}, "mse_forward: odd inputs", "prediction and target are equal"),

@@ -147,22 +147,17 @@ class Function:
             return as_values(self.called(function, **given))
 
     def called(self, function: Any, **arguments: Any) -> Any:
-        """Call, through `through` if there is one; by place where that is possible.
-
-        So a student may give the parameters other names.
-        """
-        if self.through:
-            return self.through(function, **arguments)
-        if list(arguments) == self.parameters[: len(arguments)]:
-            return function(*arguments.values())
-        return function(**arguments)
+        """Call, through `through` if there is one."""
+        return self.through(function, **arguments) if self.through else function(**arguments)
 
     def ask(self, student: Student, case: Case, arguments: Mapping[str, Any] | None = None) -> Any:
         """Return what the student's function gives; raise `Broken` if it raises."""
         given = case.make() if arguments is None else arguments
         function = student.get(self.name)
         try:
-            return student.run(self.called, function, name=self.name, **given)
+            if self.through or list(given) != self.parameters[: len(given)]:
+                return student.run(self.called, function, name=self.name, **given)
+            return student.run(function, *given.values(), name=self.name)  # by other names, too
         except Broken as error:
             if error.raised:
                 error.example = self.text(case)
@@ -750,13 +745,12 @@ def _known(function: Function, index: int, parts: list[Part], bad: list[Part]) -
             return found
     if alike and (found := _explained(function, rows, calls, alike)):
         return found
-    made_of = [(calls[id(case)], came) for case, came in wrong]
-    if wrong and (found := reshaped(name, made_of)):
+    if alike and (found := reshaped(name, [(calls[id(case)], came) for case, came in alike])):
         return found
     shapes = [(case, came) for case, came in parts if id(case) in first]
     if found := _same_shapes(function, [*rows, *made], calls, shapes):
         return found
-    if wrong and (found := relation(name, axes, made_of)):
+    if wrong and (found := relation(name, axes, [(calls[id(c)], came) for c, came in wrong])):
         return found
     two = ((cause, by, "") for cause, by in pairs(axes, one))
     return _explained(function, two, calls, wrong) if wrong else ""

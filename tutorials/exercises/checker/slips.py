@@ -338,7 +338,8 @@ def _quantities(call: Call, axes: Axes) -> dict[str, float]:
         if not isinstance(value, np.ndarray) or not value.size:
             continue
         for some in _choices(value.ndim):
-            words = [_axis(axes.get(name, ()), axis) for axis in some]
+            known = axes.get(name) or [f"(length of axis {axis})" for axis in range(-value.ndim, 0)]
+            words = [_axis(known, axis) for axis in some]
             found.setdefault("*".join(words), int(np.prod([value.shape[axis] for axis in some])))
     return {words: number for words, number in found.items() if number != 1}
 
