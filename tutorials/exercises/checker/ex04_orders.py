@@ -56,6 +56,7 @@ MOVES: Sequence[tuple[str, Callable[[Any, int], Any]]] = (
         "the channels are moved the wrong way round, from PyTorch's order to TensorFlow's",
         lambda old, r: _moved(old, r, tensorflow, pytorch),
     ),
+    ("the channels are moved twice", lambda old, r: _moved(_moved(old, r), r)),
     (
         "rows and columns of the block are swapped. In both orders the column j counts faster than "
         "the row i",

@@ -86,23 +86,21 @@ def convolved(
     return add(edit(np.einsum("ncpqij,ocij->nopq", windows, kernel(weight))), bias)
 
 
-ZEROS = "and there must be zeros"
+def _surrounded(mode: Any) -> Pad:
+    return lambda x, p, k: _sides(x, p, p, mode=mode)
+
+
+SURROUNDED = {
+    "edge": "the edge of the picture is repeated around it",
+    "reflect": "the picture is mirrored around its edge",
+    "symmetric": "the picture is mirrored around its edge",
+    "wrap": "the picture is repeated around itself",
+}
+FOUR = "It belongs on each of the four sides"
 PADS: tuple[tuple[str, Pad], ...] = (
-    (
-        f"the edge of the picture is repeated around it, {ZEROS}",
-        lambda x, p, k: _sides(x, p, p, mode="edge"),
-    ),
-    (
-        f"the picture is mirrored around its edge, {ZEROS}",
-        lambda x, p, k: _sides(x, p, p, mode="reflect"),
-    ),
-    (
-        f"the picture is mirrored around its edge, {ZEROS}",
-        lambda x, p, k: _sides(x, p, p, mode="symmetric"),
-    ),
-    (
-        f"the picture is repeated around itself, {ZEROS}",
-        lambda x, p, k: _sides(x, p, p, mode="wrap"),
+    *(
+        (f"{words}, and there must be zeros", _surrounded(mode))
+        for mode, words in SURROUNDED.items()
     ),
     (
         "above and on the left of the picture there are pixels from its other end, and there must "
@@ -110,21 +108,21 @@ PADS: tuple[tuple[str, Pad], ...] = (
         lambda x, p, k: _sides(_sides(x, p, 0, mode="wrap"), 0, p),
     ),
     (
-        f"there are ones around the picture, {ZEROS}",
+        "there are ones around the picture, and there must be zeros",
         lambda x, p, k: _sides(x, p, p, constant_values=1),
     ),
+    (f"all of the padding is above and to the left. {FOUR}", lambda x, p, k: _sides(x, 2 * p, 0)),
+    (f"all of the padding is below and to the right. {FOUR}", lambda x, p, k: _sides(x, 0, 2 * p)),
+    (f"the padding is on one side only, or counts once. {FOUR}", lambda x, p, k: _sides(x, p, 0)),
     (
-        "all of the padding is above and to the left. It belongs on each of the four sides",
-        lambda x, p, k: _sides(x, 2 * p, 0),
+        f"the padding is above and below only. {FOUR}",
+        lambda x, p, k: np.pad(x, ((0, 0), (0, 0), (p, p), (0, 0))),
     ),
     (
-        "all of the padding is below and to the right. It belongs on each of the four sides",
-        lambda x, p, k: _sides(x, 0, 2 * p),
+        f"the padding is on the left and right only. {FOUR}",
+        lambda x, p, k: np.pad(x, ((0, 0), (0, 0), (0, 0), (p, p))),
     ),
-    (
-        "the padding is on one side only, or counts once. It belongs on each of the four sides",
-        lambda x, p, k: _sides(x, p, 0),
-    ),
+    ("the axes N and C are padded too, and only H and W must be", lambda x, p, k: np.pad(x, p)),
     (
         "the padding is half of the kernel's size here, whatever the argument padding says",
         lambda x, p, k: _sides(x, k // 2, k // 2),
@@ -133,18 +131,6 @@ PADS: tuple[tuple[str, Pad], ...] = (
         "this is the full size, as np.convolve gives it. The kernel must lie inside of the padded "
         "picture",
         lambda x, p, k: _sides(x, p + k - 1, p + k - 1),
-    ),
-    (
-        "the axes N and C are padded too. Zeros belong around H and W only",
-        lambda x, p, k: np.pad(x, p),
-    ),
-    (
-        "only rows are padded, above and below. Zeros belong on each of the four sides",
-        lambda x, p, k: np.pad(x, ((0, 0), (0, 0), (p, p), (0, 0))),
-    ),
-    (
-        "only columns are padded, left and right. Zeros belong on each of the four sides",
-        lambda x, p, k: np.pad(x, ((0, 0), (0, 0), (0, 0), (p, p))),
     ),
 )
 LAST = (
@@ -156,6 +142,10 @@ WRONG_AXIS = "the bias lies along the wrong axis, {}: it belongs to the output c
 
 def _on_positions(y: Any, bias: Any) -> Any:
     return (y.reshape(*y.shape[:2], -1) + bias).reshape(y.shape)
+
+
+def _bias_along(behind: int, y: Any, bias: Any) -> Any:
+    return y + bias.reshape(-1, *[1] * behind)
 
 
 def _strides(x: Any, kernel_size: int, padding: int = 0) -> Any:
@@ -226,10 +216,11 @@ CONVOLUTION: Rows = (
         "all channels get the sum of the biases: each has a bias of its own",
         partial(convolved, add=lambda y, bias: y + bias.sum()),
     ),
-    (WRONG_AXIS.format("W'"), partial(convolved, add=lambda y, bias: y + bias)),
     (WRONG_AXIS.format("H'*W'"), partial(convolved, add=_on_positions)),
-    (WRONG_AXIS.format("H'"), partial(convolved, add=lambda y, bias: y + bias[:, None])),
-    (WRONG_AXIS.format("N"), partial(convolved, add=lambda y, bias: y + bias[:, None, None, None])),
+    *(
+        (WRONG_AXIS.format(axis), partial(convolved, add=partial(_bias_along, behind)))
+        for axis, behind in (("W'", 0), ("H'", 1), ("N", 3))
+    ),
     (
         "the bias is added once for every entry of the kernel, and not once",
         lambda x, weight, bias, padding=0: convolved(x, weight, bias * weight[0].size, padding),
