@@ -25,16 +25,16 @@ def _called(icnr: Icnr, drawn: Any, shape: Any, upscale_factor: int) -> tuple[An
 
     If base is asked for as many numbers as it should be, it gives `drawn` itself.
     """
-    rng, calls = np.random.default_rng(0), []
-    before = rng.bit_generator.state
+    given, calls = np.random.default_rng(0), []
+    before = given.bit_generator.state
 
-    def base(generator: Any, shape: Any) -> Any:
+    def base(rng: Any, shape: Any) -> Any:
         wanted = tuple(operator.index(size) for size in shape)
-        calls.append(f"base({'rng' if generator is rng else 'another generator'}, {wanted})")
+        calls.append(f"base({'rng' if rng is given else 'another generator'}, {wanted})")
         return drawn if wanted == drawn.shape else np.resize(drawn, wanted)
 
-    weight = icnr(rng, shape, upscale_factor, base)
-    if rng.bit_generator.state != before:
+    weight = icnr(given, shape, upscale_factor, base)
+    if given.bit_generator.state != before:
         calls.append("another draw from rng")
     counted = [(call, len(list(some))) for call, some in groupby(calls)]
     words = [f"{count} times {call}" if count > 1 else call for call, count in counted]

@@ -78,7 +78,7 @@ def mean_square(a: Any, b: Any, kind: Any = float) -> Any:
 
 def decibels(mse: Any, peak: float = 255.0) -> float:
     """Return the PSNR of an MSE."""
-    return float(20 * np.log10(peak) - 10 * np.log10(np.float64(mse)))
+    return float(10 * np.log10(peak**2 / np.asarray(mse)))
 
 
 def number(psnr: Step, **given: Any) -> Any:
@@ -187,6 +187,7 @@ def _or_raise(e: Any) -> Any:
     return 10 * math.log10(255**2 / e)
 
 
+ZERO = "right where MSE is not 0, wrong where it is: then PSNR is inf"
 BORDER = "the border is {}: it must be `scale` pixels on each of the four sides"
 PEAK = "the peak is {}: it must be 255, the largest number of 8 bits, whatever the picture"
 FORMULA = "PSNR is 10 log10(255^2 / MSE), and yours is {}"
@@ -234,6 +235,8 @@ ERRORS: tuple[tuple[str, Step], ...] = (
     ("the squares are added up: MSE is their mean", lambda a, b: mean_square(a, b) * a.size),
     ("the differences are not squared", lambda a, b: np.abs(a.astype(float) - b).mean()),
     ("the root of MSE stands where MSE belongs", lambda a, b: np.sqrt(mean_square(a, b))),
+    ("the mean of the differences is taken off: it counts, too",
+        lambda a, b: (a.astype(float) - b).var()),
     ("two means are compared: subtract pixel by pixel", lambda a, b: (a.mean() - b.mean()) ** 2),
     ("the pictures go from 0 to 1, and the peak is 255: both must be on one scale",
         lambda a, b: mean_square(a, b) / 255**2),
@@ -245,6 +248,7 @@ PSNR: Rows = (
         partial(_measured, bits=_as_it_is),
     ),
     (CUT, partial(_measured, bits=_cut)),
+    (ZERO, partial(_measured, result=lambda e: decibels(e) if e else 0.0)),
     *((cause, partial(_measured, error=error)) for cause, error in ERRORS),
     (INT16, partial(_measured, error=ERRORS[2][1], result=_or_raise)),
     (
@@ -303,7 +307,6 @@ DOT = "np.pad(np.array([[[10, 20, 30]]], np.uint8), ((1, 1), (1, 1), (0, 0)))"
 RED = "np.array([[[255, 0, 0]]], np.uint8)"
 PRIMARIES = "(255 * np.eye(3)).astype(np.uint8)[None]"
 GRAY = "np.arange(256).astype(np.uint8).reshape(16, 16, 1).repeat(3, 2)"
-ZERO = "right where MSE is not 0, wrong where it is: then PSNR is inf"
 TINTS = [f"np.full((3, 3, 3), {color}, np.uint8)" for color in ("[104, 98, 100]", "100")]
 
 EXERCISE = Exercise(
@@ -353,6 +356,10 @@ EXERCISE = Exercise(
                         {"picture": BLACK.replace("3, 3, 3", "5, 5, 3"), "scale": 2,
                          "reference": DOT.replace("1, 1", "0, 4")},
                         dict(zip(("picture", "reference"), TINTS, strict=True)),
+                    ),
+                    "right for large differences, wrong for pictures that are nearly equal": (
+                        {"picture": DOT.replace("10, 20, 30", "2, 2, 2").replace("1, 1", "9, 9"),
+                         "reference": BLACK.replace("3, 3, 3", "19, 19, 3")},
                     ),
                     "right for scale = 1 and 2, wrong for scale = 3": ({"scale": 3, "w": 9},),
                     "right for scale = 1 and 2, wrong for scale = 4": (

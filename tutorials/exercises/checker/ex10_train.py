@@ -350,7 +350,7 @@ def _loop(case: Case) -> str:
         return "train(model, next_batch, optimizer, steps=0)"
     return (
         f"train(model, next_batch, optimizer, steps={len(sizes)}), in which\n"
-        f"the batches have {' and '.join(map(str, sizes))} pictures, taken in turn from\n"
+        f"the batches take {' and '.join(map(str, sizes))} of these along N, in turn:\n"
         f"     x = {x}\ntarget = {target}\n     y = {y}, which model.forward gives"
     )
 
@@ -541,7 +541,7 @@ EXERCISE = Exercise(
             reference=_train,
             inputs=Inputs(
                 _batches,
-                plain=({"sizes": (1,), "h": 1, "w": 1}, {}, {"sizes": (2, 2), "h": 1}),
+                plain=({"sizes": (1,), "h": 1, "w": 1}, {}, {"sizes": (2, 2), "h": 3}),
                 odd={
                     "right where all batches are of one size, wrong where they are not": (
                         {"sizes": (3, 1)}, {"sizes": (1, 2), "c": 3},

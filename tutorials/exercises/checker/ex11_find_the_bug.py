@@ -131,7 +131,9 @@ LISTINGS = {
     ),
     "wrong where a name ends in letters of _HR.png or _LRBI_x3.png: rstrip takes letters off, and "
     "not an ending": (["king", "swan"], ["swan", "king"]),
-    "wrong where names have dots or capitals": ([".baby.2", "Baby"], ["Baby", ".baby.2"]),
+    "wrong where names have dots or capitals": (
+        ["Baby", "baby", ".baby.2"], [".baby.2", "Baby", "baby"],
+    ),
     "wrong where a picture's own name has _HR or _LRBI_x3 in it: only the end is to be taken off": (
         ["x_HR", "x", "y_LRBI_x3"], ["y_LRBI_x3", "x", "x_HR"],
     ),
@@ -219,7 +221,10 @@ EXERCISE = Exercise(
             "shuffle_loop",
             reference=shuffled,
             inputs=Inputs(_shuffle_loop, types=ANY),
-            mistakes=[(cause, partial(shuffled, channel=channel)) for cause, channel in CHANNELS],
+            mistakes=[
+                *((cause, partial(shuffled, channel=channel)) for cause, channel in CHANNELS),
+                ("a row number is h*r + i, and is read as i*H + h", partial(shuffled, apart=True)),
+            ],
             axes={"x": "channels H W", "y": "C rows columns"},
             exact=True,
         ),
@@ -291,6 +296,10 @@ EXERCISE = Exercise(
                         {"picture": REFERENCE, "reference": REFERENCE},
                     ),
                     "right for small pictures, wrong for larger ones": ({"h": 30, "w": 40},),
+                    "right for large differences, wrong for pictures that are nearly equal": (
+                        {"picture": f"np.pad({REFERENCE}, 9)",
+                         "reference": f"np.pad({REFERENCE} + np.eye(2, dtype=np.uint8), 9)"},
+                    ),
                 },
                 types=(),
             ),

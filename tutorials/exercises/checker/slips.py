@@ -322,7 +322,8 @@ def _times(name: str, axes: Axes, made: Sequence[tuple[Call, Any]]) -> str:
             return f"{name} is {words} times too large"
         if np.allclose(factors, 1 / np.array(numbers)):
             return f"{name} is {words} times too small: is it a mean, and should it be a sum?"
-    if np.allclose(factors, factors[0]) and abs(factors[0] - 1) > NEARLY:
+    several = sum(call.right.size for call, _ in made) > 1  # one number is a multiple of any other
+    if several and np.allclose(factors, factors[0]) and abs(factors[0] - 1) > NEARLY:
         return f"{name} is {factors[0]:.4g} times as large as it should be"
     return ""
 
