@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from helpers import require_torch
 from mistakes import Planted
-from torch_answers import ANSWERS
 
 from npespcn.evaluation import psnr
 from npespcn.pictures import downscale, rgb_to_y
-from tutorials.exercises.checker.engine import Exercise, Report, as_values, climb
+from tutorials.exercises.checker import torch_answers
+from tutorials.exercises.checker.engine import Exercise, Report, climb
 from tutorials.exercises.checker.exercises import FOLDER, NAMES, build
+from tutorials.exercises.checker.student import Broken, Student
 
 HERE = Path(__file__).parent
 SOLUTIONS = FOLDER / "solutions"
@@ -101,20 +102,23 @@ def _signatures(tree: ast.Module) -> dict[str, str]:
 
 def test_the_references_give_what_torch_gives(exercises: dict[int, Exercise]) -> None:
     torch = require_torch()
-    functions = {f.name: f for exercise in exercises.values() for f in exercise.functions}
-    for name in ANSWERS.keys() & functions.keys():
-        function = functions[name]
-        for case in [*function.plain, *function.odd]:
-            given = case.make()
-            if not case.plain or any(np.size(value) == 0 for value in given.values()):
-                continue
-            tensors = {
-                k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in given.items()
-            }
-            theirs = as_values(ANSWERS[name](torch, **tensors))
-            assert function.equal(
-                tuple(value.detach().numpy() for value in theirs), function.answer(case)
-            ), function.text(case)
+    for exercise in exercises.values():
+        for function in exercise.functions:
+            if function.name in torch_answers.ANSWERS:
+                for case, theirs in torch_answers.answers(function, torch):
+                    assert function.equal(theirs, function.answer(case)), function.text(case)
+
+
+def test_a_last_rung_asks_torch(exercises: dict[int, Exercise]) -> None:
+    require_torch()
+    exercise = torch_answers.with_torch(exercises[1])
+    right = climb_quickly(exercise, SOLUTIONS / f"{NAMES[1]}.py")
+    (step,) = [step for step in right.steps if step.name == "PyTorch"]
+    assert step.passed
+    assert re.fullmatch(r"torch \S+ gives the same in \d\d calls", step.message)
+    (rung,) = [rung for rung in exercise.rungs if rung.name == "PyTorch"]
+    with pytest.raises(Broken, match="PyTorch gives something else"):
+        rung.check(Student(FOLDER / f"{NAMES[1]}.py"))
 
 
 def test_the_read_me_gives_the_minutes_of_the_starters() -> None:

@@ -1,9 +1,24 @@
-"""PyTorch's answers, to compare the references of the exercises with: by name of the function."""
+"""PyTorch's answers, by name of the function: a last rung, where PyTorch is installed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
+
+from tutorials.exercises.checker.engine import (
+    Exercise,
+    Function,
+    Rung,
+    Values,
+    as_values,
+)
+from tutorials.exercises.checker.inputs import Case
+from tutorials.exercises.checker.student import Broken, Student
 
 
 def _pixel_shuffle(torch: Any, x: Any, upscale_factor: int) -> Any:
@@ -162,3 +177,36 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "shuffle_loop": _pixel_shuffle,
     "conv2d_input_gradient": _conv2d_input_gradient,
 }
+
+
+def with_torch(exercise: Exercise) -> Exercise:
+    """Return the exercise with a rung more, which asks PyTorch, if that is installed."""
+    functions = [function for function in exercise.functions if function.name in ANSWERS]
+    if not functions or exercise.each or find_spec("torch") is None:
+        return exercise
+    torch = importlib.import_module("torch")
+
+    def check(student: Student) -> str:
+        calls = 0
+        for function in functions:
+            for case, theirs in answers(function, torch):
+                ours = function.outcome(student, case)
+                if isinstance(ours, Broken) or not function.equal(ours, theirs):
+                    raise Broken("PyTorch gives something else", example=function.text(case))
+                calls += 1
+        return f"torch {torch.__version__} gives the same in {calls} calls"
+
+    return replace(exercise, more=[*exercise.more, Rung("PyTorch", 0, check)])
+
+
+def answers(function: Function, torch: Any) -> Iterator[tuple[Case, Values]]:
+    """Yield the calls that PyTorch can answer, and its answers."""
+    for case in [*function.plain, *function.odd]:
+        given = case.make()
+        if case.plain and all(np.size(value) for value in given.values()):
+            tensors = {
+                name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+                for name, value in given.items()
+            }
+            theirs = as_values(ANSWERS[function.name](torch, **tensors))
+            yield case, tuple(value.detach().numpy() for value in theirs)
