@@ -7,7 +7,7 @@ What happens to an image on its way through, and what are the 22,729 numbers tha
 
 :Aim: You can write ESPCN in plain NumPy, say the shape of the array after every step, and say what
       each of its numbers is.
-:Minutes: 45
+:Minutes: 50
 :Needs: :doc:`Lesson 1 <01_pixels_and_channels>` and :doc:`lesson 4 <04_convolution>`. In one place
       the comb of :doc:`lesson 3 <03_whose_order>`.
 :Practice: The first half of :doc:`exercise 12 </exercises>` afterwards: write the network yourself.
@@ -105,12 +105,12 @@ drawing.save(drawing.network_plan(filters=(64, 32, 9), kernels=(5, 3, 3)), "05_p
 # one channel. The last one has :math:`r^2 = 9` channels out, because the shuffle needs nine.
 #
 # Notice that everything up to the shuffle has the size of the *small* image, but for a few pixels
-# at the edge. This is what makes the network *efficient*, as its name says.
+# at the edge. A convolution multiplies at every pixel (lesson 4), and the large image has nine
+# times as many pixels. This is what makes the network *efficient*, as its name says.
 #
 # Step 1 is a choice of this course. You saw in lesson 4 what zeros do at the edge. Our networks
 # have never seen zeros: in their training, each small image came with 4 real pixels around it. At
-# the edge of a photograph there are no real pixels, and a repeated edge is the best guess that is
-# simple.
+# the edge of a photograph there are no real pixels. To repeat the edge is a simple guess.
 #
 # 22,729 numbers
 # --------------
@@ -147,7 +147,8 @@ numbers = {"conv1": 0, "conv2": 0, "conv3": 0}
 for name, array in weights.items():
     layer = name.split(".")[0]
     numbers[layer] += array.size
-    print(f"{name:13} {array.shape!s:15} {array.size:6,}")
+    shape = str(array.shape)
+    print(f"{name:13} {shape:15} {array.size:6,}")
 print(numbers, "together", sum(numbers.values()))
 
 assert numbers == {"conv1": 64 * 25 + 64, "conv2": 32 * 64 * 9 + 32, "conv3": 9 * 32 * 9 + 9}
@@ -155,12 +156,12 @@ assert numbers == {"conv1": 1_664, "conv2": 18_464, "conv3": 2_601}
 assert sum(numbers.values()) == 22_729
 
 # %%
-# Compare this with lesson 4: one pixel needs 22,624 multiplications. The difference is 105, and
-# this is the number of biases: :math:`64 + 32 + 9`. A bias is added, and no multiplication is
-# needed. So for each pixel of the small image, the network uses each of its weights exactly once.
+# Compare this with lesson 4: one pixel of the small image needs 22,624 multiplications, as many as
+# there are weights. So for each pixel, the network uses each of its weights exactly once. The other
+# 105 numbers are the biases: :math:`64 + 32 + 9`. A bias is added, so it needs no multiplication.
 #
-# The size of the image appears nowhere in these shapes. The same 22,729 numbers enlarge a stamp and
-# a poster.
+# The size of the image appears nowhere in these shapes. The same 22,729 numbers enlarge a small
+# image and a large one.
 #
 # Layer by layer
 # --------------
@@ -244,6 +245,33 @@ y = espcn(x, weights, 3)  # (1, 1, 600, 510)
 # does the same as our function, to the last bit:
 
 assert np.array_equal(y, model.predict(x))
+
+# %%
+# .. predict::
+#
+#    Now you want to enlarge an image 2 times, or 4 times. Which lines of ``espcn`` must change?
+#    Which of the six arrays of weights must have another shape?
+#
+# .. answer::
+#
+#    No line changes: r is an argument. Only the last layer has another shape, because the shuffle
+#    needs :math:`r^2` channels. Its filters are (4, 32, 3, 3) for :math:`r = 2`, and (16, 32, 3, 3)
+#    for :math:`r = 4`, with one bias for each filter.
+#
+#    The numbers in the other arrays are different, too, because each network was trained for its
+#    own factor.
+
+for r in (2, 3, 4):
+    weights_r = npespcn.pretrained(r).state_dict()
+    y_r = espcn(x, weights_r, r)  # (1, 1, 200*r, 170*r)
+    print(f"r = {r}: conv3.weight {weights_r['conv3.weight'].shape}, output {y_r.shape}")
+
+    assert weights_r["conv1.weight"].shape == weights["conv1.weight"].shape
+    assert weights_r["conv2.weight"].shape == weights["conv2.weight"].shape
+    assert weights_r["conv3.weight"].shape == (r * r, 32, 3, 3)
+    assert y_r.shape == (1, 1, 200 * r, 170 * r)
+    if r != 3:
+        assert not np.array_equal(weights_r["conv1.weight"], weights["conv1.weight"])
 
 # %%
 # A photograph comes out
@@ -330,11 +358,16 @@ drawing.save(drawing.tanh_curve(), "05_tanh.png")
 #
 # .. answer::
 #
-#    :math:`z_p = 3 (x_p + 2 x_{p+1}) + (x_{p+1} + 2 x_{p+2}) = 3 x_p + 7 x_{p+1} + 2 x_{p+2}`.
+#    .. math::
 #
-#    This is one convolution with the kernel (3, 7, 2). So two convolutions without anything between
-#    them are one convolution with a larger kernel. A network without tanh is one single
-#    convolution, however many layers it has.
+#       \begin{aligned}
+#       z_p &= 3 (x_p + 2 x_{p+1}) + (x_{p+1} + 2 x_{p+2}) \\
+#       &= 3 x_p + 7 x_{p+1} + 2 x_{p+2}
+#       \end{aligned}
+#
+#    It uses three pixels. This is one convolution with the kernel (3, 7, 2). So two convolutions
+#    without anything between them are one convolution with a larger kernel. A network without tanh
+#    is one single convolution, however many layers it has.
 
 row = np.array([4.0, 1.0, 5.0, 9.0, 2.0])
 twice = np.correlate(np.correlate(row, [1, 2], "valid"), [3, 1], "valid")  # (3,)
@@ -374,6 +407,7 @@ def merge(first, second):
 small = merge(np.array([[[[1, 2], [0, 0]]]]), np.array([[[[3, 1], [0, 0]]]]))  # (1, 1, 3, 3)
 assert small[0, 0, 0].tolist() == [3, 7, 2]  # the example, with a second row of zeros
 
+# the trained weights in float64: fewer rounding errors when we compare
 exact = {name: array.astype(np.float64) for name, array in weights.items()}
 one_weight = merge(merge(exact["conv1.weight"], exact["conv2.weight"]), exact["conv3.weight"])
 print("one convolution:", one_weight.shape, "which is", one_weight.size, "weights")
@@ -408,6 +442,9 @@ one = pixel_shuffle(conv2d_forward(padded, one_weight, one_bias), 3)  # (1, 1, 6
 
 print(f"three convolutions and one differ by at most {np.abs(three - one).max():.0e}")
 assert np.abs(three - one).max() < 1e-10
+
+# %%
+# The one convolution gives the same output as the three. How good is this output as an image?
 
 images = {
     "bicubic": images["bicubic"],
@@ -447,14 +484,15 @@ drawing.save(drawing.details(images, (225, 165, 325, 265), captions), "05_withou
 #
 # .. answer::
 #
-#    The image is destroyed, because each slice of conv2's filters now meets a feature for which it
-#    was not made. If conv2's *slices* are put in the opposite order as well, each slice meets its
-#    feature again, and the image is right. Between two layers, the numbers of the features mean
-#    nothing, as long as both sides agree.
+#    The image is spoiled, because each slice of conv2's filters now meets a feature for which it
+#    was not made. One recognizes the outlines, but the grays are wrong. If conv2's *slices* are put
+#    in the opposite order as well, each slice meets its feature again, and the image is right.
+#    Between two layers, the numbers of the features mean nothing, as long as both sides agree.
 #
 #    The nine filters of conv3 are different. Their number is the *place in the block*. Only the
 #    shuffle comes after them, and it has no slices that could be put in the same order. The blocks
-#    are scrambled, and this is the comb of lessons 1 and 3.
+#    are scrambled, and this is the comb of lessons 1 and 3. (The whole image at the upper left of
+#    the figure is the first of the three, with conv1 from last to first.)
 
 reversed1 = dict(weights)
 reversed1["conv1.weight"] = weights["conv1.weight"][::-1]
