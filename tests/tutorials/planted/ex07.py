@@ -1,4 +1,4 @@
-"""Mistakes for exercise 7."""
+"""Mistakes for exercise 7. Where no cause is given, the numbers show it."""
 
 from mistakes import Planted
 
@@ -53,11 +53,11 @@ PLANTED = (
     Planted("divided by 2n", {GRADIENT: "(prediction - target) / (2 * prediction.size)"},
         "mse_backward: values", "dprediction is 0.25 times as large as it should be"),
     Planted("a sum's gradient", {GRADIENT: "2 * (prediction - target)"},
-        "mse_backward: values", "this is the gradient of a sum"),
+        "mse_backward: values", "this is the gradient of the sum"),
     Planted("divided by the batch", {GRADIENT: "2 * (prediction - target) / len(prediction)"},
-        "mse_backward: values", "the number of pictures is taken for"),
+        "mse_backward: values", "divided by the number of pictures"),
     Planted("one number", {GRADIENT: "2 * np.mean(prediction - target)"},
-        "mse_backward: runs", "dprediction is one number"),
+        "mse_backward: runs", ""),
     Planted("no result", {f"return {GRADIENT}": GRADIENT},
         "mse_backward: runs", "is a return missing?"),
     Planted("y kept", {f"return {TANH}": "y = KEPT.setdefault((x.shape, x.dtype), np.tanh(x))\n"
@@ -80,7 +80,7 @@ PLANTED = (
         "mse_forward: memory", "a call depends on the calls before it"),
     Planted("each picture's loss", {LOSS:
         "np.mean((prediction - target) ** 2, axis=tuple(range(1, prediction.ndim)))"},
-        "mse_forward: shape", "each picture has a loss of its own"),
+        "mse_forward: shape", ""),
     Planted("the loss in a list", {LOSS: "[float(np.mean((prediction - target) ** 2))]"},
         "mse_forward: runs", "loss must be a number"),
     Planted("the loss of equal arrays", {LOSS: "np.sum((prediction - target) ** 4) / "
