@@ -8,7 +8,7 @@ compression. A video has thousands of images. How does one small network serve a
 
 :Aim: You can enlarge an image in color with a network for brightness, you know why transparency
       and large images need care, and you know where the network does harm.
-:Minutes: 45
+:Minutes: 50
 :Needs: Lessons 4 (how far the network looks), 5, 8 and 12.
 :Practice: Enlarge a photograph of your own with ``npespcn upscale``.
 """
@@ -19,7 +19,7 @@ compression. A video has thousands of images. How does one small network serve a
 #
 # A color image is made of three *planes*: red, green and blue, with numbers R, G, B from 0 to 255.
 # Television found a better way to write the same three numbers down. One number is the brightness,
-# called *luma* and written Y:
+# the *luma* of lesson 5. It is written Y:
 #
 # .. math::
 #
@@ -35,7 +35,7 @@ compression. A video has thousands of images. How does one small network serve a
 # .. answer::
 #
 #    Black gives 16. White gives 16 + 65.481 + 128.553 + 24.966 = 235. Red gives 16 + 65.481 = 81.5.
-#    So Y goes from 16 to 235, not from 0 to 255. This is called the *studio range*.
+#    So Y goes from 16 to 235, not from 0 to 255. This is the studio range of lesson 5.
 
 import numpy as np
 
@@ -54,8 +54,8 @@ print("Y, Cb, Cr of each:", ycbcr.round(1), sep="\n")
 assert np.allclose(luma(colors), ycbcr[:, 0])
 
 # %%
-# Why is that better? Look at how much neighboring pixels of a photograph differ, in each of the
-# three numbers:
+# Why are Y, Cb and Cr better than red, green and blue? Look at how much neighboring pixels of a
+# photograph differ, in each of the three numbers:
 
 import drawing
 
@@ -129,8 +129,8 @@ assert psnr(each_color, photograph) > psnr(upscale_bicubic(small, 3), photograph
 #
 # .. answer::
 #
-#    The mean is (127.5, 0, 0, 127.5): dark red, half transparent. But the black of the clear pixel
-#    was never to be seen. The result should be pure red, half transparent: (255, 0, 0, 127.5). So
+#    The mean is (127.5, 0, 0, 127.5): dark red, half transparent. But nobody could see the black
+#    of the clear pixel. The result should be pure red, half transparent: (255, 0, 0, 127.5). So
 #    each color has to count as much as it is seen. Multiply it by alpha, take the mean, and divide
 #    by the mean alpha.
 
@@ -144,7 +144,8 @@ assert weighted.tolist() == [255, 0, 0]
 # %%
 # The wrong way draws a *fringe*: a line along every outline, in the color that clear pixels happen
 # to have. Here the photograph is cut out as an oval. The clear pixels around it are green, which
-# nobody should ever see.
+# nobody should ever see. To look at a result we lay it on a white page: where alpha is 0 we see the
+# page, where alpha is 255 we see the image, and in between we see a mixture.
 
 row, column = np.indices((450, 450))
 oval = ((row - 225) / 205) ** 2 + ((column - 235) / 150) ** 2 < 1  # (450, 450)
@@ -154,7 +155,7 @@ cut_out = np.concatenate([np.where(alpha > 0, small, green), alpha], axis=-1)  #
 
 
 def on_white(rgba):
-    weight = rgba[..., 3:] / 255
+    weight = rgba[..., 3:] / 255  # 0 to 1
     return (rgba[..., :3] * weight + 255 * (1 - weight)).round().astype(np.uint8)
 
 
@@ -168,7 +169,10 @@ shown = {
 }
 drawing.save(drawing.details(shown, (350, 95, 400, 145)), "13_alpha.png")
 
-outline = (careful[..., 3] > 0) & (careful[..., 3] < 255)  # where alpha is between the two
+# %%
+# We also measure the two results, only at the outline: there alpha is neither 0 nor 255.
+
+outline = (careful[..., 3] > 0) & (careful[..., 3] < 255)  # (450, 450)
 for name in ("each plane by itself", "npespcn.upscale"):
     score = psnr(shown[name][outline], shown["the original"][outline])
     print(f"{name}: {score:.1f} dB along the outline")
@@ -181,19 +185,20 @@ assert green_error.min() < -30  # too little green: violet
 # The fringe has two colors. Some green leaks over the outline. And beside a step the network
 # overshoots: just before the green begins, it gives too little green, which looks violet.
 #
-# Can one multiply by alpha *before* the network, and divide afterwards? No. To multiply by alpha
+# Can one multiply by alpha *before* the network, and divide afterwards? No. Multiplication by alpha
 # makes the clear parts black, and the network would sharpen the edge of this black. Therefore
 # ``upscale`` uses the weighted mean for bicubic interpolation only. For the network it first fills
-# the clear parts with the mean of the visible pixels around them. From the network's result it
-# takes only the difference to bicubic interpolation of the filled image, and adds this difference
-# to the weighted mean. Alpha itself is a plane like Y, and goes through the network.
+# the clear parts with the mean of the visible pixels around them. Then it enlarges the filled image
+# twice: by the network and by bicubic interpolation. The difference of the two is what the network
+# adds. ``upscale`` adds this difference to the weighted mean. Alpha itself is a plane like Y, and
+# goes through the network.
 #
 # Large images, and what breaks: too small a halo
 # ------------------------------------------------
 #
-# A photograph of a telephone has 12 million pixels. The 64 feature maps of the first layer would be
-# 64 times as many numbers, in 4 bytes each: 3 GB. So the image is cut into *tiles*, which are
-# enlarged one after the other.
+# A photograph taken with a telephone has 12 million pixels. The 64 channels after the first layer
+# would be 64 times as many numbers, in 4 bytes each: 3 GB. So the image is cut into *tiles*, which
+# are enlarged one after the other.
 #
 # .. predict::
 #
@@ -203,17 +208,17 @@ assert green_error.min() < -30  # too little green: violet
 #
 # .. answer::
 #
-#    Lesson 4 has the answer: 2 + 1 + 1 = 4. An output pixel depends on input pixels up to 4 to each
-#    side. Such a margin is called a *halo*. With 4 pixels the two halves are exactly as in one
-#    piece.
+#    Lesson 4 has the answer: 2 + 1 + 1 = 4. An output pixel depends on the input pixels up to 4
+#    places away, on each side. With 4 pixels more the two halves are exactly as in one piece.
 #
-# We try halos of 0 to 4 pixels. If a half gets h pixels beyond the cut, then 4 - h are missing. We
-# repeat its last column for them, as one does at the edge of an image.
+# The pixels that a half gets from beyond the cut are called its *halo*. We make an experiment with
+# halos of different sizes. First a copy of the network in float64, so that a rounding error cannot
+# be taken for an error of the halo. The plane gets 4 more pixels on each side, as in lesson 5.
 
 from npespcn.models import ESPCN
 
-options = dict(model.options)
-options["dtype"] = "float64"  # to see errors, and not rounding
+options = dict(model.options)  # scale, kernels, padding and so on
+options["dtype"] = "float64"
 exact = ESPCN(**options)
 exact.load_state_dict(model.state_dict())
 plane = y.astype(float) / 255  # (150, 150)
@@ -228,26 +233,33 @@ framed = np.pad(plane, 4, mode="edge")  # (158, 158)
 whole = enlarged(framed)  # (450, 450)
 assert np.allclose(whole / 255, exact.predict(plane[None, None])[0, 0])
 
+# %%
+# Now we cut at column 75. In ``framed`` this is column 4 + 75. If a half gets h pixels beyond the
+# cut, then 4 - h are missing. We repeat its last column for them, as one does at the edge of an
+# image. We compare the two halves with the image in one piece.
+
 cut = 75
 errors = {}
 for h in range(5):
-    left = framed[:, : 4 + cut + h]
+    left = framed[:, : 4 + cut + h]  # h columns beyond the cut
     left = np.pad(left, ((0, 0), (0, 4 - h)), mode="edge")  # (158, 83)
-    right = framed[:, 4 + cut - h :]
+    right = framed[:, 4 + cut - h :]  # h columns before the cut
     right = np.pad(right, ((0, 0), (4 - h, 0)), mode="edge")  # (158, 83)
     halves = np.concatenate([enlarged(left), enlarged(right)], axis=1)  # (450, 450)
     errors[h] = np.abs(halves - whole).max(axis=0)  # (450,), the largest error of each column
     wrong = (errors[h] > 1e-9).sum()
     print(f"halo {h}: off by up to {errors[h].max():.1e} gray levels in {wrong} columns")
     assert wrong == 2 * 3 * (4 - h)
+assert errors[3].max() < errors[0].max() / 10
 
 drawing.save(drawing.halos(errors, 3 * cut), "13_halo.png")
 
 # %%
-# With a halo of 3 the largest error is a fraction of what it was without one. But the error stands
-# in a straight line from top to bottom, and our eyes find straight lines. With 4 there is no error
-# at all. (Only rounding is left, about :math:`10^{-13}` gray levels. An error of exactly 0 is drawn
-# at the bottom of the figure, because 0 has no place on this scale.)
+# Each column that is missing makes 3 HR columns wrong on each side of the cut. With a halo of 3 the
+# largest error is about 5 gray levels, and it was about 80 without a halo. But the error stands in
+# a straight line from top to bottom, and our eyes find straight lines. With 4 there is no error at
+# all. (Only rounding is left, about :math:`10^{-13}` gray levels. An error of exactly 0 is drawn at
+# the bottom of the figure, because 0 has no place on this scale.)
 #
 # ``npespcn.upscale`` cuts large images in this way. With tiles of 50 pixels the result is the same
 # as in one piece. (In float32 a sum may round differently, so we allow one gray level.)
@@ -312,11 +324,12 @@ drawing.save(drawing.details(shown, (200, 150, 300, 250), captions), "13_compres
 # A video
 # -------
 #
-# A video is a row of images, its *frames*. The simplest way is to enlarge them one by one. No frame
-# knows of the others. Is that good enough?
+# A video is a sequence of images, its *frames*. The simplest way is to enlarge them one by one. The
+# network sees one frame at a time, and nothing of the others. Is that good enough?
 #
 # We make a short video from the photograph. From each frame to the next, the camera moves by one HR
-# pixel down and one to the right. This is a third of an LR pixel.
+# pixel down and one to the right. This is a third of an LR pixel. (So in the frames, every point of
+# the scene moves by one HR pixel up and one to the left.)
 #
 # .. predict::
 #
@@ -337,7 +350,9 @@ points = [(48, 237), (97, 194), (174, 285)]  # row and column in frame 0, at edg
 brightness = {}
 for row, column in points:
     name = f"row {row}, column {column}"
-    brightness[name] = [int(video[t][row - t, column - t]) for t in range(12)]
+    brightness[name] = []
+    for t in range(12):  # in frame t the point is t pixels further up and further left
+        brightness[name].append(int(video[t][row - t, column - t]))
     print(f"{name}: {brightness[name][:6]} ...")
     every_third = brightness[name][0::3]  # frames 0, 3, 6 and 9
     assert max(every_third) - min(every_third) <= 2
@@ -346,8 +361,8 @@ for row, column in points:
 drawing.save(drawing.shimmer(brightness), "13_shimmer.png")
 
 # %%
-# Networks for video look at several frames at once. Then a third of a pixel is not a problem, it is
-# a gift: each frame shows the scene at new places. Lesson 12 names some of these networks.
+# Networks for video look at several frames at once. Then a move by a third of a pixel even helps:
+# each frame shows the scene at new places. Lesson 12 names some of these networks.
 #
 # In everyday use you need none of this code:
 #
