@@ -6,7 +6,7 @@ One step downhill
 
 :Aim: You can take a slope back through two layers by hand, you can say how long a step may be, and
       you can write SGD, momentum and Adam, each in about five lines.
-:Minutes: 75
+:Minutes: 85
 :Needs: NumPy, and from school the derivative of a square; in one place, the rule for quotients.
       :doc:`Lesson 1 <01_pixels_and_channels>`, and :doc:`lesson 5 <05_the_network>` for the network
       whose numbers we want to find.
@@ -156,7 +156,7 @@ for step in range(6):
     g = slope(w)
     w -= lr * g
     path.append(w)
-    print(f"step {step + 1}: slope {g:7.3f}, new weight {w:.4f}, distance from 3: {3 - w:.4f}")
+    print(f"step {step + 1}: slope {g:7.3f}, new weight {w:.4f}, w - 3 = {w - 3:.4f}")
 
 assert np.allclose(path[:3], [1, 1.8, 2.28])
 
@@ -173,9 +173,10 @@ drawing.save(drawing.parabola(loss, {"learning rate 0.05": path}, (0.5, 5.5), 25
 # How long a step may be
 # ----------------------
 #
-# Look at the distances from 3 in the output above, and begin with the 2 at the start: 2, 1.2, 0.72,
-# 0.432. Each is 0.6 times the one before. Where does the 0.6 come from? We write the slope by means
-# of the distance :math:`w - 3`:
+# Look at the last number of each line in the output above. It is the distance :math:`w - 3`, which
+# is negative as long as w lies to the left of 3. At the start it is -2. So the distances are -2,
+# -1.2, -0.72, -0.432. Each is 0.6 times the one before. Where does the 0.6 come from? We write the
+# slope by means of the distance:
 #
 # .. math::
 #
@@ -194,14 +195,14 @@ drawing.save(drawing.parabola(loss, {"learning rate 0.05": path}, (0.5, 5.5), 25
 # .. predict::
 #
 #    Compute the factor for each of the learning rates 0.01, 0.1, 0.2 and 0.3. With which of them
-#    does w creep? With which does it arrive quickly? With which does it jump from one side of 3 to
-#    the other? And with which does it get farther and farther away?
+#    does w move very slowly? With which does it arrive quickly? With which does it jump from one
+#    side of 3 to the other? And with which does it get farther and farther away?
 #
 # .. answer::
 #
 #    The factors are 0.92, 0.2, -0.6 and -1.4.
 #
-#    With 0.01 the distance loses only 8 percent in each step: w creeps. With 0.1 only a fifth of
+#    With 0.01 the distance loses only 8 percent in each step: w is slow. With 0.1 only a fifth of
 #    the distance is left after a step: w arrives quickly. A negative factor means that w jumps over
 #    the lowest point. With 0.2 it lands nearer each time, on alternate sides. With 0.3 it lands
 #    farther away each time. One says that it *diverges*.
@@ -221,13 +222,15 @@ for lr in (0.01, 0.1, 0.2, 0.3):
 drawing.save(drawing.parabola(loss, paths, (-2, 8), 100), "06_rates.png")
 
 # %%
-# The distance shrinks if the factor lies between -1 and 1. The factor is greater than -1 if
+# The distance shrinks if the factor lies between -1 and 1. The factor is :math:`1 - \text{lr} \cdot
+# \text{curvature}`, so it is less than 1 for every positive rate. It is greater than -1 if
+# :math:`\text{lr} \cdot \text{curvature} < 2`, that is, if
 #
 # .. math::
 #
 #    \text{lr} < \frac{2}{\text{curvature}} = \frac{2}{8} = 0.25
 #
-# A rate above this bound diverges. A rate far below it creeps. In the middle, at
+# A rate above this bound diverges. A rate far below it is slow. In the middle, at
 # :math:`1/8 = 0.125`, the factor is 0, and one step arrives.
 #
 # So why not always take the rate in the middle? Because in a real network nobody knows the
@@ -245,7 +248,10 @@ assert 1 - 8 * 0.125 == 0
 #
 # .. math::
 #
-#    a = w_1 \cdot x \qquad h = \tanh(a) \qquad y = w_2 \cdot h \qquad L = (y - t)^2
+#    \begin{aligned}
+#    a &= w_1 \cdot x & \qquad h &= \tanh(a) \\
+#    y &= w_2 \cdot h & \qquad L &= (y - t)^2
+#    \end{aligned}
 #
 # The example is :math:`x = 2` with the target :math:`t = 1`. The weights are :math:`w_1 = 0.2747`
 # and :math:`w_2 = 3`. We chose :math:`w_1` so that the numbers are easy: :math:`a = 0.5493`, and
@@ -316,7 +322,8 @@ boxes = ["x = 2", "a = 0.5493\nda = 2.25", "h = 0.5\ndh = 3", "y = 1.5\ndy = 1",
 weight_boxes = {1: "w1 = 0.2747\ndw1 = 4.5", 3: "w2 = 3\ndw2 = 0.5"}
 operations = ["times w1", "tanh", "times w2", "(y − t)²"]
 factors = ["", "times 1 − h²", "times w2", "2 (y − t)"]
-figure = drawing.chain(boxes, operations, factors, weight_boxes)
+weight_factors = {1: "times x", 3: "times h"}
+figure = drawing.chain(boxes, operations, factors, weight_boxes, weight_factors)
 drawing.save(figure, "06_chain.png")
 
 # %%
@@ -385,6 +392,8 @@ assert final_loss < 0.0001
 #
 #    y = w_0 \cdot \text{left} + w_1 \cdot \text{right}
 #
+# (From here on the weights are one array w, so we count them from 0, as Python does.)
+#
 # Lesson 1 had a guess. Linear interpolation takes the mean of the two, so both weights are 1/2. Let
 # us see whether the network finds that by itself.
 #
@@ -431,10 +440,10 @@ assert np.allclose(gradient(start), [by_difference0, by_difference1])
 #
 # .. predict::
 #
-#    Two neighbors in a row are nearly always nearly equal: left is about the same as right. From
-#    some point of the plane, go in two directions. In direction A both weights grow by 0.1. In
-#    direction B the left weight grows by 0.1 and the right weight shrinks by 0.1. In which
-#    direction does the output y change much, and in which hardly at all?
+#    Two neighbors in a row are nearly equal at most places of a photograph: left is about the same
+#    as right. From some point of the plane, go in two directions. In direction A both weights grow
+#    by 0.1. In direction B the left weight grows by 0.1 and the right weight shrinks by 0.1. In
+#    which direction does the output y change much, and in which hardly at all?
 #
 # .. answer::
 #
@@ -447,9 +456,10 @@ assert np.allclose(gradient(start), [by_difference0, by_difference1])
 #
 # The figure shows the landscape from above. Each line joins points of equal loss, like the contour
 # lines of a map. From one line to the next, the loss above the lowest loss becomes 2.5 times as
-# large. The cross is the lowest point. It can be computed, because the gradient is zero there. Both
-# of its entries are means over the examples. If the factor 2 and the number of examples are left
-# out, the two equations are
+# large. The cross is the lowest point. It can be computed, because the gradient is zero there. The
+# first entry of the gradient is the mean of :math:`2 (y - t) \cdot \text{left}`. It is zero if the
+# sum of :math:`(w_0 \cdot \text{left} + w_1 \cdot \text{right} - t) \cdot \text{left}` is zero. The
+# second entry is the same with right in place of the last left. So the two equations are
 #
 # .. math::
 #
@@ -497,9 +507,10 @@ assert round(flat, 4) == 0.0103
 # SGD crawls
 # ----------
 #
-# We walk down this valley by ``p -= lr * g``. Across the valley the loss is a parabola, and along
-# it the loss is another one. In each of these two directions a step does what it did with one
-# weight. So you know already what will happen.
+# We walk down this valley by ``p -= lr * g``. The method is called SGD. (What the letters mean
+# comes below.) Across the valley the loss is a parabola, and along it the loss is another one. In
+# each of these two directions a step does what it did with one weight. So you know already what
+# will happen.
 #
 # .. predict::
 #
@@ -583,9 +594,10 @@ assert loss(paths["batches of 32"][-1]) < 1.5 * loss(paths["all 25,400 examples"
 # --------
 #
 # Look at the jumping path once more. Across the valley the gradient changes its sign at each step.
-# Along the valley it has the same sign for a long time. So we add the gradients of the last steps
-# up. Across, they cancel. Along, they pile up. The sum is called the *velocity*, and old gradients
-# fade away by a factor, the *momentum*:
+# Along the valley it has the same sign for a long time. So we add up the gradients of the last
+# steps. Across, they cancel. Along, they pile up. The sum is called the *velocity* v. Before a new
+# gradient is added, the old sum is multiplied by a number below 1, the *momentum*. So old gradients
+# count less and less:
 #
 # .. math::
 #
@@ -593,13 +605,13 @@ assert loss(paths["batches of 32"][-1]) < 1.5 * loss(paths["all 25,400 examples"
 #
 # .. predict::
 #
-#    Suppose that g is the same at each step, as on a long even slope. The momentum is 0.8. The
+#    Suppose that g is the same at each step, as on a long straight slope. The momentum is 0.8. The
 #    velocity grows and grows, but not forever. At which v does it stop growing?
 #
 # .. answer::
 #
 #    It stops where a step changes nothing: :math:`v = 0.8\, v + g`. So :math:`0.2\, v = g`, and
-#    :math:`v = 5\, g`. On an even slope, w goes five times as fast as by SGD with the same rate.
+#    :math:`v = 5\, g`. On a straight slope, w goes five times as fast as by SGD with the same rate.
 
 
 def momentum_sgd(gradient, start, lr, momentum, steps):
@@ -640,7 +652,8 @@ assert loss(paths["momentum 0.8, rate 1.2"][-1]) - loss(bottom) < 0.0001
 #
 # The valley needs a small rate in one direction and a large one in the other. *Adam* (`Adam: A
 # Method for Stochastic Optimization <https://arxiv.org/abs/1412.6980>`_, by Diederik Kingma and
-# Jimmy Ba, 2015) gives each weight a rate of its own. It looks at how large the gradients of this
+# Jimmy Ba, 2015) gives each weight a rate of its own. A weight with large gradients stands on a
+# steep wall, so it should get a small rate. Therefore Adam looks at how large the gradients of a
 # weight usually are, and it divides by that.
 #
 # So Adam keeps two *running means* for each weight: m is the mean of the last g, and s is the mean
@@ -653,11 +666,10 @@ assert loss(paths["momentum 0.8, rate 1.2"][-1]) - loss(bottom) < 0.0001
 #    m \leftarrow 0.9\, m + 0.1\, g \qquad s \leftarrow 0.999\, s + 0.001\, g^2
 #
 # Both begin with 0, so they are too small at first. After the first step, m is only :math:`0.1\,
-# g`, and s is only :math:`0.001\, g^2`. After the second step, m is :math:`0.09\, g` of the first
-# gradient and :math:`0.1\, g` of the second one. The two factors add up to 0.19, which is :math:`1
-# - 0.9^2`. After t steps all factors in m add up to :math:`1 - 0.9^t`. (The letter t counts the
-# steps now.) Adam divides by this number, and then it is a true mean. It does the same with s. The
-# step is
+# g`, and s is only :math:`0.001\, g^2`. After the second step, m is 0.09 times the first gradient
+# plus 0.1 times the second one. The two factors add up to 0.19, which is :math:`1 - 0.9^2`. After t
+# steps all factors in m add up to :math:`1 - 0.9^t`. (The letter t counts the steps now.) Adam
+# divides by this number, and then it is a true mean. It does the same with s. The step is
 #
 # .. math::
 #
@@ -728,9 +740,10 @@ assert np.allclose(adam_large, adam(gradient, start, lr=0.1, steps=40), atol=1e-
 #
 # We can write the same network with other weights. Let :math:`u_0` be how far w goes in direction
 # A, across, and :math:`u_1` how far it goes in direction B, along. In these weights the valley lies
-# straight: across and along are its axes. As a matrix: the columns of ``basis`` are the two
-# directions. Then :math:`w = \text{basis} \cdot u`, and the gradient in u holds the parts of g in
-# the two directions, :math:`\text{basis}^T \cdot g`.
+# straight: across and along are its axes. For the start :math:`w = (-1, 1.2)` they are
+# :math:`u_0 = (-1 + 1.2) / \sqrt{2} = 0.14` and :math:`u_1 = (-1 - 1.2) / \sqrt{2} = -1.56`. As a
+# matrix: the columns of ``basis`` are the two directions. Then :math:`w = \text{basis} \cdot u`,
+# and the gradient in u holds the parts of g in the two directions, :math:`\text{basis}^T \cdot g`.
 
 basis = np.stack([across, along], axis=1)  # (2, 2): the columns are the directions
 
@@ -760,7 +773,8 @@ assert np.allclose(basis @ turned_start, start)
 #    steep walls, so both have about the same size. (At the start they are -0.28 and -0.26.) It
 #    divides both by about the same number. So steep stays steep, and flat stays flat.
 
-sgd_turned = sgd(turned_gradient, turned_start, lr=2.7, steps=40) @ basis.T  # back to the weights w
+# each row of a path is a u; the product with basis.T makes it basis @ u, which is w
+sgd_turned = sgd(turned_gradient, turned_start, lr=2.7, steps=40) @ basis.T
 adam_turned = adam(turned_gradient, turned_start, lr=0.1, steps=40) @ basis.T
 assert np.allclose(sgd_turned, sgd(gradient, start, lr=2.7, steps=40))
 
@@ -799,21 +813,32 @@ for lr in (0.05, 0.1, 0.2):
 # length 1, are the gradients largest? That is, for which d is the mean of :math:`(g \cdot d)^2`
 # largest?
 #
-# Linear algebra has the answer. Take the products of all pairs of entries of g. They are the 2×2
-# matrix :math:`g g^T`. Keep a running mean M of this matrix, as Adam keeps one of :math:`g^2`. Then
-# the mean of :math:`(g \cdot d)^2` is :math:`d \cdot (M d)`.
+# (From here to the code, you need eigenvectors. If they are new to you, it is enough for this
+# course to know that ``eigh`` finds the steep direction and the flat one.)
+#
+# We write the square out:
+#
+# .. math::
+#
+#    \begin{aligned}
+#    (g \cdot d)^2 &= (g_0 d_0 + g_1 d_1)^2 \\
+#    &= g_0^2 \, d_0^2 + 2 \, g_0 g_1 \, d_0 d_1 + g_1^2 \, d_1^2
+#    \end{aligned}
+#
+# Only the products of the entries of g change from step to step. They are the 2×2 matrix
+# :math:`g g^T`, in NumPy ``np.outer(g, g)``. Keep a running mean M of this matrix (``products`` in
+# the code), as Adam keeps one of :math:`g^2`. Then the mean of :math:`(g \cdot d)^2` is
+# :math:`M_{00} d_0^2 + 2 M_{01} d_0 d_1 + M_{11} d_1^2`, which is :math:`d \cdot (M d)`.
 #
 # For most directions, :math:`M d` points in another direction than d. But there are two directions,
 # at right angles to each other, which M only makes longer or shorter: :math:`M d = \lambda d` with
 # a number :math:`\lambda`. They are the *eigenvectors* of M, and :math:`\lambda` is the
 # *eigenvalue*. For an eigenvector, the mean of :math:`(g \cdot d)^2` is :math:`d \cdot (\lambda d)
-# = \lambda`, because the length of d is 1. And no direction has a larger mean than the eigenvector
-# with the largest eigenvalue. So this is the direction that we want. NumPy computes the
-# eigenvectors by ``eigh``, the one with the smallest eigenvalue first. They are the columns of the
-# basis. In this basis, SOAP is Adam.
-#
-# (If eigenvectors are new to you, it is enough for this course to know that ``eigh`` finds the
-# steep direction and the flat one.)
+# = \lambda`, because the length of d is 1. Every other direction is a times the first eigenvector
+# plus b times the second one, with :math:`a^2 + b^2 = 1`. Its mean is :math:`a^2 \lambda_0 + b^2
+# \lambda_1`, which lies between the two eigenvalues. So the direction that we want is the
+# eigenvector with the largest eigenvalue. NumPy computes the eigenvectors by ``eigh``, the one with
+# the smallest eigenvalue first. They are the columns of the basis. In this basis, SOAP is Adam.
 
 
 def soap(gradient, start, lr, steps, beta1=0.9, beta2=0.999, epsilon=1e-8):
@@ -854,11 +879,11 @@ assert soap_above < 0.2 * adam_above
 # %%
 # Nobody told SOAP the directions, and it walks nearly as Adam did when we told it.
 #
-# Compare ``soap`` with ``adam``, line by line. The gradient is turned before it is squared, and the
-# step is turned back. That is all. And why the first look? The first basis is made from one
-# gradient. This gradient has no part in the second direction of its own basis. Only rounding noise
-# is left there, and Adam would divide the noise by its own size. So the basis of a step is made
-# from the gradients *before* it.
+# Compare ``soap`` with ``adam``, line by line. The gradient is turned before it is squared, m is
+# turned before it is divided, and the step is turned back. That is all. And why the first look? The
+# first basis is made from one gradient. This gradient has no part in the second direction of its
+# own basis. Only rounding noise is left there, and Adam would divide the noise by its own size. So
+# the basis of a step is made from the gradients *before* it.
 #
 # The same, by the book
 # ---------------------
@@ -926,6 +951,9 @@ assert largest < 0.05
 # %%
 # All of them on one map
 # ----------------------
+#
+# Last, the four methods side by side, with the rates from above. The curves show the loss after
+# each step.
 
 paths = {
     "SGD": sgd(gradient, start, lr=2.7, steps=40),
@@ -943,8 +971,8 @@ for name, path in paths.items():
 drawing.save(drawing.loss_curves(losses, "loss above the lowest loss"), "06_curves.png")
 
 # %%
-# The vertical axis of the curves is logarithmic: from one labeled mark to the next, the loss is ten
-# times as large.
+# The vertical axis is logarithmic: from one labeled mark to the next, the loss is ten times as
+# large.
 #
 # Momentum ends lowest on this map. Do not conclude that it is the best method. We knew both
 # curvatures, and we chose its two numbers well. A valley with fixed directions and a single lowest

@@ -626,11 +626,13 @@ def chain(
     operations: Sequence[str],
     factors: Sequence[str],
     weights: Mapping[int, str],
+    weight_factors: Mapping[int, str] | None = None,
 ) -> Figure:
     """Draw numbers one below the other, with what happens between them on the way down and up.
 
     `boxes` are the texts of the numbers, `operations` lead from each to the next, and `factors`
-    lead back. `weights` are texts, too: a weight enters on the way to the box of that number.
+    lead back. `weights` are texts, too: a weight enters on the way to the box of that number, and
+    `weight_factors` lead back to it.
     """
 
     def box(x, y, text):
@@ -656,6 +658,8 @@ def chain(
         box(-1.9, -i, text)
         arrow((-1.28, -i + 0.08), (-0.62, -i + 0.08), LINES[0])
         arrow((-0.62, -i - 0.1), (-1.28, -i - 0.1), LINES[1])
+        factor = (weight_factors or {}).get(i, "")
+        axes.text(-0.95, -i - 0.15, factor, ha="center", va="top", color=LINES[1])
     axes.text(-0.33, 0.5, "forward", ha="right", color=LINES[0], weight="bold")
     axes.text(0.33, 0.5, "backward", ha="left", color=LINES[1], weight="bold")
     axes.set(xlim=(-2.55, 1.7), ylim=(-len(boxes) + 0.6, 0.8))
@@ -772,7 +776,7 @@ def two_ways(x: Sequence[int], filters: np.ndarray, y: np.ndarray) -> Figure:
         end = (block.start + 0.5, 4.1)
         _arrow(axes[0, 0], start, end)
         side = -1 if start[0] < end[0] else 1  # the label stands on the arrow's outer side
-        label = (start[0] + 0.3 * (end[0] - start[0]) + 0.3 * side, 1.05 + 0.3 * 3.05)
+        label = (start[0] + 0.3 * (end[0] - start[0]) + 0.45 * side, 1.05 + 0.3 * 3.05)
         axes[0, 0].text(*label, f"×{weight}", ha="center", va="center_baseline", fontsize=11)
     for i in range(r):
         for j, weight in enumerate(filters[i]):
@@ -915,7 +919,7 @@ def on_one_scale(
 
 
 def spreads(steps: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the spread on flat gray during training, with the names beside the curves."""
+    """Draw the spread on flat gray during training, one curve for each network."""
     figure, axes = new_figure(1, 1, 3.4)
     axes = axes[0, 0]
     for color, (name, values) in zip(LINES, curves.items(), strict=False):
