@@ -50,9 +50,10 @@ for k in range(4):
 
 # %%
 # All pixels of the channels are needed: :math:`4 \cdot 2 \cdot 3 = 24` numbers go in, and 24
-# numbers come out. Each small pixel becomes a *block* of :math:`r \times r` pixels of the image. A
-# block has :math:`r^2 = 4` places, and there are four channels. So each channel fills one place of
-# every block.
+# numbers come out. The four channels have four pixels in row 0, column 0, one in each channel.
+# Together these four become one *block* of :math:`r \times r` pixels of the image. The same holds
+# for every row and column. A block has :math:`r^2 = 4` places, and there are four channels. So each
+# channel fills one place of every block.
 #
 # Which channel fills which place? The places of a block are counted as one reads: from left to
 # right, and then in the next row. Channel 0 fills the upper left place, channel 1 the place to the
@@ -86,8 +87,9 @@ assert image[:2, :2].tolist() == [[0, 6], [12, 18]]
 
 # %%
 # This is a *pixel shuffle*. The layer of a network that does it is called the sub-pixel layer,
-# because the places of a block are the sub-pixels of one small pixel. (The file ``drawing.py`` lies
-# beside the lessons. It draws their figures and does nothing else.)
+# because a block covers the area of one pixel of the small image, and its places are parts of this
+# pixel. (The file ``drawing.py`` lies beside the lessons. It draws their figures and does nothing
+# else.)
 
 import drawing
 
@@ -145,16 +147,23 @@ for row, column in np.ndindex(4, 6):
 #
 # A color image has three channels of its own: red, green and blue. To keep the words apart we call
 # them *image channels*. Each of them needs a group of :math:`r^2` channels. The groups stand one
-# after the other. So image channel c begins at channel :math:`c \cdot r^2`, and the whole rule is
+# after the other. So image channel c begins at channel :math:`c \cdot r^2`. Now we have the whole
+# rule. A pixel of the image comes from the channel with the number
 #
 # .. math::
 #
-#    \text{image}[c,\ \text{row},\ \text{column}] =
-#    \text{channels}[c \cdot r^2 + (\text{row} \bmod r) \cdot r + (\text{column} \bmod r),
-#    \ \text{row} / r,\ \text{column} / r]
+#    k = c \cdot r^2 + (\text{row} \bmod r) \cdot r + (\text{column} \bmod r)
 #
-# where / drops the remainder, and mod is the remainder. This is the rule of PyTorch, a library in
-# which many networks are written. (Others exist. :doc:`Lesson 3 <03_whose_order>` is about them.)
+# and there from the row and the column of its block:
+#
+# .. math::
+#
+#    \text{image}[c, \text{row}, \text{column}] =
+#    \text{channels}[k, \text{row} / r, \text{column} / r]
+#
+# Here mod is the remainder of a division, and / drops it. This is the rule of PyTorch, a library in
+# which many networks are written. (Other libraries have other rules. :doc:`Lesson 3
+# <03_whose_order>` is about them.)
 #
 # .. predict::
 #
@@ -191,7 +200,8 @@ drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channe
 # -------------------
 #
 # So far we only moved numbers. What must a network put into the channels, so that the image looks
-# good? We try it by hand, with a photograph and :math:`r = 3`.
+# good? We try it by hand, with a photograph and :math:`r = 3`. (The photograph shows the computer
+# scientist Grace Hopper. It was taken by the U.S. Navy, and it comes with matplotlib.)
 #
 # First we make the photograph three times smaller, with the function ``downscale``. It makes each
 # small pixel the weighted mean of the photograph's pixels around it. The small photograph is called
@@ -210,8 +220,9 @@ drawing.save(drawing.channels_to_image(twelve, color_image, 2), "01_three_channe
 #    Each LR pixel becomes a square of 3×3 equal pixels. Image programs call this enlargement
 #    *nearest neighbor*. (The last figure of this lesson shows the squares.)
 #
-# An image file has the shape (H, W, 3), a network wants (3, H, W). Therefore we move the axis. At
-# the end we compare with Pillow, a library for images.
+# A program that opens an image file gives an array of the shape (H, W, 3). A network wants
+# (3, H, W). Therefore we move the axis. There are three image channels, and each of them needs nine
+# channels, so the code makes 27. At the end we compare with Pillow, a library for images.
 
 from PIL import Image
 
@@ -244,18 +255,20 @@ assert np.array_equal(nearest, by_pillow)
 #
 # .. answer::
 #
-#    Channel 5 should hold what one sees a third of an LR pixel further right. That point lies
-#    between two LR pixels, a third of the way from the first to the second. A good guess is their
-#    weighted mean: two thirds of the first and one third of the second. If the two pixels hold 90
-#    and 30, channel 5 holds :math:`\frac{2}{3} \cdot 90 + \frac{1}{3} \cdot 30 = 70`.
+#    For each LR pixel, channel 5 should hold the brightness at a point a third of an LR pixel
+#    further right. This point lies between two LR pixels, a third of the way from the first to the
+#    second. A good guess is their weighted mean: two thirds of the first and one third of the
+#    second. If the two pixels hold 90 and 30, channel 5 holds
+#    :math:`\frac{2}{3} \cdot 90 + \frac{1}{3} \cdot 30 = 70`.
 #
-# The same holds for all nine places. The channel of place (i, j) is LR, seen from a point that is
-# :math:`(i - 1)/3` pixels further down and :math:`(j - 1)/3` pixels further right. A negative
-# number means up, or left. We shift first down or up (axis 0), then right or left (axis 1).
+# The same holds for all nine places. The channel of place (i, j) holds the brightness at points
+# that lie :math:`(i - 1)/3` LR pixels further down and :math:`(j - 1)/3` LR pixels further right. A
+# negative number means up, or left. We shift first down or up (axis 0), then right or left (axis
+# 1).
 
 
 def shift(x, distance, axis):
-    """See x from `distance` pixels further along an axis, -1 < distance < 1."""
+    """Return x at points `distance` pixels further along an axis, -1 < distance < 1."""
     step = 1 if distance > 0 else -1
     index = np.clip(np.arange(x.shape[axis]) + step, 0, x.shape[axis] - 1)  # the edge is repeated
     neighbor = np.take(x, index, axis)  # the pixel after (or before) each pixel of x
@@ -263,7 +276,7 @@ def shift(x, distance, axis):
 
 
 def enlarge(planes, third):
-    """Make nine shifted channels of each plane, and shuffle them."""
+    """Make nine channels of each color plane, shifted by multiples of `third`, and shuffle them."""
     channels = []
     for plane in planes:  # (H, W)
         for i in range(3):
@@ -282,9 +295,10 @@ print("Pillow's BILINEAR differs by at most", largest, "of 255")
 assert largest <= 1  # Pillow rounds after the rows and again after the columns
 
 # %%
-# We have found linear interpolation, which every image program has. Now look at one of the channels
-# again. Each of its pixels is a weighted sum of a few neighboring pixels, with the same weights
-# everywhere. Such a sum is called a *convolution*. :doc:`Lesson 4 <04_convolution>` is about it.
+# We have found linear interpolation, which every image program has. (Along rows and columns it is
+# called *bilinear*.) Now look at one of the channels again. Each of its pixels is a weighted sum of
+# a few neighboring pixels, with the same weights everywhere. Such a sum is called a *convolution*.
+# :doc:`Lesson 4 <04_convolution>` is about it.
 #
 # **This is what the network does, too.** The last layer of ESPCN has nine sets of weights, one for
 # each channel. There are two differences. Its weights are not written by us, they are *learned*.
@@ -307,7 +321,7 @@ assert largest <= 1  # Pillow rounds after the rows and again after the columns
 #
 #    They become 70, 90, 90 and 30, 30, 50. Each block runs backwards: it gets darker to the left,
 #    while the blocks themselves get darker to the right. There is a dark line before the edge and a
-#    bright line behind it. The edge becomes a comb. Remember this comb. Lesson 3 makes the same
+#    bright line behind it. The edge becomes a comb. Remember this comb. Lesson 3 makes such a
 #    comb by another mistake.
 
 row_of_four = np.array([[[90.0, 90.0, 30.0, 30.0]]])  # (1, 1, 4): one color, one row

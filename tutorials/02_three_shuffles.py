@@ -113,7 +113,7 @@ assert address(x, (2, 1, 2)) == x[2, 1, 2] == 17
 # 1. A channel number is made of three parts: :math:`k = c \cdot r^2 + i \cdot r + j`. The image
 #    channel c is the slowest part, the column j of the block is the fastest: when k counts 0, 1,
 #    2, ..., j changes at every step, and c only after :math:`r^2` steps. The first reshape splits
-#    the channel axis into three axes: c, i and j.
+#    the channel axis into three axes, the slowest first: c, i and j.
 # 2. A row number of the image is made of two parts: :math:`\text{row} = h \cdot r + i`. Here h is
 #    the row of the LR pixel, and it is slower than i. In the same way
 #    :math:`\text{column} = w \cdot r + j`. So the transpose moves the axis i to the place directly
@@ -210,10 +210,11 @@ def by_reshape(x, r):
 # Split and concatenate
 # ---------------------
 #
-# The third program is the one that many early TensorFlow programs use. It goes back to the function
-# ``_phase_shift`` of `atriumlts/subpixel <https://github.com/atriumlts/subpixel>`__ (2016), whose
-# authors looked for a way to shuffle with nothing but reshape, split and concatenate. You will meet
-# it in old code, so you should be able to read it.
+# The third program is the one that many early programs in TensorFlow use. (TensorFlow is a library
+# for networks, like PyTorch.) It goes back to the function ``_phase_shift`` of `atriumlts/subpixel
+# <https://github.com/atriumlts/subpixel>`__ (2016), whose authors looked for a way to shuffle with
+# nothing but reshape, split and concatenate. You will meet it in old code, so you should be able to
+# read it.
 #
 # It joins one pair of axes at a time, h with i and then w with j. We begin with one image channel,
 # so there is no axis C:
@@ -222,6 +223,8 @@ def by_reshape(x, r):
 # 2. The array is cut into its H rows of blocks. The pieces are joined along the axis i. So the rows
 #    of the blocks are now one below the other, and h and i have become one axis.
 # 3. The result is cut into its W columns. These pieces are joined along j, side by side.
+#
+# In NumPy, ``list(a)`` cuts an array a along its first axis.
 
 blocks = x.reshape(r, r, h, w).transpose(2, 3, 0, 1)  # (H, W, i, j)
 rows = list(blocks)  # H pieces of (W, i, j)
@@ -278,8 +281,8 @@ assert np.array_equal(pixel_shuffle_concat(random, 3), expected)
 # -------------
 #
 # Now we measure the three functions of this lesson, exactly as they stand above. The channels are
-# nine images of 4×4 pixels, and then nine images of 64×64 pixels, with r = 3. So the second image
-# has :math:`16 \cdot 16 = 256` times as many pixels as the first.
+# nine images of 4×4 pixels, and then nine images of 64×64 pixels, with r = 3. So the image made of
+# the second nine has :math:`16 \cdot 16 = 256` times as many pixels as the first image.
 #
 # One measurement proves little, because other programs use the computer at the same time. They can
 # only make ours slower. So we measure 15 times and keep the shortest time. A small image is
@@ -345,9 +348,9 @@ assert loop > 20 * reshape
 #
 # .. answer::
 #
-#    No, it takes several times as long. A plain copy moves long runs of neighbors at once. The
-#    shuffle takes every number from another channel than the one before, so it jumps in memory and
-#    moves the numbers one by one.
+#    No, it takes 3 to 20 times as long on our computers. A plain copy moves long runs of neighbors
+#    at once. The shuffle takes every number from another channel than the one before, so it jumps
+#    in memory and moves the numbers one by one.
 
 
 def copy(x, r):
@@ -355,15 +358,17 @@ def copy(x, r):
 
 
 programs["plain copy"] = copy
+sides = [4, 8, 16, 32, 64, 128, 256, 512]  # of a channel
+print("side       ", " ".join(f"{side:6}" for side in sides))
 nanoseconds = {}
 for name, shuffle in programs.items():
     nanoseconds[name] = {}
-    for side in (4, 8, 16, 32, 64, 128, 256, 512):
+    for side in sides:
         if name == "loop" and side > 64:
             continue  # it would take too long
         x = np.ones((9, side, side), np.float32)
         nanoseconds[name][x.size] = 1e9 * seconds(shuffle, x) / x.size  # for one pixel
-    numbers = [f"{value:6.1f}" for value in nanoseconds[name].values()]
+    numbers = [f"{value:6.2f}" for value in nanoseconds[name].values()]
     print(f"{name:11}", " ".join(numbers), "ns per pixel")
 
 largest = 9 * 512 * 512
@@ -378,7 +383,7 @@ drawing.save(drawing.cost(nanoseconds), "02_cost.png")
 # horizontal line means that every pixel costs the same, however large the image is. The loop is
 # nearly such a line. The curves of the other programs fall first, because more and more pixels
 # share the fixed price. At the right side of the figure this price is too small to be seen. There
-# the curves show what it costs to move a number.
+# the curves show the price of moving one number.
 #
 # A curve may rise again for the largest images. The usual reason is the *cache*, a small and fast
 # memory close to the processor: the arrays no longer fit into it. Where this happens depends on the

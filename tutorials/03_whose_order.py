@@ -23,9 +23,14 @@ other?
 # A channel is described by three parts: the image channel c, the row i and the column j in the
 # block. For :math:`C = 3` image channels and :math:`r = 2` there are
 # :math:`3 \cdot 2 \cdot 2 = 12` combinations, and they must be given the numbers 0 to 11. A clock
-# has the same task. The time of day is made of hours, minutes and seconds. The seconds run fastest,
-# the hours run slowest. With channels it is not clear which part should run fastest, and people
-# have decided differently:
+# has the same task. If the seconds of a day are counted from 0, a second has the number
+#
+# .. math::
+#
+#    (\text{hours} \cdot 60 + \text{minutes}) \cdot 60 + \text{seconds}
+#
+# The seconds run fastest, the hours run slowest. With channels it is not clear which part should
+# run fastest, and people have decided differently:
 #
 # - c is slowest and j is fastest: :math:`k = (c \cdot r + i) \cdot r + j`. This is
 #   :math:`c \cdot r^2 + i \cdot r + j`, the order of lesson 1. Its name is **CRD**.
@@ -50,40 +55,41 @@ other?
 #       \text{CRD: } \begin{pmatrix} 0 & 1 \\ 2 & 3 \end{pmatrix} \qquad
 #       \text{DCR: } \begin{pmatrix} 0 & 3 \\ 6 & 9 \end{pmatrix}
 #
-# The program is the loop of lesson 2. Only the line that finds the channel depends on the order. It
-# is a function of its own here, and the number C is called ``size``. (The program also has a third
-# order, ``"paper"``. The next section explains it.)
+# The program is the loop of lesson 2. Only the line that finds the channel depends on the order.
+# Therefore each order has a small function of its own here, and ``shuffle`` gets the name of an
+# order. The number C is called ``size``.
 
 import numpy as np
 
 
-def channel_number(c, i, j, size, r, order):
+def crd(c, i, j, size, r):
     """Return the channel for place (i, j) of image channel c; `size` is C."""
-    if order == "CRD":
-        return (c * r + i) * r + j
-    if order == "DCR":
-        return (i * r + j) * size + c
-    if order == "paper":
-        return (j * r + i) * size + c
-    raise ValueError(order)
+    return (c * r + i) * r + j
+
+
+def dcr(c, i, j, size, r):
+    return (i * r + j) * size + c
+
+
+orders = {"CRD": crd, "DCR": dcr}
 
 
 def shuffle(x, r, order):
+    channel_number = orders[order]
     channels, h, w = x.shape
     size = channels // (r * r)
     y = np.empty((size, h * r, w * r), x.dtype)  # (C, H*r, W*r)
     for c, row, column in np.ndindex(y.shape):
-        k = channel_number(c, row % r, column % r, size, r, order)
+        k = channel_number(c, row % r, column % r, size, r)
         y[c, row, column] = x[k, row // r, column // r]
     return y
 
 
-orders = ["CRD", "DCR", "paper"]
 pixel = np.arange(12).reshape(12, 1, 1)  # one LR pixel
 blocks = {order: shuffle(pixel, 2, order) for order in orders}  # (3, 2, 2) each
 for order in orders:
     red, green, blue = blocks[order].tolist()
-    print(f"{order:5} red {red} green {green} blue {blue}")
+    print(f"{order} red {red} green {green} blue {blue}")
 
 assert blocks["CRD"][0].tolist() == [[0, 1], [2, 3]]
 assert blocks["DCR"][0].tolist() == [[0, 3], [6, 9]]
@@ -95,12 +101,11 @@ import drawing
 drawing.save(drawing.orders(blocks), "03_orders_of_twelve.png")
 
 # %%
-# Look at the blocks: in each order they have the same colors, because every order fills all places
+# Look at the blocks: in both orders they have the same colors, because every order fills all places
 # of all image channels. Only the numbers are different. Look at the rows of twelve: in CRD, four
 # channels of one color are neighbors. In DCR, each channel has another color than the one before,
 # and after three channels the colors come again. The explorer has the same map for
-# :explorer:`CRD <mode=map&r=2&c=3&order=crd>`, :explorer:`DCR <mode=map&r=2&c=3&order=dcr>` and
-# :explorer:`the paper's order <mode=map&r=2&c=3&order=paper>`.
+# :explorer:`CRD <mode=map&r=2&c=3&order=crd>` and :explorer:`DCR <mode=map&r=2&c=3&order=dcr>`.
 #
 # The book's function takes the order as an argument. It agrees with our loop:
 
@@ -148,9 +153,28 @@ for order in orders:
 #      :math:`(j \cdot r + i) \cdot C + c`. This is neither CRD nor DCR, because here the *row* of
 #      the block runs faster than the column.
 #
-# We call the second one the *paper's order*. It is the third order of our program above. Now we
-# write equation 4 down exactly as it is printed, and use it in both ways. For the second way we
-# give it the array with rows and columns exchanged, so that x runs over the columns.
+# We call the second one the *paper's order*. It is the third order of this lesson. The book's
+# function has it, too, and :explorer:`the explorer <mode=map&r=2&c=3&order=paper>` as well.
+
+
+def paper(c, i, j, size, r):
+    return (j * r + i) * size + c
+
+
+orders["paper"] = paper
+block = shuffle(pixel, 2, "paper")  # (3, 2, 2)
+
+assert block[0].tolist() == [[0, 6], [3, 9]]
+assert np.array_equal(pixel_shuffle(x, 2, order="paper"), shuffle(x, 2, "paper"))
+
+drawing.save(drawing.orders({"paper": block}), "03_paper.png")
+
+# %%
+# Compare with DCR above: the upper right and the lower left number of each block have changed
+# places.
+#
+# Now we write equation 4 down exactly as it is printed, and use it in both ways. If x is the
+# column, we give it the array with rows and columns exchanged, so that x runs over the columns.
 
 
 def equation_4(t, r):
@@ -247,7 +271,8 @@ assert np.array_equal(np.moveaxis(tensorflow, -1, 0), shuffle(x, 2, "DCR"))
 #
 #    Put C = 1 and c = 0 into the formulas. CRD and DCR both become :math:`i \cdot r + j`, so they
 #    are the same. The paper's order becomes :math:`j \cdot r + i`. It still differs, because rows
-#    and columns of the block have changed places.
+#    and columns of the block have changed places. (You saw this if you tried the transpose at the
+#    end of lesson 2.)
 
 four = np.arange(4).reshape(4, 1, 1)  # one LR pixel, C = 1
 for order in orders:
@@ -285,7 +310,7 @@ drawing.save(drawing.details(images, (325, 50, 365, 90)), "03_orders.png")
 # %%
 # With three image channels a wrong order mixes colors and places, and the image is covered by
 # colored dots. With one image channel DCR is perfect. The paper's order draws a comb along every
-# edge. This is the comb that lesson 1 promised: in each block the upper right and the lower left
+# edge. This is the comb that lesson 1 announced: in each block the upper right and the lower left
 # pixel have changed places.
 #
 # What breaks: weights without their order
@@ -316,13 +341,13 @@ drawing.save(drawing.details(images, (325, 50, 365, 90)), "03_orders.png")
 #    - PyTorch's channel 4 is for c = 1, i = 0, j = 0. TensorFlow has it as number
 #      :math:`(0 \cdot 2 + 0) \cdot 3 + 1 = 1`. So it gets the bias 11.
 #
-# We ask this for all twelve channels, and write the answers into a list p. It is a *permutation*:
+# We ask this for all twelve channels, and write the answers into an array p. It is a *permutation*:
 # each number from 0 to 11 occurs once.
 
 p = np.empty(12, int)
 for c, i, j in np.ndindex(3, 2, 2):
-    here = channel_number(c, i, j, 3, 2, "CRD")
-    there = channel_number(c, i, j, 3, 2, "DCR")
+    here = crd(c, i, j, 3, 2)
+    there = dcr(c, i, j, 3, 2)
     p[here] = there
 print("p =", p.tolist())
 
@@ -347,8 +372,12 @@ assert np.array_equal(biases[p][np.argsort(p)], biases)
 #
 # To see that it works we need trained weights. We train a very small network: one layer, which
 # looks at the 3×3 nearest LR pixels in all three colors. These are :math:`3 \cdot 3 \cdot 3 = 27`
-# numbers for each LR pixel, its *features*. (At the edge of the image, the pixels of the edge are
-# repeated.) Each of the twelve channels is a weighted sum of the 27 features, plus a bias.
+# numbers for each LR pixel, its *features*. To get them, we put one pixel around the image. (These
+# new pixels repeat the pixels of the edge.) In this larger image, the slice that begins at row 1
+# and column 1 is the old image. The slice that begins one row later holds the lower neighbor of
+# each pixel, the slice that begins one row earlier the upper neighbor, and so on. Nine slices of
+# three colors are the 27 features. Each of the twelve channels is a weighted sum of the features,
+# plus a bias.
 
 from npespcn.pictures import downscale
 

@@ -131,8 +131,8 @@ assert np.allclose(np.convolve(row, weights[::-1], "same"), np.correlate(row, we
 
 # %%
 # The pixel to the left of the 9 has the 9 as its *right* neighbor, so one third of 9 appears there.
-# The bright point has moved to the left, because we see the row from a point further right. With
-# the kernel turned around, the bright point moves to the right.
+# The bright point has moved to the left, because each number of the output holds the brightness at
+# a point further right. With the kernel turned around, the bright point moves to the right.
 #
 # For a network that learns its weights, the choice does not matter. A network that turns its
 # kernels around learns turned kernels. The choice does matter when you take weights from another
@@ -141,7 +141,7 @@ assert np.allclose(np.convolve(row, weights[::-1], "same"), np.correlate(row, we
 # Padding
 # -------
 #
-# The output is smaller than the image: it has :math:`k - 1` rows and :math:`k - 1` columns less. To
+# The output is smaller than the image: it lacks :math:`k - 1` rows and :math:`k - 1` columns. To
 # get an output as large as the image, one must first put pixels around the image. This is called
 # *padding*. With a kernel of 3×3 pixels, one pixel on each side is enough. In general
 # :math:`(k - 1)/2` pixels on each side are needed. With an odd k this is a whole number. Therefore
@@ -157,8 +157,8 @@ assert four_loops(x, blur).shape == (1, 2)
 assert four_loops(padded, blur).shape == x.shape
 
 # %%
-# The function ``four_loops`` needs no change for this. It only gets a larger image. The zeros do
-# harm at the edge of the output. This is the last question of this lesson.
+# The function ``four_loops`` needs no change for this. It only gets a larger image. But the zeros
+# do harm at the edge of the output. The last section of this lesson is about this harm.
 #
 # Several channels in: a fifth loop
 # ---------------------------------
@@ -219,9 +219,10 @@ drawing.save(drawing.channel_sum(x2, kernel2, 0, 0), "04_channels.png")
 # ----------------------------------
 #
 # One kernel finds one thing. For example, take the right neighbor of a pixel minus its left
-# neighbor. In a flat region this is 0, and at the left or right side of an object it is not. Such a
-# kernel finds vertical edges. The kernel ``vertical`` below does this in three rows and adds the
-# three differences. The same weights with rows and columns exchanged find horizontal edges.
+# neighbor. In a flat region, where all pixels are equal, this is 0. At the left or right side of an
+# object it is not. Such a kernel finds vertical edges. The kernel ``vertical`` below does this in
+# three rows and adds the three differences. The same weights with rows and columns exchanged find
+# horizontal edges.
 #
 # Our loops would need about a second for the two kernels, even for a small photograph. Therefore
 # ``conv2d_forward`` from the book does the work, and our loops check a corner. The rest of this
@@ -299,8 +300,11 @@ def seven_loops(x, weight, bias):
 #
 # .. math::
 #
-#    y[n, o, p, q] = \text{bias}[o] + \sum_{c=0}^{C-1} \sum_{i=0}^{k-1} \sum_{j=0}^{k-1}
+#    \begin{aligned}
+#    & y[n, o, p, q] = \text{bias}[o] + {} \\
+#    & \sum_{c=0}^{C-1} \sum_{i=0}^{k-1} \sum_{j=0}^{k-1}
 #    \text{weight}[o, c, i, j] \cdot x[n, c, p + i, q + j]
+#    \end{aligned}
 #
 # ====  =========================  ===============================================
 # loop  runs over                  why
@@ -554,7 +558,8 @@ assert 8 * x64.nbytes < columns.nbytes < 9 * x64.nbytes
 #
 # The drawing shows one row of pixels at each stage. It begins at the output, at the top, and goes
 # back to the input. The numbers between two rows are the size of the kernel that leads from the
-# lower row to the upper one. Gray pixels are those on which the output pixel depends.
+# lower row to the upper one. Gray pixels are those on which the output pixel depends. Going back
+# from one output pixel there are 3 of them, then 5, and then 9.
 
 names = ["output", "after conv2", "after conv1", "input"]
 drawing.save(drawing.receptive_cone((5, 3, 3), names), "04_cone.png")
@@ -602,7 +607,7 @@ after[0, 0, 6, 6] += 0.1
 change = network.predict(after) - network.predict(before)  # (1, 1, 39, 39)
 change = 255 * change[0, 0]  # (39, 39), in gray levels
 
-changed_rows = np.flatnonzero(np.any(change != 0, axis=1))  # the numbers of these rows
+changed_rows = np.flatnonzero(np.any(change != 0, axis=1))  # the rows that changed
 changed_columns = np.flatnonzero(np.any(change != 0, axis=0))
 print("changed rows:   ", changed_rows[0], "to", changed_rows[-1], "of 0 to 38")
 print("changed columns:", changed_columns[0], "to", changed_columns[-1], "of 0 to 38")
@@ -633,8 +638,8 @@ assert np.allclose(conv2d_forward(flat, mean, padding="same")[0, 0, 0, :3], [36,
 
 # %%
 # In the corner, the kernel covers only 9 pixels of the image, and 16 zeros. The mean is
-# :math:`100 \cdot 9/25 = 36`. Beside the edge it is 60, one pixel further in it is 80, and from
-# there on it is 100.
+# :math:`100 \cdot 9/25 = 36`. Along the edge, away from the corner, it is 60. One pixel further in
+# it is 80, and from there on it is 100.
 #
 # .. predict::
 #
@@ -687,24 +692,6 @@ drawing.save(drawing.edge(outputs["zeros"], true, depth=12, corner=24), "04_edge
 # network has never seen zeros at an edge. A network that was trained *with* zeros has at least seen
 # them.
 #
-# Are the zeros the same as a black frame around the image? For the first layer they are. For the
-# second layer they are not. It gets zeros around the *output of the first layer*. A real black
-# frame would give other numbers there: close to the image, the kernel of the first layer covers
-# some pixels of the frame and some of the image, and its output is not 0. We compare the two, with
-# random weights and with all biases 0. The network with zeros pads before every layer. The other
-# one pads nowhere (``padding="valid"``), and it gets the image with a black frame of 4 pixels:
-
-random_zeros = ESPCN(3, padding="same", dtype="float64")
-random_black = ESPCN(3, padding="valid", dtype="float64")  # the same seed, so the same weights
-gray = np.full((1, 1, 20, 20), 0.5)
-black_frame = np.pad(gray, ((0, 0), (0, 0), (4, 4), (4, 4)))  # (1, 1, 28, 28)
-
-difference = random_zeros.predict(gray) - random_black.predict(black_frame)  # (1, 1, 60, 60)
-print(f"zeros in every layer or a black frame: they differ by up to {np.abs(difference).max():.2f}")
-assert np.abs(difference).max() > 0.01
-assert np.abs(difference[:, :, 12:-12, 12:-12]).max() < 1e-12
-
-# %%
 # You will meet zeros often. PyTorch's `Conv2d
 # <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>`__ pads with zeros unless
 # you ask for another ``padding_mode``, and the padding "same" of Keras's `Conv2D
