@@ -8,8 +8,9 @@ same? What does each of them cost? And which of them draw checkerboards?
 
 :Aim: You can turn a sub-pixel convolution into a transposed convolution and back, count what a
       layer costs, and say for any such layer whether it draws a checkerboard, and why.
-:Minutes: 60
-:Needs: Lessons 1, 4 and 5. For the experiment at the end also lessons 6 to 8.
+:Minutes: 75
+:Needs: Lessons 1, 4 and 5, and the orders of lesson 3 in one place. For the experiment at the end
+      also lessons 6 to 8.
 :Practice: :doc:`Exercises 8 and 14 </exercises>` afterwards: ICNR, and the transposed convolution.
 
 Most of this lesson happens in one dimension, with three pixels and six numbers. Have paper and a
@@ -108,10 +109,14 @@ drawing.save(drawing.dealt_out(x, [kernel], 2, 2, channels=True), "10_addition.p
 
 # %%
 # This is called a *transposed convolution*, with a kernel of 6, a stride of 2 and a padding of 2.
-# The stride is the distance from one copy of the kernel to the next. The padding is what is cut off
-# at each end. You have met this operation before: it is what the backward pass of a convolution
-# does with the gradient (:doc:`lesson 7 <07_backpropagation>`), here used as a forward pass. Many
-# people call it *deconvolution*. That name is misleading, because it does not undo a convolution.
+# The stride is the distance from one copy of the kernel to the next. The padding is how many
+# numbers are cut off at each end.
+#
+# You have met this operation before: the backward pass of a convolution does it with the gradient
+# (:doc:`lesson 7 <07_backpropagation>`). Here it is a forward pass. This also explains the strange
+# use of the word padding. In :doc:`lesson 4 <04_convolution>` padding is put around the input. The
+# backward pass then cuts the gradient of these extra pixels off. Many people call the operation
+# *deconvolution*. That name is misleading, because it does not undo a convolution.
 #
 # So a sub-pixel convolution and a transposed convolution are one sum, written twice: once by output
 # pixels, once by input pixels.
@@ -185,7 +190,8 @@ drawing.save(drawing.filters_to_kernel(filters, kernel, 2), "10_kernel.png")
 # have one number of another filter between them. (You can play with the shuffle itself in
 # :explorer:`the map <mode=map&r=2&c=1>`.)
 #
-# Now both ways as functions, for an image and any odd k:
+# Now both ways as functions, for an image and any odd k. In the second function, k is the side of
+# the large kernel, which is :math:`r \cdot k` of the first.
 
 
 def subpixel_convolution(x, filters, r):
@@ -263,8 +269,9 @@ assert difference < 1e-13
 #
 # SRCNN (`Dong et al., 2014 <https://arxiv.org/abs/1501.00092>`_) came before ESPCN. It enlarges the
 # image first, by bicubic interpolation. Then it has three convolutions, all at high resolution: 9×9
-# from 1 to 64 channels, 1×1 from 64 to 32, and 5×5 from 32 to 1. That is
-# :math:`5184 + 2048 + 800 = 8032` multiplications for each *HR* pixel.
+# from 1 to 64 channels, 1×1 from 64 to 32, and 5×5 from 32 to 1. (A kernel of 1×1 sees a single
+# pixel, and makes weighted sums of its channels.) That is :math:`5184 + 2048 + 800 = 8032`
+# multiplications for each *HR* pixel.
 #
 # .. predict::
 #
@@ -286,11 +293,11 @@ assert srcnn == 8032
 assert round((1600 + 18432 + 2592) / 9) == 2514
 
 # %%
-# A count is not a time. We put both on the clock, with the photograph of this course. We measure
+# A count is not a time. So we measure the time, too, with the photograph of this course. We call
 # ``predict``, which enlarges and keeps nothing. (``forward`` also keeps what a backward pass would
 # need, and nobody who enlarges a photograph needs that.) The bicubic interpolation is timed by
-# itself, so that it is charged to nobody's network. ``accelerate`` makes both networks faster, and
-# gives the same results.
+# itself, and belongs to neither network. ``accelerate`` makes both networks faster, and gives the
+# same results.
 
 import time
 
@@ -331,10 +338,12 @@ print(f"ESPCN: {2514 * pixels / espcn_time / 1e6:.0f} counted multiplications in
 print(f"SRCNN: {8032 * pixels / srcnn_time / 1e6:.0f} counted multiplications in a nanosecond")
 
 # %%
-# If both networks did equally many multiplications in a nanosecond, the clock would say 3.2. The
-# two last lines show how far that holds on the machine that ran this page. So the count is right
-# about the direction, and it is not the whole story. What else makes a layer fast or slow is the
-# subject of :doc:`appendix B <b_why_it_is_fast>`.
+# If both networks did equally many multiplications in a nanosecond, SRCNN would need 3.2 times the
+# time of ESPCN. The two last lines show that they do not. One reason is that ``accelerate`` has a
+# way to do a 3×3 convolution with half of the multiplications that we counted. ESPCN has two such
+# layers, SRCNN has none. So the count tells correctly which of the two is faster, and it does not
+# tell the times. :doc:`Appendix B <b_why_it_is_fast>` shows how the multiplications are saved, and
+# what else makes a layer fast or slow.
 #
 # A flat gray image
 # -----------------
@@ -380,6 +389,9 @@ drawing.save(
     "10_overlap.png",
 )
 
+# %%
+# And in two dimensions, with the function from above:
+
 counts = {}
 for k in (3, 4):
     counts[k] = transposed_convolution(np.ones((5, 5)), np.ones((k, k)), 2, 0)
@@ -394,25 +406,27 @@ drawing.save(
 )
 
 # %%
-# A kernel of k numbers at a stride of s lays its entries evenly if k is a multiple of s. If not,
-# some output pixels get more entries than others. Odena, Dumoulin and Olah found this *uneven
-# overlap* behind the checkerboards of many published networks: `Deconvolution and Checkerboard
-# Artifacts <https://distill.pub/2016/deconv-checkerboard/>`_, Distill, 2016. You can move sliders
-# there.
+# Take a kernel of k numbers at a stride of s. If k is a multiple of s, each output pixel is a sum
+# of equally many terms. If not, some output pixels get more terms than others. Odena, Dumoulin and
+# Olah found this *uneven overlap* behind the checkerboards of many published networks:
+# `Deconvolution and Checkerboard Artifacts <https://distill.pub/2016/deconv-checkerboard/>`_,
+# Distill, 2016. You can move sliders there.
 #
-# In the language of filters: a kernel of three at stride 2 is a pair of filters, one with two
-# entries, one with a single entry. Even if all entries are alike, their sums are not.
+# In the language of filters: a kernel of three at stride 2 is a pair of filters, one of two numbers
+# and one of a single number. Even if all three numbers are equal, the sums of the two filters are
+# not.
 #
 # A sub-pixel convolution cannot make this mistake. Its one kernel is :math:`r \cdot k` wide, which
-# is always a multiple of its stride r. So every output pixel gets equally many entries: k in each
+# is always a multiple of its stride r. So every output pixel gets equally many terms: k in each
 # direction.
 #
 # Second cause: the filters differ
 # --------------------------------
 #
-# Equally many entries are not enough. They must also have equal sums. When training begins, the
-# filters of a sub-pixel convolution are random numbers, drawn independently. So their sums differ,
-# and the network starts with a checkerboard. We look at the last layer of an ESPCN for color
+# Equally many terms are not enough. The filters must also have equal sums. When training begins,
+# the filters of a sub-pixel convolution are random numbers, drawn independently. So their sums
+# differ, and the network starts with a checkerboard. We measure its strength by the *spread*:
+# the largest minus the smallest pixel of a block. We look at the last layer of an ESPCN for color
 # images, with :math:`3 \cdot 9 = 27` filters. Its input is 32 *feature maps*: this is the usual
 # name for the channels between the layers, which hold the features of lesson 5. Let each map be
 # flat gray, with the value 1. (The random numbers are drawn by ``xavier``, as for every new ESPCN.
@@ -553,23 +567,18 @@ assert tied.sum(axis=1).tolist() == [6, 6]
 #
 # - A resize-convolution with a 3×3 filter: :math:`9 \cdot 32 = 288` multiplications.
 # - A sub-pixel convolution with nine 3×3 filters: :math:`9 \cdot 32 \cdot 9 / 9 = 288`. That is the
-#   same. But it has nine times as many weights to learn, and it sees more: 3×3 *LR* pixels. Three
-#   neighboring HR pixels lie in at most two LR pixels.
-# - A filter at high resolution that is as wide as three LR pixels has 9×9 numbers. That is
-#   :math:`81 \cdot 32 = 2592`, which is :math:`r^2 = 9` times as many.
-# - ICNR's start, if one computes it as it is named: one filter at low resolution, 288 for each LR
-#   pixel, so 32 for each output pixel. A convolution *after* nearest neighbor costs :math:`r^2`
-#   times as much as the same convolution before it.
+#   same. But it has nine times as many weights to learn, and it sees more: 3×3 *LR* pixels. The
+#   resize-convolution sees 3×3 *HR* pixels, and these lie in at most 2×2 LR pixels.
+# - A resize-convolution that also sees at least three LR pixels in each direction needs a filter
+#   of 9×9. That is :math:`81 \cdot 32 = 2592` multiplications, :math:`r^2 = 9` times as many.
 
 resize_3 = 3 * 3 * 32
 resize_9 = 9 * 9 * 32
-subpixel = 3 * 3 * 32 * 9 / 9
-before_nearest = 3 * 3 * 32 / 9
+subpixel = 9 * (3 * 3 * 32) // 9  # nine filters at each LR pixel, for nine output pixels
 print("resize-convolution 3×3", resize_3, " 9×9", resize_9, " sub-pixel", subpixel)
 
 assert resize_3 == subpixel == 288
 assert resize_9 == 9 * subpixel
-assert resize_3 == 9 * before_nearest
 
 # %%
 # In pictures
@@ -632,8 +641,8 @@ for network in networks.values():
 
 # %%
 # Each network is trained for 100 steps, on the same batches. At the start and after 50 steps we
-# look at what it makes of the photograph and of flat gray. The *spread* is measured on flat gray:
-# the largest minus the smallest pixel of a block, in gray levels out of 255.
+# look at what it makes of the photograph and of flat gray. The spread is measured on flat gray, in
+# gray levels out of 255.
 #
 # .. predict::
 #
@@ -647,9 +656,9 @@ for network in networks.values():
 #    numbers. The kernel of 5×5 gives each place only one, two or four times 32, so less comes
 #    together.) With ICNR and with the resize-convolution the spread is zero. Training makes a large
 #    spread smaller in the end: the training images have no dots, so dots make the loss larger, and
-#    gradient descent wears them away. With ICNR the filters become different, because each place
-#    has other targets. So its spread grows from zero to something small. In the resize-convolution
-#    it stays zero.
+#    gradient descent removes them little by little. With ICNR the filters become different, because
+#    each place has other targets. So its spread grows from zero to something small. In the
+#    resize-convolution it stays zero.
 
 from npespcn.data import PairedPatches, dead_leaves_pictures
 from npespcn.losses import mse
@@ -695,8 +704,8 @@ assert max(curves["resize-convolution"]) < 0.001
 
 # %%
 # First flat gray: nine blocks from the middle of the output. From each image its mean is
-# subtracted, because we do not care how bright it is. Then all eight are drawn on *one* gray scale.
-# A lighter dot here is a larger error there, too.
+# subtracted, because we do not care how bright it is. Then all eight are drawn on *one* gray scale,
+# so you may compare the dots of one image with those of another.
 
 captions = {}
 for name, curve in curves.items():
@@ -744,7 +753,7 @@ for name in ("sub-pixel", "transposed 5×5"):
 # The curves have a surprise: in the first ten steps the two large spreads *grow*. Look at the
 # printed means. At the start the networks turn gray into nearly black. Within ten steps they have
 # learned to be bright, and the pattern has grown together with the brightness. Only then does
-# training wear it away.
+# training make it weaker.
 #
 # Is a checkerboard then only a matter of patience? We ask a network that has been trained to the
 # end, the one that comes with the project. It is a sub-pixel convolution without ICNR.
