@@ -7,18 +7,19 @@ nine small images hold details that none of them could hold by itself?
 
 :Aim: You can look at the filters, the feature maps and the channels of a network, say what each of
       them contributes, and explain with waves why nine channels hold more than one.
-:Minutes: 60
-:Needs: Lessons 1, 4 and 5; sine and cosine of an angle. Everything else about waves is explained.
+:Minutes: 70
+:Needs: Lessons 1, 4 and 5; sine and cosine of an angle, and complex numbers as arrows with a length
+      and an angle. Everything else about waves is explained.
 :Practice: Play with the :explorer:`photograph and its nine channels <mode=photo>` beside this page.
 
 We open a trained network in two ways. We *remove* a part, and see what is missing in the image.
-That shows what the part is needed for. And we *look* at filters, feature maps and channels. Then we
-measure, because it is easy to see what one expects.
+That shows what the part is needed for. And we *look* at filters, feature maps and channels. But
+eyes often see what they expect. So after looking we measure.
 """
 
 # %%
-# All that happens on the way
-# ---------------------------
+# The output of every layer
+# -------------------------
 #
 # We take the network that comes with this project, for a factor of 3. It works on the brightness of
 # a photograph. Its input is the photograph, three times smaller (LR). We let the layers work one
@@ -99,9 +100,9 @@ assert changed[1::3, 1::3].all()
 assert changed.sum() == 200 * 170
 
 # %%
-# That is one pixel in nine, the center of every block, and nothing else. A channel is a *place*: it
-# works for its pixel of each block, and for no other. (Silence :explorer:`channel 4 of the face in
-# the explorer <mode=photo&silent=4>`, and then others.)
+# That is one pixel in nine, the center of every block, and nothing else. A channel belongs to one
+# *place*: it makes its pixel of each block, and no other. (Silence :explorer:`channel 4 of the face
+# in the explorer <mode=photo&silent=4>`, and then others.)
 #
 # Silence a feature map
 # ---------------------
@@ -116,7 +117,7 @@ assert changed.sum() == 200 * 170
 # .. answer::
 #
 #    All nine. Each of the nine channels is a weighted sum over *all* 32 maps. So every map is
-#    needed in every place, though not equally. A feature map is no place.
+#    needed in every place, though not equally. A feature map does not belong to a place.
 
 weight = model.params["conv3.weight"]  # (9, 32, 3, 3)
 bias = model.params["conv3.bias"]  # (9,)
@@ -210,8 +211,8 @@ drawing.save(
 # largest weight. Two things have happened:
 #
 # - The weights have moved to the middle. The pixels nearby say most about what lies between them.
-# - Most filters have orange on one side and purple on the other. They compute a *difference* of
-#   neighboring pixels, which is large at an edge of one direction, and nearly zero on a flat area.
+# - Most filters have orange and purple side by side. They compute a *difference* of neighboring
+#   pixels, which is large at an edge, and nearly zero on a flat area.
 #
 # We check both by numbers. For the first: the *power* of a filter is the sum of its squared
 # weights. Which part of it do the inner 9 of the 25 weights hold? For the second: in a filter that
@@ -312,7 +313,8 @@ assert np.array_equal(errors.argmin(axis=1), np.arange(9))  # every channel: its
 # ----------------------------------------------
 #
 # The nine channels see one scene from nine places. There is a beautiful way to *measure* from where
-# each of them looks. It uses waves. We begin with one row of pixels, and with a wave in it:
+# each of them looks. It uses waves. We begin with one row of pixels of the small image, and with a
+# wave in it:
 #
 # .. math::
 #
@@ -323,8 +325,8 @@ assert np.array_equal(errors.argmin(axis=1), np.arange(9))  # every channel: its
 # - The *amplitude* A says how high the wave is.
 # - The *frequency* f says how many cycles fit into one pixel. With :math:`f = 1/4` a cycle takes
 #   four pixels. A full cycle is 360 degrees.
-# - The *phase* :math:`\varphi` says where in its cycle the wave is at place 0. With phase 0 there
-#   is a crest. With a phase of 90 degrees the wave is a quarter of a cycle ahead.
+# - The *phase* :math:`\varphi` says where in its cycle the wave is at place 0. With phase 0 it is
+#   at its highest point, its crest. With a phase of 90 degrees it is a quarter of a cycle further.
 #
 # Channel 4 holds the values at the places 0, 1, 2, and so on. Channel 5 looks a third of a pixel
 # further right. It holds the values at 1/3, 4/3, 7/3, and so on.
@@ -385,8 +387,10 @@ drawing.save(drawing.seen_from(quarter_wave, 1 / 3), "11_wave.png")
 # whole cycles. The products :math:`\sin\alpha \cdot \cos\alpha` are as often positive as negative,
 # and add up to zero. The mean of :math:`\cos^2\alpha` is one half. So the first sum is :math:`A
 # \cos\varphi`, times half the number of pixels. In the same way the sum with the sine is :math:`-A
-# \sin\varphi`, times half the number of pixels. From the two factors one gets A and :math:`\varphi`
-# as the length and the angle of a vector.
+# \sin\varphi`, times half the number of pixels. Now think of an arrow of length A, at the angle
+# :math:`\varphi`. It goes :math:`A \cos\varphi` to the right and :math:`A \sin\varphi` up. We know
+# these two numbers, so we know its length A (``np.hypot``) and its angle :math:`\varphi`
+# (``np.arctan2``).
 
 
 def measure(row, frequency):
@@ -408,21 +412,21 @@ assert np.allclose(measure(channel_5, 1 / 4), (1, 30))
 # Every row of pixels is a sum of waves of many frequencies, and one can measure all of them like
 # this. That is the *Fourier transform*. ``np.fft.rfft`` computes the two sums for all frequencies
 # at once. It returns one complex number for each frequency. Its real part is the sum with the
-# cosine, its imaginary part is minus the sum with the sine. So ``np.abs`` gives the amplitude
-# (times half the number of pixels), and ``np.angle`` gives the phase.
+# cosine, its imaginary part is minus the sum with the sine. So this number is the arrow from above,
+# times half the number of pixels: ``np.abs`` gives its length, and ``np.angle`` its angle.
 
 two_waves = 3 * wave(pixels, 1 / 4, phase=30) + 5 * wave(pixels, 1 / 8, phase=-70)
-transform = np.fft.rfft(two_waves)  # (13,)
-frequency = np.fft.rfftfreq(24)  # 0, 1/24, 2/24, ..., 1/2
+transform = np.fft.rfft(two_waves)  # (13,), for the frequencies 0, 1/24, 2/24, ..., 12/24
 for f in (1 / 8, 1 / 4):
-    index = np.flatnonzero(frequency == f)[0]
-    amplitude = np.abs(transform[index]) * 2 / 24
-    phase = np.degrees(np.angle(transform[index]))
+    number = transform[round(24 * f)]
+    amplitude = np.abs(number) * 2 / 24
+    phase = np.degrees(np.angle(number))
     print(f"frequency {f}: amplitude {amplitude:.2f}, phase {round(phase)} degrees")
     assert np.allclose((amplitude, phase), measure(two_waves, f))
 
 # %%
-# So a shift by d pixels leaves all amplitudes as they are. And it moves each phase by
+# A channel that looks d pixels further right sees each of these waves d pixels further right. So
+# all amplitudes stay as they are, and each phase grows by
 #
 # .. math::
 #
@@ -434,19 +438,23 @@ for f in (1 / 8, 1 / 4):
 # The nine channels as waves
 # --------------------------
 #
-# Now the nine channels of the network. We take the waves along the rows. There are 200 rows, so for
-# each frequency we get 200 complex numbers for channel k, and 200 for channel 4. Each of them has a
-# length, the amplitude, and an angle, the phase. In a product of two complex numbers the lengths
-# are multiplied, and the angles are *added*. The *conjugate* of a number has the same length and
-# the opposite angle. So the product of the one and the conjugate of the other has the *difference*
-# of the two phases as its angle. We add up these products over all rows. The angle of the sum is
-# the mean phase difference, in which strong waves count more.
+# Now the nine channels of the network. We take the waves along the rows. A channel has 200 rows. So
+# for each frequency we get 200 complex numbers for channel k, and 200 for channel 4. How far is
+# channel k ahead of channel 4, over all rows together?
 #
-# Two things have to be done before. The mean of a channel is no wave, so we subtract it. And the
-# Fourier transform takes a row as if it went on from its last pixel to its first. There the
-# photograph has a jump, which is no wave of the scene. Therefore we fade the rows to zero at both
-# ends, with a *window*. We look at waves of up to a quarter of a cycle per pixel. The next section
-# tells what happens to fast ones.
+# Take one row first. In a product of two complex numbers the lengths are multiplied, and the angles
+# are *added*. The *conjugate* of a number has the same length and the opposite angle. So we
+# multiply the number of channel k by the conjugate of the number of channel 4. The angle of the
+# product is the *difference* of the two phases. For example, with the length 2 at 50 degrees in
+# channel k, and the length 3 at 20 degrees in channel 4, the product has the length 6 and the angle
+# :math:`50^\circ - 20^\circ = 30^\circ`. Then we add up the 200 products, as arrows. The angle of
+# the sum is the mean phase difference. Strong waves have long arrows, so they count more in it.
+#
+# Two things must be done first. The mean of a channel is no wave, so we subtract it. And the
+# Fourier transform treats a row as if its first pixel came again after its last one. There the
+# photograph has a jump, which is no wave of the scene. Therefore we multiply each row by a
+# *window*, which is 1 in the middle and falls to 0 at both ends. We look at waves of up to a
+# quarter of a cycle per pixel. The next section tells what happens to fast ones.
 #
 # .. predict::
 #
@@ -470,8 +478,9 @@ def phases_along(channels, axis):
     centered = channels - channels.mean(axis=(1, 2), keepdims=True)
     transforms = np.fft.rfft(centered * window, axis=axis)
     other_axis = 2 if axis == 1 else 1
-    amplitudes = 2 / window.sum() * np.abs(transforms).mean(axis=other_axis)
-    products = (transforms * transforms[4].conj()).sum(axis=other_axis)
+    # 2 / n as before, but with a window the sum of its numbers takes the place of n
+    amplitudes = 2 / window.sum() * np.abs(transforms).mean(axis=other_axis)  # (9, F)
+    products = (transforms * transforms[4].conj()).sum(axis=other_axis)  # (9, F)
     return np.fft.rfftfreq(n), amplitudes, np.degrees(np.angle(products))
 
 
@@ -506,8 +515,8 @@ drawing.save(drawing.spectra(frequency[low], amplitudes[:, low], phases[:, low])
 # %%
 # The amplitudes are nearly the same in all nine channels. The phases lie on three lines, close to
 # the dotted ones, which we have predicted. From the slopes we read where each channel looks: a
-# third of a pixel to the left, straight ahead, or a third to the right. The waves along the columns
-# tell the same about up and down. **The slopes are the places.**
+# third of a pixel to the left of channel 4, not to the side at all, or a third to the right. The
+# waves along the columns tell the same about up and down. **The slopes are the places.**
 #
 # Nobody told the network about phases. It was only told to be close to its nine targets, and these
 # lie a third of a pixel apart.
@@ -516,7 +525,7 @@ drawing.save(drawing.spectra(frequency[low], amplitudes[:, low], phases[:, low])
 # ------------------------------
 #
 # There is a limit to what one channel can show. A wave needs at least two pixels per cycle: one for
-# the crest, one for the trough. So no channel can show more than half a cycle per pixel.
+# its highest point and one for its lowest. So no channel can show more than half a cycle per pixel.
 #
 # .. predict::
 #
@@ -573,15 +582,19 @@ assert np.isclose(amplitude, 1)
 # Are there such fast waves in the network's image, and are they right? LR is of no help here. It is
 # one image of this size, like a single channel. When the photograph was made small, its fast waves
 # were removed, and the little that was left of them became aliases. The network must *guess* the
-# fast waves, from the edges that it sees. We keep only the fast waves of an image, and compare them
-# with those of the original.
+# fast waves, from the edges that it sees.
+#
+# We keep only the fast waves of an image, and compare them with those of the original.
+# ``np.fft.rfft2`` measures the waves of a whole image. Each of them has a frequency along the rows
+# and a frequency along the columns. We call a wave fast if one of the two is more than half a cycle
+# per LR pixel.
 
 from npespcn.pictures import upscale_bicubic
 
 
 def fast_waves(image):
     """Remove all waves of at most half a cycle per LR pixel, along rows and along columns."""
-    transform = np.fft.rfft2(image)  # waves in all directions
+    transform = np.fft.rfft2(image)
     along_rows = 3 * np.fft.rfftfreq(image.shape[1])  # cycles per LR pixel
     along_columns = 3 * np.fft.fftfreq(image.shape[0])
     slow = (np.abs(along_columns)[:, None] <= 0.5) & (along_rows <= 0.5)
@@ -616,8 +629,8 @@ assert right["bicubic interpolation"] > right["nine times channel 4"]
 #
 # The last line above is an experiment of its own. If channel 4 fills all nine places, every
 # amplitude is still there, nearly. But all phases are those of channel 4. And if we shuffle all
-# nine channels in a wrong order (:doc:`lesson 3 <03_whose_order>`), then even all numbers are
-# there, each at a wrong place of its block.
+# nine channels in the paper's order (:doc:`lesson 3 <03_whose_order>`), then even all numbers are
+# there, but six of the nine stand at a wrong place of their block.
 
 images = {
     "nine channels": 255 * image,
@@ -643,8 +656,8 @@ drawing.save(drawing.details(images, (200, 150, 260, 210), captions), "11_places
 # What you know now
 # -----------------
 #
-# - A channel is a place: it makes one pixel of each block. A feature map is no place: all nine
-#   channels use it. One map here carries the brightness.
+# - A channel belongs to one place: it makes one pixel of each block. A feature map does not: all
+#   nine channels use it. One map here carries the brightness.
 # - Trained filters sit in the middle, and most of them are differences. Channels differ from each
 #   other at edges, and opposite places have opposite signs.
 # - A shift does not change the amplitude of a wave. It changes its phase by :math:`360^\circ \cdot
