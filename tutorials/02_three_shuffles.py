@@ -348,7 +348,7 @@ assert loop > 20 * reshape
 #
 # .. answer::
 #
-#    No, it takes 3 to 20 times as long on our computers. A plain copy moves long runs of neighbors
+#    No, it takes 3 to 20 times as long on our computer. A plain copy moves long runs of neighbors
 #    at once. The shuffle takes every number from another channel than the one before, so it jumps
 #    in memory and moves the numbers one by one.
 
