@@ -10,7 +10,7 @@ Your own
 :Needs: Lessons 9 and 12.
 :Practice: The :doc:`project </project>`: choose one of three, and hand in a report.
 
-In this last lesson you do what the field does: you have an idea, and you find out whether it is a
+In this last lesson you do what researchers do: you have an idea, and you find out whether it is a
 good one. The lesson shows the way on a small example. Then the project is yours.
 """
 
@@ -27,11 +27,11 @@ good one. The lesson shows the way on a small example. Then the project is yours
 #    together, you cannot know which of them helped.
 # 2. **What stays.** Training images, steps, batch size, schedule, everything else.
 # 3. **What is measured**, and on which images. Training must never see these images.
-# 4. **What you expect**, and why. This is the *predict* of your own lesson.
+# 4. **What you expect**, and why. This is your own prediction, as in the lessons.
 #
 # We compare three networks here: the network of the paper, with tanh; the same network with ReLU,
-# :math:`\max(0, x)`; and a third one, with tanh, whose first layer has 32 filters and not 64. We
-# begin with the first and the third.
+# :math:`\max(0, x)`; and a *narrow* one, with tanh, whose first layer has 32 filters and not 64. We
+# begin with the first and the narrow one. (``fit`` and ``cosine`` are those of lesson 9.)
 
 from npespcn.data import PairedPatches, dead_leaves_pictures, validation_pairs
 from npespcn.models import ESPCN
@@ -66,9 +66,9 @@ print(f"the paper's widths {first:.2f} dB, 32 filters {narrow:.2f} dB: {narrow -
 # How large is chance?
 # --------------------
 #
-# The third network is a little worse than the first. Is this because of the 32 filters, or is it
-# chance? A training begins with random weights and draws random batches. Both come from the *seed*.
-# Another seed gives another network, and there is no reason why it should be better or worse.
+# The narrow network is a little worse. Is this because of the 32 filters, or is it chance? A
+# training begins with random weights and draws random batches. Both come from the *seed*. Another
+# seed gives another network, which may be a little better or a little worse, by chance.
 #
 # .. predict::
 #
@@ -80,8 +80,8 @@ print(f"the paper's widths {first:.2f} dB, 32 filters {narrow:.2f} dB: {narrow -
 #    By one or two tenths of a decibel. The difference between the two networks above is not larger
 #    than that. From one run each, nobody can say which network is better.
 #
-# So every variant is trained with several seeds. Three is the least, and it is what we can afford
-# here.
+# So every variant is trained with several seeds. Three seeds are the minimum, and more would take
+# too long here.
 
 import numpy as np
 
@@ -114,10 +114,10 @@ drawing.save(drawing.seeds(scores), "14_seeds.png")
 # .. answer::
 #
 #    All three ReLU networks are below all three tanh networks. Their mean is 0.36 dB lower, and the
-#    seeds alone make a difference of 0.18 dB. So tanh is better *in this experiment*. The networks
-#    with 32 filters lie among those with 64. It would
-#    be wrong to write that 32 filters are as good as 64. It is right to write that after 150 steps
-#    no difference could be seen. After 10,000 steps there may be one.
+#    seeds alone make a difference of 0.18 dB. So tanh is better *in this experiment*. The scores of
+#    the networks with 32 filters lie among those with 64. It would be wrong to write that 32
+#    filters are as good as 64. It is right to write that after 150 steps no difference could be
+#    seen. After 10,000 steps there may be one.
 
 effect = np.mean(scores["ReLU"]) - np.mean(scores["tanh"])
 print(f"ReLU against tanh: {effect:+.2f} dB on the average")
@@ -127,8 +127,8 @@ assert max(scores["32 filters"]) > min(scores["tanh"])
 assert abs(np.mean(scores["32 filters"]) - np.mean(scores["tanh"])) < abs(effect) / 2
 
 # %%
-# A comparison of this kind is called an *ablation* if one takes parts of a network away, one by
-# one, to see which of them matter.
+# If one takes parts of a network away, one by one, to see which of them matter, then such a
+# comparison is called an *ablation*.
 #
 # Choose on one set, report on another
 # ------------------------------------
@@ -153,10 +153,10 @@ print(f"the best of twenty equal networks: {best:.3f} dB on the average")
 assert 26.05 < best < 26.07
 
 # %%
-# Therefore three sets of images are needed. *Training* images teach the network. *Validation*
-# images choose: the variant, the rate, the step to stop at. *Test* images are measured once, in the
-# end, and that number is reported. If you look at the test images and go back to change something,
-# they have become validation images.
+# Therefore three sets of images are needed. The network learns from the *training* images. The
+# *validation* images are for choosing: the variant, the rate, the step to stop at. You measure on
+# the *test* images once, in the end, and you report that number. If you look at the test images and
+# go back to change something, they have become validation images.
 #
 # Three projects
 # --------------
@@ -164,14 +164,14 @@ assert 26.05 < best < 26.07
 # Choose one. All of them can be done with this package on two cores, in six to ten hours with the
 # report. The :doc:`project page </project>` has the steps, the pitfalls and the points.
 #
-# 1. **A better recipe.** The demo of this project, ``make demo``, trains for about a minute and
-#    beats bicubic interpolation by about two decibels. Reach more in the same time: another loss,
-#    another activation, other training images, another schedule.
-# 2. **Another network.** Write a layer or a network of your own, with its backward pass, and check
-#    it against central differences (lesson 7). For example a network that adds its output to the
-#    bicubic image, or resize-convolution (lesson 10).
-# 3. **Another kind of image.** Screenshots, scans, noise, JPEG files (lesson 13): train a network
-#    for them, and measure what it gains there and what it loses on clean photographs.
+# - **A. More decibels in the same minutes.** The demo of this course, ``make demo``, trains for
+#   about a minute and beats bicubic interpolation by about two decibels. Reach more in the same
+#   time: another loss, another activation, other training images, another schedule.
+# - **B. Another network.** Write a layer or a network of your own, with its backward pass, and
+#   check it against central differences (lesson 7). For example a network that adds its output to
+#   the bicubic image, or resize-convolution (lesson 10).
+# - **C. Another kind of image.** Screenshots, scans, noise, JPEG files (lesson 13): train a network
+#   for them, and measure what it gains there and what it loses on clean photographs.
 #
 # .. predict::
 #
@@ -182,19 +182,19 @@ assert 26.05 < best < 26.07
 #
 #    Nobody can know your result. But look back. The wrong LR of lesson 12 cost six decibels. JPEG
 #    files in lesson 13 cost all the gain over bicubic interpolation, nearly three decibels. Here
-#    the change from tanh to ReLU made 0.4 decibels. Data that fit the task often matter more than a
-#    cleverer network.
+#    the change from tanh to ReLU cost 0.4 decibels. Training images that fit the task often matter
+#    more than a cleverer network.
 #
 # How it will be judged
 # ---------------------
 #
-# Not by decibels. An honest project that ends with "no difference could be seen" earns full marks.
-# What counts:
+# Your project is not judged by its decibels. An honest project that ends with "no difference could
+# be seen" can get full points. What counts (the project page says how much):
 #
 # - the question is clear, and the experiment can answer it;
 # - bicubic interpolation and an unchanged network stand beside your result, measured by the
 #   protocol of lesson 12;
-# - several seeds, and the scatter is shown;
+# - several seeds are used, and their scatter is shown;
 # - what you wrote yourself is checked: gradients against central differences, shapes, a tiny
 #   example by hand;
 # - you have looked at images, and one of them shows where your network fails;
@@ -212,5 +212,5 @@ assert 26.05 < best < 26.07
 #
 # You have reached the end of the course. The appendix has four more lessons: :doc:`a museum of
 # published slips <a_museum>`, :doc:`why it is fast <b_why_it_is_fast>`, :doc:`another processor
-# <c_another_processor>` and :doc:`many processes <d_many_processes>`. And now read the book: the
-# ten files in ``npespcn/``. You will recognize every line.
+# <c_another_processor>` and :doc:`many processes <d_many_processes>`. And now read the ten files of
+# the book, in ``npespcn/``. You will recognize every line.
