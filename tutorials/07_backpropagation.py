@@ -7,7 +7,7 @@ gradient is right?
 
 :Aim: You can write the backward pass of every layer of ESPCN and of the whole network, and you can
       check a gradient in a way that finds mistakes.
-:Minutes: 90
+:Minutes: 95
 :Needs: :doc:`Lesson 6 <06_one_step_downhill>` (the chain rule),
       :doc:`lesson 4 <04_convolution>` (im2col), :doc:`lesson 2 <02_three_shuffles>` (the shuffle).
       The product of a matrix and a vector.
@@ -129,8 +129,8 @@ assert abs(dx - 0.618) < 0.001
 #
 # The small changes simply add up, each with its slope. (The missing 0.0002 is the product of the
 # two small changes. It vanishes when they become smaller.) The sum of products of two arrays is
-# called their *inner product*. We write :math:`\langle dx, \Delta x \rangle` for the inner product
-# of the gradient and the changes:
+# called their *inner product*. The sign Δ means a small change. We write :math:`\langle dx, \Delta
+# x \rangle` for the inner product of the gradient and the changes:
 #
 # .. math::
 #
@@ -167,9 +167,9 @@ assert abs((2.01 * 3.02 - 6) - (dx * changes).sum()) < 0.0003
 #    The second output grows by 0.3. Its slope is 1, so the loss grows by 0.3. Together that is 2.3,
 #    for a change of 0.1 in x. So :math:`dx = 2 \cdot 10 + 3 \cdot 1 = 23`.
 #
-# **What is used several times gets the sum of everything that comes back.** Remember this sentence.
-# A convolution uses each pixel many times and each weight at every position. All its backward pass
-# comes from this sentence.
+# **A number that is used several times gets the sum of everything that comes back.** Remember this
+# sentence. A convolution uses each pixel many times and each weight at every position. Its whole
+# backward pass follows from this sentence.
 #
 # A matrix
 # --------
@@ -229,9 +229,10 @@ drawing.save(drawing.matrix_arrows(A, x, y, dx, dy), "07_transpose.png")
 # %%
 # It is one drawing with its arrows turned around. Forward, an output collects from all inputs.
 # Backward, an input collects from all outputs, over the same arrows with the same numbers on them.
+# (The entry 0 of A has no arrow: :math:`x_2` does nothing to :math:`y_0`.)
 #
-# The shapes leave no other choice. dx must have three numbers, and dy has two. A is a 2×3 matrix,
-# and only :math:`A^T`, a 3×2 matrix, makes three numbers out of two.
+# The shapes agree. dy has two numbers, and dx must have three. A is a 2×3 matrix and cannot
+# multiply two numbers. :math:`A^T` is a 3×2 matrix and makes three numbers out of two.
 #
 # If A is a weight, we also need dA. The entry :math:`A_{ij}` is used once: in :math:`y_i`, where it
 # is multiplied by :math:`x_j`. So :math:`dA_{ij} = dy_i \cdot x_j`. This is a matrix with the shape
@@ -243,7 +244,7 @@ drawing.save(drawing.matrix_arrows(A, x, y, dx, dy), "07_transpose.png")
 #    \begin{pmatrix} 10 \\ 1 \end{pmatrix} \begin{pmatrix} 2 & 1 & 3 \end{pmatrix}
 #    = \begin{pmatrix} 20 & 10 & 30 \\ 2 & 1 & 3 \end{pmatrix}
 
-dmatrix = dy.reshape(2, 1) @ x.reshape(1, 3)  # (2, 3)
+dmatrix = dy.reshape(2, 1) @ x.reshape(1, 3)  # dA: (2, 3)
 print(dmatrix)
 assert dmatrix.tolist() == [[20, 10, 30], [2, 1, 3]]
 
@@ -401,9 +402,9 @@ drawing.save(
 # back one by one, and begin with ``im2col``.
 #
 # It only copies. But it copies a pixel several times: once for each position of the kernel that
-# covers the pixel. "What is used several times gets the sum of everything that comes back." So the
-# backward of ``im2col`` adds up what comes back from all copies of a pixel. It is called
-# ``col2im``.
+# covers the pixel. "A number that is used several times gets the sum of everything that comes
+# back." So the backward of ``im2col`` adds up what comes back from all copies of a pixel. It is
+# called ``col2im``.
 #
 # .. predict::
 #
@@ -471,6 +472,7 @@ x = rng.normal(size=(3, 5, 6))  # (C, H, W)
 dcolumns = rng.normal(size=(27, 12))  # (C*k*k, positions), k = 3
 columns = im2col(x[None], 3)[0]  # (27, 12)
 
+# im2col only copies, so x itself can take the place of the small changes in the test
 assert np.isclose((dcolumns * columns).sum(), (col2im(dcolumns, x.shape, 3) * x).sum())
 assert np.allclose(col2im(dcolumns, x.shape, 3), conv.col2im(dcolumns[None], (1, 3, 5, 6), 3)[0])
 
@@ -519,7 +521,7 @@ assert np.allclose(col2im(dcolumns, x.shape, 3), conv.col2im(dcolumns[None], (1,
 #
 # W is a matrix, and it multiplies every column. From the section on matrices we know all that we
 # need. For one column x: dx is :math:`W^T` times dy, and dW is dy times :math:`x^T`. A matrix
-# product does this for all columns at once, and it adds the dW of all columns up:
+# product does this for all columns at once, and it adds up the dW of all columns:
 #
 # .. math::
 #
@@ -541,9 +543,10 @@ assert np.allclose(col2im(dcolumns, x.shape, 3), conv.col2im(dcolumns[None], (1,
 #    = \begin{pmatrix} 10 & 20 \\ 1 & 2 \end{pmatrix}
 #    \end{aligned}
 #
-# The middle pixel has two copies: the lower one in the first column, and the upper one in the
-# second column. They get 1 and 20, together 21. These are the numbers that you have found with the
-# pencil.
+# The first product is :math:`1 \cdot (1, 2) + 2 \cdot (2, 3) = (5, 8)`: the dy of each position
+# times its column, added up. The middle pixel has two copies: the lower one in the first column,
+# and the upper one in the second column. They get 1 and 20, together 21. These are the numbers that
+# you have found with the pencil.
 
 W = np.array([[10, 1]])  # (O, C*k*k)
 columns = np.array([[1, 2], [2, 3]])  # (C*k*k, positions)
@@ -645,15 +648,26 @@ assert np.array_equal(mse_backward(y, t), book_gradient)
 # -----------------
 #
 # Now we have every layer of lesson 5: three convolutions, two times tanh, one shuffle, and the
-# loss. This is the way forward again, in plain NumPy. One step is missing: nothing repeats the edge
-# of the image. In training it is not needed, because each small image comes with 4 more real pixels
-# on each side. So the output belongs to the inner part of the image, H - 8 rows and W - 8 columns.
+# loss. We give the numbers on the way forward the names of lesson 6: a before a tanh, and h after
+# it.
+#
+# .. math::
+#
+#    \begin{aligned}
+#    x &\rightarrow \text{conv1} \rightarrow a_1 \rightarrow \text{tanh} \rightarrow h_1 \\
+#    &\rightarrow \text{conv2} \rightarrow a_2 \rightarrow \text{tanh} \rightarrow h_2 \\
+#    &\rightarrow \text{conv3} \rightarrow a_3 \rightarrow \text{shuffle} \rightarrow y
+#    \end{aligned}
+#
+# One step of lesson 5 is missing: nothing repeats the edge of the image. In training it is not
+# needed, because each small image comes with 4 more real pixels on each side. So the output belongs
+# to the inner part of the image, H - 8 rows and W - 8 columns.
 #
 # .. predict::
 #
 #    The backward pass goes through the six layers in the opposite order. Write the order down. For
-#    each layer, note which number of the way forward it needs, besides the weights. What must
-#    ``forward`` remember?
+#    each layer, note which array of the way forward it needs, besides the weights. Which arrays
+#    must ``forward`` remember?
 #
 # .. answer::
 #
@@ -761,8 +775,8 @@ assert sum(gradient.size for gradient in grads.values()) == 22729
 
 # %%
 # A *central difference* goes to both sides of the old value. For each entry it needs two losses.
-# All 22,729 weights would take a while, so we draw 100 entries of each array by chance. (conv3 has
-# only 9 biases; there we take all.)
+# All 22,729 weights would take a while, so we draw 100 entries of each array by chance. (An array
+# of biases has fewer; there we take all.)
 
 
 def central_difference(loss, array, index, epsilon):
@@ -858,9 +872,13 @@ assert losses[-1] < 0.2 * losses[0]
 # What breaks: a check with ones
 # ------------------------------
 #
-# A check can be worthless. The easiest upstream gradient to write is ``dy = np.ones(...)``. We test
-# it on a shuffle that has a mistake. Forward it counts the channels as PyTorch does, and backward
-# as TensorFlow does (lesson 3). Follow eight channels of one pixel, two image channels with r = 2:
+# One can also check a single layer. Then there is no loss behind it, so we choose one: the inner
+# product :math:`\langle dy, y \rangle` of the output y and an array dy of our choice. The slope of
+# this loss in y is just dy, whatever numbers we take for it.
+#
+# But such a check can be worthless. The easiest choice is ``dy = np.ones(...)``. We test it on a
+# shuffle that has a mistake. Forward it counts the channels as PyTorch does, and backward as
+# TensorFlow does (lesson 3). Follow eight channels of one pixel, two image channels with r = 2:
 
 numbers = np.arange(8.0).reshape(1, 8, 1, 1)  # (N, C*r*r, H, W)
 there = pixel_shuffle(numbers, 2)  # (1, 2, 2, 2)
@@ -884,9 +902,6 @@ assert not np.array_equal(pixel_unshuffle(there, 2, order="DCR"), numbers)
 #
 #    Only one: random numbers with three image channels. Ones prove nothing for a permutation. And
 #    with one image channel the two orders are the same, so there is no mistake to be seen.
-#
-# The loss of the check is the inner product :math:`\langle dy, y \rangle`, because its slopes in y
-# are dy, whatever we take for dy.
 
 
 def wrong_backward(dy):
@@ -1026,10 +1041,10 @@ drawing.save(drawing.gradient_errors(epsilons, errors), "07_float32.png")
 # number. Their difference is 0, so the check finds the slope 0. Then the error is as large as the
 # gradient itself, and the curve is flat at 1.)
 #
-# In between is the best ε, and there the two errors are about equal. float64 rounds some hundred
-# million times more finely. Its left side lies far lower, and so does its best point. Only there do
-# the right and the wrong gradient come apart. So: **train in float32, but check in float64, with a
-# random dy.**
+# In between is the best ε, and there the two errors are about equal. float64 rounds about 500
+# million times more finely. Its left side lies far lower, and so does its best point. There the
+# right gradient and the wrong one can be told apart, and in float32 they cannot. So: **train in
+# float32, but check in float64, with a random dy.**
 
 
 def cube(w):
@@ -1051,14 +1066,15 @@ for k in (13, 11, 4, 0):
 assert errors["float32, right"][0] > 0.9  # the check finds nothing of the gradient
 assert 50 < curve[13] / curve[11] < 200  # on the right: ten times smaller, 100 times more exact
 assert curve[0] > 5 * curve[4]  # on the left: 100 times smaller, and much less exact
-assert np.finfo("float32").eps / np.finfo("float64").eps > 1e8
+assert np.finfo("float32").eps / np.finfo("float64").eps > 5e8
 
 # %%
 # What you know now
 # -----------------
 #
 # - A layer gets dy and returns dx. It multiplies by the transpose of its Jacobian: the forward
-#   arrows, turned around. What is used several times gets the sum of all that comes back.
+#   arrows, turned around. A number that is used several times gets the sum of everything that comes
+#   back.
 # - tanh multiplies by :math:`1 - y^2`. The shuffle goes back by the unshuffle. ``im2col`` copies,
 #   and ``col2im`` adds the copies up. The backward pass of a convolution is two matrix products,
 #   one for dW and one for dcolumns, and a sum for db.
