@@ -11,12 +11,13 @@ or a trap. Which input makes it visible?
 :Needs: Lessons 1 to 3 and 12.
 :Practice: :doc:`Exercise 11 </exercises>` afterwards: five programs, each with a bug.
 
-Everybody slips. The authors of these programs gave their work away, and many people have
-learned from it. Because the code is public, its slips could be found too. For most of them there is
-a public report by an attentive reader, and we link it.
+A slip is a small mistake that its author did not see. Everybody makes them. The authors of these
+programs gave their work away, and many people have learned from it. Because the code is public, its
+slips could be found too. For most of them there is a public report by an attentive reader, and we
+link it.
 
-We show each piece in our own words, after the code as we read it. The projects may have changed
-since then.
+We have written each program again, in the names of this course. The projects may have changed since
+we read them.
 """
 
 # %%
@@ -36,11 +37,13 @@ three = np.arange(12 * 2 * 3).reshape(12, 2, 3)  # (C*r*r, H, W), C = 3, r = 2
 # %%
 # **Exhibit 1: a small letter.** The README of `atriumlts/subpixel
 # <https://github.com/atriumlts/subpixel>`__ (2016) explains equation 4 of the ESPCN paper by a
-# loop, with x as the row. In :doc:`lesson 3 <03_whose_order>` you have seen the channel number of
-# this equation: :math:`C \cdot r \cdot \text{mod}(y, r) + C \cdot \text{mod}(x, r) + c`. The loop
-# has a small c in the place of the capital C, it counts c from 1, and it leaves out the last
-# :math:`+\ c`. A reader `reported it <https://github.com/atriumlts/subpixel/issues/54>`__ in 2018.
-# The loop has been copied into other programs, for example into `JuheonYi/VESPCN-tensorflow
+# loop. In :doc:`lesson 3 <03_whose_order>` you have seen the channel number of this equation:
+# :math:`C \cdot r \cdot \text{mod}(y, r) + C \cdot \text{mod}(x, r) + c`. In this loop x is the row
+# and y is the column. (In our program they are called ``row`` and ``column``, and x and y are
+# arrays as always.) The loop has a small c in the place of the capital C, it counts c from 1, and
+# it leaves out the last :math:`+\ c`. A reader `reported it
+# <https://github.com/atriumlts/subpixel/issues/54>`__ in 2018. The loop has been copied into other
+# programs, for example into `JuheonYi/VESPCN-tensorflow
 # <https://github.com/JuheonYi/VESPCN-tensorflow>`__.
 
 
@@ -57,7 +60,7 @@ def small_c(x, r):
 # %%
 # .. predict::
 #
-#    For which number of image channels is this loop equation 4 all the same? And if r = 2 and
+#    For which number of image channels does this loop agree with equation 4? And if r = 2 and
 #    C = 3, which of the twelve channels does the loop never read?
 #
 # .. answer::
@@ -133,8 +136,8 @@ assert np.array_equal(phase_shift(batch, 2), right)
 # .. answer::
 #
 #    ``squeeze`` without an argument removes *every* axis of length 1. If the batch has one image,
-#    the axis N disappears too, and all later axes have other numbers. The training uses large
-#    batches and never meets this. The first person who enlarges a single photograph does.
+#    the axis N disappears too, and axis 1 is now another axis. Training uses large batches, so the
+#    slip does not show there. It shows when somebody enlarges a single photograph.
 
 try:
     phase_shift(batch[:1], 2)
@@ -148,8 +151,8 @@ else:
 # <https://github.com/atriumlts/subpixel/issues/22>`__ and `repaired
 # <https://github.com/atriumlts/subpixel/pull/23>`__ in January 2017: ``squeeze(row, axis=1)``. The
 # README still has the old lines, and `other projects
-# <https://github.com/kweisamx/TensorFlow-ESPCN/issues/4>`__ had copied them. A copy does not learn
-# about the repair of its original.
+# <https://github.com/kweisamx/TensorFlow-ESPCN/issues/4>`__ had copied them. Nobody tells a copy
+# that its original has been repaired.
 #
 # **Exhibit 4: two orders under one name.** ``_phase_shift`` of atriumlts/subpixel exchanges the
 # rows and columns of each block before it splits. In JuheonYi/VESPCN-tensorflow the function has
@@ -171,7 +174,7 @@ def swapped(x, r):
 # .. predict::
 #
 #    Which order of lesson 3 is ``swapped`` for one image channel? Which one is it for three? (The
-#    three groups of channels stand one behind the other, as in CRD.)
+#    channels of one image channel stand together, as in CRD.)
 #
 # .. answer::
 #
@@ -185,9 +188,9 @@ for order in ("CRD", "DCR", "paper"):
 print("for three image channels it is a fourth order")
 
 # %%
-# The input that shows it: **one block of different numbers**, and weights only if they come from
-# the other program. We look at both exhibits on the photograph. Its twelve channels are counted as
-# PyTorch counts.
+# The input that shows it: **one block of different numbers**. Weights show it only if they come
+# from the other program. We look at exhibits 1 and 4 on the photograph. We take it apart into
+# twelve channels in PyTorch's order, and let each program put them together again.
 
 import drawing
 
@@ -236,8 +239,8 @@ else:
 #
 # **Exhibit 6: a canvas of bytes.** The same function writes the result into a new array of
 # ``uint8``, the type of image files. In its own project this is no mistake, because the network's
-# output is turned into bytes before it gets there. But a shuffle does not look as if it cared about
-# types, and one day somebody will use it elsewhere.
+# output is turned into bytes before it gets there. But a shuffle only moves numbers, so nobody
+# expects that it needs bytes, and one day somebody will use it elsewhere.
 
 
 def on_a_canvas(x, r):
@@ -254,9 +257,9 @@ def on_a_canvas(x, r):
 #
 # .. answer::
 #
-#    ``uint8`` has only whole numbers, and NumPy drops the fraction without a word. All gray levels
-#    below 1 become 0, so the image is black. Only perfect white survives, as a 1 that looks black
-#    as well.
+#    ``uint8`` has only whole numbers, and NumPy drops the fraction without a warning. All gray
+#    levels below 1 become 0, so the image is black. White itself becomes 1, which looks black as
+#    well.
 
 numbers = np.array([0.2, 0.5, 0.9, 1.0]).reshape(4, 1, 1)
 print("on the canvas:", on_a_canvas(numbers, 2).ravel().tolist())
@@ -274,13 +277,12 @@ assert np.array_equal(on_a_canvas(one, 2), pixel_shuffle(one, 2))  # whole numbe
 # perfectly, and the loss goes down as it should.
 #
 # **Exhibit 7: the first pixel.** drakelevy/ESPCN-TensorFlow makes LR in two steps: it blurs the
-# image by a Gaussian filter, and then it keeps every r-th pixel, ``blurred[::r, ::r]``. To blur and
-# to take every r-th pixel is what the text of the `ESPCN paper
-# <https://arxiv.org/abs/1609.05158>`__ says, so this is *no* slip. (The numbers for bicubic
-# interpolation in the paper come from another way of making LR; :doc:`lesson 12
-# <12_measuring_honestly>` has this story.) The trap is a detail that the paper does not mention:
-# *which* pixel of each block is kept. ``[::r]`` keeps the first one. An LR pixel stands for its
-# whole block, and the first pixel is not in the middle of the block.
+# image by a Gaussian filter, and then it keeps every r-th pixel, ``blurred[::r, ::r]``. The text of
+# the `ESPCN paper <https://arxiv.org/abs/1609.05158>`__ says this, so it is *no* slip. (As
+# :doc:`lesson 12 <12_measuring_honestly>` tells, its numbers for bicubic interpolation come from
+# another way of making LR.) The trap is a detail that the paper does not mention: *which* pixel of
+# each block is kept. ``[::r]`` keeps the first one. An LR pixel stands for its whole block, and the
+# first pixel is not in the middle of the block.
 #
 # .. predict::
 #
@@ -413,8 +415,8 @@ drawing.save(drawing.side_by_side(images), "a_rings.png")
 #
 # **Exhibit 9: a digit.** Programs for super-resolution measure on *luma*, the brightness of a color
 # image. (:doc:`Lesson 12 <12_measuring_honestly>` uses it, and :doc:`lesson 13
-# <13_a_real_picture>` explains it.) For R, G and B from 0 to 255 the standard BT.601
-# defines it by these weights:
+# <13_a_real_picture>` explains it.) For R, G and B from 0 to 255, BT.601, a standard of digital
+# television, defines it by these weights:
 #
 # .. math::
 #
@@ -423,12 +425,13 @@ drawing.save(drawing.side_by_side(images), "a_rings.png")
 # (Lesson 13 writes the same weights over 255. For example :math:`65.481 / 255 \approx 65.738 /
 # 256`.) In the file ``utils.py`` of `yjn870/ESPCN-pytorch
 # <https://github.com/yjn870/ESPCN-pytorch>`__ the weight of red is 64.738. Readers `noticed
-# <https://github.com/yjn870/FSRCNN-pytorch/issues/3>`__ it in 2020. The number lives on in many
-# other programs.
+# <https://github.com/yjn870/FSRCNN-pytorch/issues/3>`__ it in 2020. Many other programs still have
+# this number.
 #
 # .. predict::
 #
-#    Which colors are wrong by this digit, and by how much? Is there a color that hides it?
+#    Which colors get a wrong luma, and by how much is it wrong? Is there a color that hides the
+#    slip?
 #
 # .. answer::
 #
@@ -465,9 +468,9 @@ print(f"BT.601 {ours:.3f} dB, with the digit {theirs:.3f} dB")
 assert abs(ours - theirs) < 0.05
 
 # %%
-# Hardly. Both images of the comparison are converted by the same formula, and for this photograph
-# the difference is a few hundredths of a decibel. A wrong digit is not always a catastrophe. But a
-# reader cannot know this before it has been measured.
+# It hardly matters. Both images of the comparison are converted by the same formula, and for this
+# photograph the score changes by a few hundredths of a decibel. A wrong digit is not always a
+# catastrophe. But nobody can know this before it has been measured.
 #
 # The input that shows it: **white, black and the pure colors**, for which everybody knows the
 # answer.
