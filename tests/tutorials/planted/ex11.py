@@ -1,4 +1,7 @@
-"""Mistakes for exercise 11: the bugs themselves, and repairs by half."""
+"""Mistakes for exercise 11: the bugs themselves, and repairs by half.
+
+Where no cause is given, the numbers show it.
+"""
 
 from mistakes import Planted
 
@@ -114,7 +117,7 @@ PLANTED = (
         {PAIRS: "    return [(a, b) for a in lr_names for b in hr_names "
             "if a.split('_')[0] == b.split('_')[0]]\n" + PAIRS},
         "make_pairs",
-        "up to the first _",
+        "",
     ),
     Planted(
         "by the beginning",
@@ -152,19 +155,19 @@ PLANTED = (
         "int8",
         {DIFFERENCE: DIFFERENCE.replace("float64", "int8") + ".astype(np.int8)"},
         "psnr",
-        "int8 ends at 127",
+        "",
     ),
     Planted(
         "another peak",
         {"255**2 / mse)\n": "float(reference.max()) ** 2 / mse)\n"},
         "psnr",
-        "it must be 255",
+        "",
     ),
     Planted(
         "from 0 to 1, the peak not",
         {DIFFERENCE: "difference = picture / 255 - reference / 255"},
         "psnr",
-        "both must be on one scale",
+        "",
     ),
     Planted(
         "x itself where r is 1",
@@ -212,7 +215,7 @@ PLANTED = (
         "float16 within",
         {DIFFERENCE: DIFFERENCE.replace("float64", "float16")},
         "psnr",
-        "float16",
+        "",
     ),
     Planted(
         "pictures remembered by their shape",
@@ -226,6 +229,6 @@ PLANTED = (
         "an infinite PSNR for equal means",
         {DIFFERENCE: DIFFERENCE + "\n    difference = difference.mean()"},
         "psnr",
-        "two means are compared",
+        "",
     ),
 )  # fmt: skip
