@@ -13,8 +13,8 @@ that is taken away?
 :Needs: Lessons 4 and 7.
 :Practice: Read :doc:`Why it is fast </performance>`, which has every measurement.
 
-The times on this page were measured on the computer that built the page. Yours will differ, but
-hardly by more than a few times.
+The times on this page were measured on the computer that built the page. Yours will differ: a call
+may take half or twice as long.
 """
 
 # %%
@@ -175,8 +175,9 @@ def layer(x, weight, bias):
 # ``call = partial(f, a, b)`` remembers a function with its arguments. Later ``call()`` does the
 # same as ``f(a, b)``.
 #
-# We *record* the layer as a list of prepared calls. To compute it, we copy the input to the place
-# that the list reads from, and *replay* the list.
+# We *record* the layer as a list of prepared calls. To compute it, we copy the input into the array
+# x, from which the list reads, and *replay* the list. The copy is ``x[...] = first``. (``x =
+# first`` would only give the name x to another array, and the list would still read the old one.)
 
 from functools import partial
 
@@ -193,6 +194,11 @@ def record(shape, weight, bias):
     return x, calls, y
 
 
+def replay(calls):
+    for call in calls:
+        call()
+
+
 rng = np.random.default_rng(0)
 weight = rng.normal(size=(64, 32)).astype(np.float32)
 bias = rng.normal(size=32).astype(np.float32)
@@ -200,19 +206,13 @@ first = rng.normal(size=(100, 64)).astype(np.float32)
 
 x, calls, y = record((100, 64), weight, bias)
 x[...] = first
-for call in calls:
-    call()
+replay(calls)
 assert np.allclose(y, layer(first, weight, bias), atol=1e-6)
 
 # %%
 # The list gives the same numbers. Is it faster? We measure it with a small input and with a large
-# one.
-
-
-def replay(calls):
-    for call in calls:
-        call()
-
+# one. (The copy of the input is not counted. In a network only the first layer needs it: every
+# other layer finds its input where the layer before has left it.)
 
 for rows in (100, 100_000):
     wide = rng.normal(size=(rows, 64)).astype(np.float32)
@@ -224,9 +224,10 @@ for rows in (100, 100_000):
     print(f"{rows:7,} rows: function {plain:9.1f} µs, list {recorded:9.1f} µs")
 
 # %%
-# With a small input little is gained, because this layer has only three calls. With a large input
-# the memory matters: new memory comes from the operating system page by page, and each page is
-# filled with zeros before we get it. The list uses the same memory again and again.
+# With a small input the list saves only a few microseconds, because this layer has only three
+# calls. With a large input the memory matters: new memory comes from the operating system page by
+# page, and each page is filled with zeros before we get it. The list uses the same memory again and
+# again. (How much this saves depends on the operating system, and on what else the computer does.)
 #
 # A whole network gains more. Without a list, its layers must find out at each step what to do, and
 # this is thousands of calls of Python functions. With a list it is some fifty calls for a few
