@@ -1,4 +1,4 @@
-"""Mistakes for exercise 10."""
+"""Mistakes for exercise 10. Where no cause is given, the numbers or the calls show it."""
 
 from mistakes import Planted
 
@@ -23,7 +23,7 @@ PLANTED = (
         "the paper's short form",
         {SQUARE: "v = self.v[name]", "self.lr * m /": "self.lr * m * (1 - beta2**self.t)**0.5 /"},
         "Adam: values",
-        "epsilon is added before v's bias correction",
+        "",
     ),
     Planted(
         "corrected m kept",
@@ -42,16 +42,16 @@ PLANTED = (
         "betas swapped",
         {"beta1, beta2 = self": "beta2, beta1 = self"},
         "Adam: values",
-        "the betas are swapped",
+        "",
     ),
-    Planted("v of grad", {V: V[:-4]}, "Adam: values", "v is a running mean of the gradient"),
+    Planted("v of grad", {V: V[:-4]}, "Adam: values", ""),
     Planted("t not counted", {T: "        self.t = 1\n"}, "Adam: values", "t is 1 in every step"),
-    Planted("t from 0", {T: "", CHANGE: f"{CHANGE}\n{T}"}, "Adam: values", "t is 0 in the"),
+    Planted("t from 0", {T: "", CHANGE: f"{CHANGE}\n{T}"}, "Adam: values", ""),
     Planted(
         "t counts parameters",
         {T: "", "g = grads[name]": f"g = grads[name]\n    {T}"},
         "Adam: values",
-        "t counts parameters",
+        "",
     ),
     Planted(
         "one m and v for all",
@@ -59,7 +59,7 @@ PLANTED = (
         | {SQUARE: SQUARE.replace("name", "0"), T: f"{T}        self.m.setdefault(0, 0.0)\n"
             "        self.v.setdefault(0, 0.0)\n"},
         "Adam: values",
-        "all parameters share one m and v",
+        "",
     ),
     Planted("no root", {"np.sqrt(v)": "v"}, "Adam: values", "the square root is missing"),
     Planted("uphill", {"p -=": "p +="}, "Adam: values", "change has the wrong sign"),
@@ -116,21 +116,21 @@ PLANTED = (
         {"    for _ in range(steps):\n        x, target = next_batch()": "    x, target = "
             "next_batch()\n    for _ in range(steps):"},
         "train: values",
-        "all steps use one batch",
+        "",
     ),
     Planted(
         "step too early",
         {"        y = model": "        optimizer.step()\n        y = model"}
         | {"        optimizer.step()\n    return": "    return"},
         "train: values",
-        "there are no gradients yet",
+        "",
     ),
-    Planted("no step", {"optimizer.step()": "pass"}, "train: values", "step is never called"),
+    Planted("no step", {"optimizer.step()": "pass"}, "train: values", ""),
     Planted(
         "gradients handed to step",
         {"optimizer.step()": "optimizer.step(model.grads)"},
         "train: values",
-        "step takes no arguments",
+        "",
     ),
     Planted(
         "the gradients of before",
@@ -140,10 +140,10 @@ PLANTED = (
             "g = grads[name]": "g = self.grads[name]",
         },
         "Adam: values",
-        "a new dictionary after each backward pass",
+        "",
     ),
     Planted("sum for mean", {DY: "2 * difference"}, "train: values", "gradient of the sum"),
-    Planted("no 2", {DY: DY[4:]}, "train: values", "dy is half as large"),
+    Planted("no 2", {DY: DY[4:]}, "train: values", "dy is 0.5 times as large"),
     Planted("wrong sign", {DY: f"-{DY}"}, "train: values", "dy has the wrong sign"),
     Planted("divided by N", {DY: DY.replace("y.size", "len(y)")}, "train: values", "of pictures"),
     Planted("sums", {"np.mean(": "np.sum("}, "train: values", "these are sums"),
@@ -184,7 +184,7 @@ PLANTED = (
         "v the square of a mean",
         {V: V[:-4], SQUARE: f"v = ({SQUARE[4:]}) ** 2"},
         "Adam: values",
-        "v is the square of a running mean",
+        "",
     ),
     Planted(
         "float16 on the way",
@@ -228,7 +228,7 @@ PLANTED = (
         "backward before forward",
         {"        y = model": "        model.backward(0 * target)\n        y = model"},
         "train: shape",
-        "backward comes before forward",
+        "",
     ),
     Planted(
         "at least one step",
