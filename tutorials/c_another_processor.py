@@ -9,7 +9,7 @@ runs there?
 :Aim: You can write a function that runs on both processors, and you know what must not be mixed and
       what the way between the two memories costs.
 :Minutes: 25
-:Needs: Lesson 5. No GPU: this page shows the ideas on any machine.
+:Needs: Lesson 5. You need no GPU: the lesson shows the ideas on any machine.
 :Practice: On a machine with an NVIDIA GPU: ``npespcn upscale photo.jpg --device gpu``.
 """
 
@@ -75,7 +75,7 @@ far = SimpleNamespace(asarray=far_asarray, tanh=far_tanh)  # stands in for a mod
 # One function for both
 # ---------------------
 #
-# Here is a layer of a network. As it stands, it works on the CPU only, because it says ``np.tanh``.
+# Here is a layer of a network. It works on the CPU only, because it says ``np.tanh``.
 
 
 def cpu_layer(x, weight, bias):
@@ -152,6 +152,9 @@ else:
     raise AssertionError("two memories were mixed")
 
 # %%
+# (Here the image comes first, so NumPy is asked first, and it refuses. If the image is far and the
+# weights are near, our own ``opened`` refuses.)
+#
 # What the crossing costs
 # -----------------------
 #
@@ -163,7 +166,7 @@ else:
 #
 # .. predict::
 #
-#    An image is enlarged three times. Its numbers are float32, which have four bytes. How many
+#    An image is made three times as large. Its numbers are float32, which have four bytes. How many
 #    bytes cross for each pixel of the small image, there and back? And suppose that the result of
 #    every layer came home and went out again. Would this be twice as much, ten times as much, or
 #    more?
@@ -171,7 +174,7 @@ else:
 # .. answer::
 #
 #    Out: 4 bytes. Back: nine pixels, 36 bytes. Together 40 bytes. If every result comes home, the
-#    64 maps of the first layer alone are 256 bytes, and they cross twice. All results together make
+#    64 channels of the first layer alone are 256 bytes, and they cross twice. All together make
 #    1648 bytes, which is 41 times as much. The code below adds them up.
 
 from npespcn.models import ESPCN
@@ -201,11 +204,11 @@ drawing.save(drawing.traffic(bytes_per_pixel), "c_traffic.png")
 # A real GPU
 # ----------
 #
-# If this machine has a GPU and CuPy, the network of the book runs there now. If not, the next lines
-# say what is missing, and the lesson ends here.
+# If the computer that runs this lesson has a GPU and CuPy, the next lines run the network of the
+# book there. If not, they print what is missing.
 #
-# One more trap: a GPU lets Python go on before it has finished. A clock that is stopped at once
-# measures next to nothing. So the clock below stops when the result has come home.
+# There is one more trap: a GPU lets Python go on before it has finished. A clock that is stopped at
+# once measures almost nothing. So the clock below stops when the result has come home.
 
 import time
 
@@ -232,7 +235,8 @@ else:
 # - All arrays of one call lie in one memory. Crossings are written out.
 # - Only the ends of a network need to cross.
 #
-# Try this: give ``FarArray`` a method ``reshape``, and write a far pixel shuffle.
+# Try this: give ``FarArray`` the methods ``reshape`` and ``transpose``, and write a far pixel
+# shuffle.
 #
 # :doc:`On a GPU </gpu>` has the commands, the installation and the limits. Next: :doc:`appendix D
 # <d_many_processes>` shares the work among many processes.
