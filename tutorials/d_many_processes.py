@@ -8,7 +8,7 @@ they take exactly the step that a single process would take? What does it cost?
 
 :Aim: You can explain data-parallel training and its one message, and estimate what the message
       costs.
-:Minutes: 25
+:Minutes: 35
 :Needs: Lessons 6 and 9.
 :Practice: With MPI installed: ``mpiexec -n 2 npespcn train --distributed``.
 """
@@ -72,7 +72,9 @@ assert not np.isclose(plain, gradients.mean())
 # Part 3 is called *Allreduce*. Now every rank has the gradient of the whole batch. All take the
 # same step from the same place, and arrive at the same place. Nobody ever sends a weight.
 #
-# Each rank shall compute on one core. ``threadpool_limits`` tells NumPy so, as in appendix B.
+# In the program, a rank gets its own number, the number of ranks (``size``), and a function
+# ``allreduce`` that does part 3. Each rank should compute on one core only. ``threadpool_limits``
+# tells NumPy so, as in lesson 9.
 
 from threadpoolctl import threadpool_limits
 
@@ -90,16 +92,19 @@ def train(rank, size, allreduce):
     """Train as one of `size` ranks; return all weights in one flat array."""
     model = ESPCN(scale=3, padding="edge", dtype="float64")
     optimizer, rng = Adam(model), np.random.default_rng(0)
-    mine = slice(BATCH * rank // size, BATCH * (rank + 1) // size)
+    mine = slice(BATCH * rank // size, BATCH * (rank + 1) // size)  # my part of the batch
     for _ in range(STEPS):
-        lr, hr = patches.batch(rng, BATCH, PATCH)
+        # 1. my share, forward and backward
+        lr, hr = patches.batch(rng, BATCH, PATCH)  # (16, 1, 16, 16), (16, 1, 48, 48)
         lr, hr = lr[mine].astype(float), hr[mine].astype(float)
-        _, dy = mse(model.forward(lr), hr[..., 12:-12, 12:-12])
+        _, dy = mse(model.forward(lr), hr[..., 12:-12, 12:-12])  # the middle, as in lesson 9
         model.backward(dy)
 
-        flat = np.concatenate([grad.ravel() for grad in model.grads.values()])
-        total = allreduce(flat * (len(lr) / BATCH))
+        # 2. and 3. all my gradients in one flat array, and the sum of all ranks' arrays
+        flat = np.concatenate([grad.ravel() for grad in model.grads.values()])  # (22_729,)
+        total = allreduce(flat * (len(lr) / BATCH))  # (22_729,)
 
+        # 4. cut the sum into gradients again, and take the step
         start = 0
         for grad in model.grads.values():
             grad[...] = total[start : start + grad.size].reshape(grad.shape)
@@ -123,7 +128,8 @@ alone = train(0, 1, nobody_else)
 # run side by side. (Appendix B has explained them.) They leave their arrays in a common list,
 # ``sent``. A ``Barrier`` is a gate that opens when all ranks have arrived. It is needed twice.
 # Nobody may add up before all have put their arrays into the list. And nobody may put a new array
-# there before all have added up. The argument ``listen`` is for an experiment further down.
+# there before all have added up. ``pool.map`` calls ``run(0)``, ``run(1)`` and so on, each in a
+# thread of its own. The argument ``listen`` is for an experiment further down.
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -138,8 +144,10 @@ def train_together(size, listen=True):
         def allreduce(flat):
             sent[rank] = flat
             barrier.wait()  # until all have sent theirs
-            total = sum(sent) if listen else flat * size  # or as if all had sent the same
-            barrier.wait()  # until all have read
+            total = sum(sent)
+            if not listen:
+                total = size * flat  # as if all had sent the same
+            barrier.wait()  # until all have added up
             return total
 
         return train(rank, size, allreduce)
@@ -156,9 +164,9 @@ def train_together(size, listen=True):
 #
 # .. answer::
 #
-#    From each other: not at all, not in the last bit. Both have added the same numbers in the same
-#    order. From the single process: by rounding only, because it has added the gradients of the
-#    images in another order. In float64 that is about :math:`10^{-16}` here.
+#    From each other: not at all, not even in the last bit. Both have added the same numbers in the
+#    same order. From the single process: by rounding only, because it has added the gradients of
+#    the images in another order. In float64 that is about :math:`10^{-16}` here.
 
 for size in (2, 3):
     weights = train_together(size)
@@ -171,14 +179,14 @@ for size in (2, 3):
 # What breaks: ranks that do not listen
 # -------------------------------------
 #
-# Leave the message out. Each rank supposes that all others have found the same gradient as it has
-# found itself. Each takes good steps on its own part of the data, and no error appears. But the
-# ranks drift apart. In the end there are two different networks, each trained on its half of the
-# batches.
+# Suppose that the message is forgotten. Each rank acts as if all others had found the same gradient
+# as it has found itself. Each takes good steps on its own part of the data, and no error appears.
+# But the ranks drift apart. In the end there are two different networks, each trained on its half
+# of the batches.
 
 weights = train_together(2, listen=False)
 gap = np.abs(weights[0] - weights[1]).max()
-print(f"without a word two ranks drift apart by {gap:.4f} in {STEPS} steps")
+print(f"without messages two ranks drift apart by {gap:.4f} in {STEPS} steps")
 assert gap > 1e-3
 
 # %%
@@ -187,7 +195,8 @@ assert gap > 1e-3
 #
 # .. predict::
 #
-#    How many bytes does a rank send in a step, in float64? Does the number depend on the batch?
+#    How many bytes has the array that a rank gives to Allreduce in a step, in float64? Does the
+#    number depend on the batch?
 #
 # .. answer::
 #
@@ -206,12 +215,14 @@ assert alone.nbytes == 181_832
 #
 # seconds (`Thakur, Rabenseifner and Gropp 2005 <https://doi.org/10.1177/1094342005051521>`__).
 # *Latency* is the time that the shortest message takes. *Bandwidth* is the number of bytes that can
-# be sent in a second. The first term is in the formula because the sum is built in rounds: in each
-# round, pairs of ranks exchange what they have, so :math:`\log_2 P` rounds reach all of them, and
-# it is done twice. We take the time of our own step, and typical numbers for two kinds of computer
-# networks: a latency of 2 microseconds and 12.5 gigabytes a second for InfiniBand, 30 microseconds
-# and 1.25 gigabytes a second for Ethernet. What happens with up to 4,096 ranks, if each rank has 16
-# images?
+# be sent in a second. The work is done in rounds. In each round, pairs of ranks exchange what they
+# have, so :math:`\log_2 P` rounds reach all ranks. In the first half of the work the sum is built,
+# and in the second half it is handed out. Each half takes :math:`\log_2 P` rounds, and in each half
+# a rank sends about as many bytes as its array has. This explains the two factors of 2.
+#
+# We take the time of our own step, and typical numbers for two kinds of computer networks: a
+# latency of 2 microseconds and 12.5 gigabytes a second for InfiniBand, 30 microseconds and 1.25
+# gigabytes a second for Ethernet. What happens with up to 4,096 ranks, if each rank has 16 images?
 #
 # There is one more cost. In our program every rank cuts *all* patches of the batch out of the
 # images, and then uses only its own. (So does the project's program.) We measure this, too.
@@ -228,6 +239,10 @@ step = 1000 * min(times) / STEPS  # milliseconds
 start = time.perf_counter()
 patches.batch(np.random.default_rng(0), 1600, PATCH)
 cut = 1000 * (time.perf_counter() - start) / 1600  # milliseconds for one patch
+print(f"one step: {step:.1f} ms, cutting one patch: {cut:.4f} ms")
+
+# %%
+# Now we compute both for up to 4,096 ranks, and the Allreduce by the formula.
 
 ranks = 2 ** np.arange(1, 13)
 milliseconds = {
@@ -238,7 +253,7 @@ for name, latency, bandwidth in (("InfiniBand", 2e-6, 12.5e9), ("Ethernet", 3e-5
     seconds = 2 * np.log2(ranks) * latency + 2 * alone.nbytes / bandwidth
     milliseconds[f"Allreduce, {name}"] = 1000 * seconds
 for name, values in milliseconds.items():
-    print(f"{name}: {values[9]:.2f} ms with {ranks[9]:,} ranks")
+    print(f"{name}: {values[9]:.2f} ms with {ranks[9]:,} ranks")  # ranks[9] is 1,024
 
 assert milliseconds["cutting all patches"][-1] > step > milliseconds["Allreduce, Ethernet"][-1]
 
@@ -249,13 +264,13 @@ import drawing
 drawing.save(drawing.ranks(ranks, milliseconds), "d_ranks.png")
 
 # %%
-# The message costs little, because the network is small. Something else limits a thousand machines.
-# First, the work that is *not* shared. With thousands of ranks it takes longer than everything else
-# to cut all the patches. (One would have to let each rank cut only its own.) Second, a step with
-# 16,000 images is not a thousand times as good as a step with 16. When the batch is large enough,
-# the mean gradient hardly changes with more images. McCandlish and others show how to measure this
-# limit, which is different for each task (`An Empirical Model of Large-Batch Training, 2018
-# <https://arxiv.org/abs/1812.06162>`__).
+# The message costs little, because the network is small. There are two other limits. The first is
+# the work that is *not* shared: with thousands of ranks, cutting all the patches takes longer than
+# everything else. (One would have to let each rank cut only its own.) The second limit is the
+# batch: a step with 16,000 images is not a thousand times as good as a step with 16. When the batch
+# is large enough, the mean gradient hardly changes with more images. McCandlish and others show how
+# to measure this limit, which is different for each task (`An Empirical Model of Large-Batch
+# Training, 2018 <https://arxiv.org/abs/1812.06162>`__).
 #
 # The real thing
 # --------------
