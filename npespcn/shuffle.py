@@ -1,7 +1,7 @@
 """Pixel shuffle: C·r² small channels become C large ones, and back.
 
 The heart of ESPCN (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an
-Efficient Sub-Pixel Convolutional Neural Network", section 3.2 and equation 4). No arithmetic is
+Efficient Sub-Pixel Convolutional Neural Network", equation 4). No arithmetic is
 done: every output pixel is a copy of one input value. With i = row % r and j = col % r::
 
     y[c, row, col] = x[channel(c, i, j), row // r, col // r]

@@ -100,7 +100,7 @@ drawing.save(drawing.network_plan(filters=(64, 32, 9), kernels=(5, 3, 3)), "05_p
 
 # %%
 # The numbers 64 and 32, and the kernels of 5, 3 and 3 pixels, are choices of the article's authors
-# (section 3.2 of the article). No formula gives them. More channels would cost more time, and might
+# (they stand in the article). No formula gives them. More channels would cost more time, and might
 # give a better image. Two numbers are no choice. The first layer has 1 channel in, because luma is
 # one channel. The last one has :math:`r^2 = 9` channels out, because the shuffle needs nine.
 #
@@ -468,7 +468,7 @@ drawing.save(drawing.details(images, (225, 165, 325, 265), captions), "05_withou
 #
 # Other curves would do as well. All that is needed is that the function is not a straight line.
 # Many networks take :math:`\max(x, 0)`, which is called *ReLU*. The article's authors chose tanh
-# instead of ReLU, because of their experiments (section 3.2 again).
+# instead of ReLU, because of their experiments.
 #
 # What breaks: the order of the weights
 # -------------------------------------
