@@ -25,43 +25,44 @@ PLANTED = (
     Planted("tanh after conv3, too", {Y: 'y = pixel_shuffle(np.tanh(convolve(h2, "conv3")), '
         "upscale_factor)"}, VALUES, "there is no tanh after conv3"),
     Planted("no tanh after conv2", {H2: 'h2 = convolve(h1, "conv2")'},
-        VALUES, "a tanh is missing after conv2"),
+        VALUES, "a tanh is missing"),
     Planted("no tanh after conv1", {H1: 'h1 = convolve(x, "conv1")'},
-        VALUES, "a tanh is missing after conv1"),
+        VALUES, "a tanh is missing"),
     Planted("ReLU for tanh", {H1: H1.replace("np.tanh(", "np.maximum(0, "),
-        H2: H2.replace("np.tanh(", "np.maximum(0, ")}, VALUES, "there is ReLU"),
+        H2: H2.replace("np.tanh(", "np.maximum(0, ")}, VALUES, ""),
     Planted("no padding", {FORWARD: FORWARD.replace("weight.shape[2] // 2", "0")},
-        SHAPE, "Here there is none"),
+        SHAPE, "the padding does not fit the kernel"),
     Planted("padding 1 everywhere", {FORWARD: FORWARD.replace("weight.shape[2] // 2", "1")},
-        SHAPE, "Here it is always 1"),
+        SHAPE, "the padding does not fit the kernel"),
     Planted("the padding of conv1 everywhere", {FORWARD: FORWARD.replace("weight.shape[2] // 2",
         'params["conv1.weight"].shape[2] // 2')},
-        SHAPE, "always that of conv1"),
+        SHAPE, ""),
     Planted("the padding of ESPCN's own kernels, 5, 3 and 3",
         {FORWARD: FORWARD.replace("weight.shape[2] // 2", "2 if name == 'conv1' else 1")},
-        SHAPE, "always that of kernels of 5, 3 and 3"),
+        SHAPE, "the padding does not fit the kernel"),
     Planted("the edge repeated, no zeros", {FORWARD: """        weight = params[f"{name}.weight"]
         p = weight.shape[2] // 2
         around = np.pad(inputs, ((0, 0), (0, 0), (p, p), (p, p)), mode="edge")
         return conv2d_forward(around, weight, params[f"{name}.bias"])"""},
-        VALUES, "Here the edge is repeated"),
+        VALUES, ""),
     Planted("parameters by their place", {FORWARD: """        place = 2 * (int(name[-1]) - 1)
         weight, bias = list(params.values())[place : place + 2]
         return conv2d_forward(inputs, weight, bias, weight.shape[2] // 2)"""},
-        ODD, "by their place in params"),
+        ODD, "wrong in another order"),
     Planted("no bias", {'params[f"{name}.bias"]': "np.zeros(len(weight), weight.dtype)"},
-        VALUES, "the biases are left out"),
+        VALUES, ""),
     Planted("conv3 leaves the bias out", {Y:
         "y = pixel_shuffle(convolve(h2, 'conv3') - params['conv3.bias'][:, None, None], "
-        "upscale_factor)"}, VALUES, "the bias of conv3 is left out"),
+        "upscale_factor)"}, VALUES, "conv3_bias is forgotten"),
     Planted("TensorFlow's order", {Y: """z = convolve(h2, "conv3")
     n, channels, h, w = z.shape
     area = upscale_factor**2
     z = z.reshape(n, area, channels // area, h, w).swapaxes(1, 2).reshape(z.shape)
-    y = pixel_shuffle(z, upscale_factor)"""}, ODD, "the order is TensorFlow's"),
+    y = pixel_shuffle(z, upscale_factor)"""}, ODD, "wrong for more"),
     Planted("shuffled by 2, always", {Y: Y.replace("upscale_factor", "2")},
-        "espcn_forward: odd inputs", "2 stands where r should"),
-    Planted("no shuffle", {Y: 'y = convolve(h2, "conv3")'}, SHAPE, "the pixel shuffle is missing"),
+        "espcn_forward: odd inputs", "r is not heeded: it counts as 2"),
+    Planted("no shuffle", {Y: 'y = convolve(h2, "conv3")'}, SHAPE,
+        "r is not heeded: it counts as 1"),
     Planted("only the image is returned", {END: "return y"},
         "espcn_forward: runs", "it must return two things, y, memory"),
     Planted("float64, always", {END: "return y.astype(float), (x, h1, h2)"},
@@ -93,28 +94,28 @@ PLANTED = (
     dh1 = convolve_back(dh2 * (1 - h2), h1, "conv2")"""},
         "two passes", "changed the memory or used it up"),
     Planted("the derivatives of tanh left out", {DH1: DH1.replace(" * (1 - h2**2)", ""),
-        DX: DX.replace(" * (1 - h1**2)", "")}, BACK, "through both tanh is missing"),
+        DX: DX.replace(" * (1 - h1**2)", "")}, BACK, "through a tanh is missing"),
     Planted("one derivative of tanh left out", {DX: DX.replace(" * (1 - h1**2)", "")},
-        BACK, "through the tanh after conv1 is missing"),
+        BACK, "through a tanh is missing"),
     Planted("tanh taken of the output again", {DH1: DH1.replace("h2**2", "np.tanh(h2) ** 2"),
-        DX: DX.replace("h1**2", "np.tanh(h1) ** 2")}, BACK, "tanh is taken twice"),
+        DX: DX.replace("h1**2", "np.tanh(h1) ** 2")}, BACK, "the slope of tanh is wrong"),
     Planted("1 - h without the square", {DH1: DH1.replace("h2**2", "h2"),
-        DX: DX.replace("h1**2", "h1")}, BACK, "1 - y**2"),
+        DX: DX.replace("h1**2", "h1")}, BACK, "the slope of tanh is wrong"),
     Planted("tanh of conv3, too, on the way back", {DH2:
-        "dy = dy * (1 - dy**2)\n    " + DH2}, BACK, "there is no tanh after conv3"),
+        "dy = dy * (1 - dy**2)\n    " + DH2}, BACK, ""),
     Planted("the two tanh swapped", {DH1: DH1.replace("h2**2", "h1**2"),
-        DX: DX.replace("h1**2", "h2**2")}, BACK, "the two tanh have changed places"),
+        DX: DX.replace("h1**2", "h2**2")}, BACK, ""),
     Planted("dy reshaped, not unshuffled", {DH2: """size = x.shape[2:]
     d = dy.reshape(len(dy), -1, *size)
-    dh2 = convolve_back(d, h2, "conv3")"""}, BACK, "dy is reshaped and not unshuffled"),
+    dh2 = convolve_back(d, h2, "conv3")"""}, BACK, ""),
     Planted("dy shuffled in TensorFlow's order", {DH2: """d = pixel_unshuffle(dy, upscale_factor)
     area = upscale_factor**2
     d = d.reshape(len(d), -1, area, *d.shape[2:]).swapaxes(1, 2).reshape(d.shape)
-    dh2 = convolve_back(d, h2, "conv3")"""}, BACK_ODD, "TensorFlow"),
+    dh2 = convolve_back(d, h2, "conv3")"""}, BACK_ODD, "wrong for more"),
     Planted("the output of conv2 for its input", {DH1: DH1.replace(", h1,", ", h2,")},
-        BACK, "gets what comes after it"),
+        BACK, "wrong where they differ"),
     Planted("a tanh before conv1, too", {"return dx, grads": "return dx * (1 - x**2), grads"},
-        BACK, "dx"),
+        BACK, ""),
     Planted("dx is forgotten", {"return dx, grads": "return grads"},
         "espcn_backward: runs", "it must return two things, dx, grads"),
     Planted("the gradients as a list", {"return dx, grads": "return dx, list(grads.values())"},
@@ -148,7 +149,7 @@ PLANTED = (
         "espcn_backward: arguments", "your function changes dy"),
     Planted("the padding is forgotten on the way back", {
         BACKWARD: BACKWARD.replace(", weight.shape[2] // 2", "")},
-        "espcn_backward: shape", "they must be told of them, too"),
+        "espcn_backward: shape", "the padding is forgotten"),
     Planted("float32 on the way", {"return dx, grads": "return dx.astype(np.float32).astype("
         "dx.dtype), grads"}, BACK, "passes through float32"),
 )  # fmt: skip

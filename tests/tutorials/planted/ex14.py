@@ -26,31 +26,32 @@ PLANTED = (
     Planted("one picture", {DRAWN: DRAWN.replace("x, ", "x[:1], ")},
         ODD, "right for the first along N only"),
     Planted("a convolution", {SIZE: "x = np.repeat(np.repeat(x, s, axis=2), s, axis=3)\n    "
-        "h, w, s = h * s, w * s, 1\n    " + SIZE}, SHAPE, "y has another size"),
+        "h, w, s = h * s, w * s, 1\n    " + SIZE}, SHAPE, ""),
     Planted("pixels repeated, not set apart", {ADD: "large = drawn.repeat(s, axis=2).repeat(s, "
         "axis=3)[:, :, : (h - 1) * s + 1, : (w - 1) * s + 1]\n        "
         "y[:, :, i : i + (h - 1) * s + 1, j : j + (w - 1) * s + 1] += large"},
-        VALUES, "the pixels are repeated"),
+        VALUES, ""),
     Planted("no stride", {"s, p = stride, padding": "s, p = 1, padding"}, SHAPE, "stride"),
     Planted("the stride in height only", {SIZE: SIZE.replace("(w - 1) * s", "w - 1"),
-        ADD: ADD.replace("(w - 1) * s + 1 : s", "w")}, SHAPE, "heeded in height only"),
+        ADD: ADD.replace("(w - 1) * s + 1 : s", "w")}, SHAPE, ""),
     Planted("h * s rows", {SIZE: "height, width = h * s + k - 1, w * s + k - 1"},
-        SHAPE, "Here it has H*stride + k - 1"),
+        SHAPE, ""),
     Planted("h * s + k - s, cut to h * s", {CROP: "return y[:, :, : h * s, : w * s]"},
-        SHAPE, "cut to H*stride rows"),
+        SHAPE, ""),
     Planted("not cropped", {CROP: "return y"}, SHAPE, "padding"),
     Planted("padding adds zeros", {CROP:
         "return np.pad(y, ((0, 0), (0, 0), (p, p), (p, p)))"}, SHAPE, "padding"),
     Planted("cropped by p:-p", {CROP: "return y[:, :, p:-p, p:-p]"},
         SHAPE, "without padding nothing is left"),
     Planted("cropped on one side", {CROP: "return y[:, :, : height - 2 * p, : width - 2 * p]"},
-        VALUES, "all of them off below and on the right"),
+        VALUES, ""),
     Planted("padding k - 1 - p", {"s, p = stride, padding":
-        "s, p = stride, weight.shape[2] - 1 - padding"}, SHAPE, "padding"),
+        "s, p = stride, weight.shape[2] - 1 - padding"}, SHAPE, ""),
     Planted("H and W swapped", {"n, _, h, w = x.shape\n    _, out":
         "n, _, w, h = x.shape\n    _, out"}, ODD, "wrong where H is not W"),
     Planted("no gaps: the kernel at least as large as the stride", {
-        "s, p = stride, padding": "s, p = min(stride, weight.shape[2]), padding"}, ODD, "gaps"),
+        "s, p = stride, padding": "s, p = min(stride, weight.shape[2]), padding"}, ODD,
+        "stride counts as one less"),
     Planted("np.empty", {ZEROS: ZEROS.replace("zeros", "empty")}, VALUES, "were never written"),
     Planted("float64, always", {ZEROS: ZEROS.replace(", x.dtype", "")},
         "conv_transpose2d: dtype", "float32 becomes float64"),
@@ -60,43 +61,43 @@ PLANTED = (
         "height, width, x.dtype), np.zeros((n, out_channels, height, width), x.dtype))\n    "
         "y[...] = 0"}, "conv_transpose2d: memory", "every call writes to the same array"),
     Planted("counts in one direction", {COUNT: COUNT.replace("[0, 0]", "[0, 0, 0]")},
-        "overlap: shape", "this counts along one axis"),
+        "overlap: shape", "added up along rows"),
     Planted("1 wherever something is drawn", {COUNT: "return (conv_transpose2d(ones, kernel, "
-        "stride)[0, 0] > 0).astype(int)"}, "overlap: values", "how many"),
+        "stride)[0, 0] > 0).astype(int)"}, "overlap: values", "counts is all ones"),
     Planted("rows and columns added up", {COUNT: COUNT.replace("return ", "both = ")
         + "\n    return both[:, :1] + both[:1]"},
-        "overlap: values", "the counts of rows and columns are added"),
+        "overlap: values", ""),
     Planted("one direction counted, twice as a square", {"np.ones((1, 1, *shape))":
         "np.ones((1, 1, shape[0], shape[0]))"}, "overlap: odd inputs", "wrong where H is not W"),
     Planted("how often the convolution sees a pixel", {COUNT: "counts = np.zeros(shape, int)\n    "
         "for p in range(0, shape[0] - kernel_size + 1, stride):\n        "
         "for q in range(0, shape[1] - kernel_size + 1, stride):\n            "
         "counts[p : p + kernel_size, q : q + kernel_size] += 1\n    return counts"},
-        "overlap: shape", "how often a convolution looks"),
+        "overlap: shape", ""),
     Planted("the quotient everywhere", {COUNT: "both = conv_transpose2d(ones, kernel, stride)[0, 0]"
         "\n    return np.full(both.shape, (-(-kernel_size // stride)) ** 2)"},
-        "overlap: values", "only if the stride divides k"),
+        "overlap: values", ""),
     Planted("stride and kernel swapped", {COUNT: COUNT.replace("ones, kernel, stride",
         "ones, np.ones((1, 1, stride, stride)), kernel_size")},
         "overlap: shape", "have changed places"),
     Planted("not turned", {TURN: ""}, "one_kernel: values", "turn"),
     Planted("turned as a whole", {TURN: "", KERNEL: KERNEL + "[..., ::-1, ::-1]"},
-        "one_kernel: values", "the large kernel is turned as a whole"),
+        "one_kernel: values", ""),
     Planted("turned in rows only", {TURN: "[..., ::-1, :]"},
-        "one_kernel: values", "turned in rows only"),
+        "one_kernel: values", "taken in reverse along b"),
     Planted("i and j swapped", {AXES: "parts.transpose(3, 0, 4, 2, 5, 1).copy()"},
         "one_kernel: values", "swapped"),
     Planted("i slower than the kernel's row", {AXES: "parts.transpose(3, 0, 1, 4, 2, 5).copy()"},
         "one_kernel: values", "count slower than those of the small kernel"),
     Planted("TensorFlow's order", {SPLIT: "parts = weight.reshape(r, r, filters // (r * r), inputs,"
         " k, k)[..., ::-1, ::-1].transpose(2, 0, 1, 3, 4, 5)"},
-        "one_kernel: odd inputs", "TensorFlow"),
+        "one_kernel: odd inputs", "wrong for more"),
     Planted("(C, in) for (in, C)", {AXES: "parts.transpose(0, 3, 4, 1, 5, 2).copy()", KERNEL:
         "return parts.reshape(filters // (r * r), inputs, k * r, k * r)"},
-        "one_kernel: odd inputs", "the image channels come first"),
+        "one_kernel: odd inputs", "in another order: C, in"),
     Planted("reshaped only", {AXES: "parts.copy()"}, "one_kernel: values", "nothing was moved"),
     Planted("the weight enlarged", {KERNEL: "return weight[:: r * r].repeat(r, axis=2).repeat(r, "
-        "axis=3).swapaxes(0, 1)"}, "one_kernel: values", "one filter of each block is enlarged"),
+        "axis=3).swapaxes(0, 1)"}, "one_kernel: values", ""),
     Planted("float64", {KERNEL: KERNEL + ".astype(float)"}, "one_kernel: dtype", "float64"),
     Planted("the weight is changed", {KERNEL: KERNEL.replace("return", "large =")
         + "\n    weight[...] = weight[..., ::-1].copy()\n    return large"},

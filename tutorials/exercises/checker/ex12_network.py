@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from tutorials.exercises.checker.engine import Exercise, Function, Rung, same
+from tutorials.exercises.checker.engine import Exercise, Function, Rows, Rung, same
+from tutorials.exercises.checker.ex05_convolution import convolved
 from tutorials.exercises.checker.inputs import SEVERAL, Case, Given, Inputs
 from tutorials.exercises.checker.report import compare, facts
-from tutorials.exercises.checker.shuffles import ORDERS, shuffled, unshuffled
+from tutorials.exercises.checker.shuffles import shuffled, unshuffled
 from tutorials.exercises.checker.student import Broken, Student
 
-Change: TypeAlias = Callable[[Any], Any]
 PARAMS = [f"conv{i}.{kind}" for i in (1, 2, 3) for kind in ("weight", "bias")]
 
 # --- what is asked -------------------------------------------------------------------------------
@@ -70,118 +69,25 @@ ODD: Mapping[str, Sequence[Mapping[str, Any]]] = {
 
 
 def _dictionary(given: Mapping[str, Any], in_order: bool) -> dict[str, Any]:
-    """Return the parameters among the arguments under their names."""
-    names = PARAMS if in_order else sorted(PARAMS, key=lambda name: (name[6:], name[:5]))
+    """Return the parameters among the arguments, by their names."""
+    names = PARAMS if in_order else sorted(PARAMS, reverse=True)
     return {name: given[name.replace(".", "_")] for name in names}
 
 
-def _written(case: Case, backward: bool) -> str:
+def _written(case: Case) -> str:
     params = _dictionary(case.given, case.given["in_order"])
-    lines = [f"    '{name}': {text}," for name, text in params.items()]
+    lines = ["params = {", *(f"    '{name}': {text}," for name, text in params.items()), "}"]
     r = case.given["upscale_factor"]
-    call = f"y, memory = espcn_forward({case.given['x']}, params, {r})"
-    lines = ["params = {", *lines, "}", call]
-    if backward:
+    lines.append(f"y, memory = espcn_forward({case.given['x']}, params, {r})")
+    if "dy" in case.given:
         lines.append(f"dx, grads = espcn_backward({case.given['dy']}, memory, params, {r})")
     return "\n".join(lines)
 
 
-# --- right answers, and slips --------------------------------------------------------------------
-
-
-def convolved(x: Any, weight: Any, p: int, mode: Any = "constant") -> Any:
-    """Convolve without bias, with p pixels around x."""
-    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)), mode=mode)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, weight.shape[2:], axis=(2, 3))
-    return np.einsum("ncpqij,ocij->nopq", windows, weight)
-
-
-def sent_back(d: Any, x: Any, weight: Any) -> tuple[Any, Any]:
-    """Return the gradients in x and in the weight of a convolution."""
-    if x.shape[1] != weight.shape[1]:
-        raise ValueError("the channels do not fit")
-    p = weight.shape[2] // 2
-    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, d.shape[2:], axis=(2, 3))
-    turned = weight[..., ::-1, ::-1].swapaxes(0, 1)
-    return convolved(d, turned, p), np.einsum("nohw,ncijhw->ocij", d, windows)
-
-
-def _without_padding(d: Any, x: Any, weight: Any) -> tuple[Any, Any]:
-    """Do what the starter's conv2d_backward does if it is not told of the padding."""
-    (h, w), dx, dweight = d.shape[2:], np.zeros_like(x), np.zeros_like(weight)
-    for i, j in np.ndindex(weight.shape[2:]):
-        dx[:, :, i : i + h, j : j + w] += np.einsum("oc,nohw->nchw", weight[:, :, i, j], d)
-        seen = x[:, :, i : i + h, j : j + w]
-        dweight[:, :, i, j] = np.einsum("nohw,nchw->oc", d, seen)
-    return dx, dweight
-
-
-def _one_later(wrong: int, i: int, inputs: Sequence[Any]) -> Any:
-    return inputs[i + (i == wrong)]
-
-
-def _same(x: Any) -> Any:
-    return x
-
-
-def _slope(y: Any) -> Any:
-    return 1 - y * y
-
-
-@dataclass(frozen=True)
-class Network:
-    """ESPCN; with other fields, a slip."""
-
-    acts: Sequence[Change] = (np.tanh, np.tanh, _same)
-    padding: Callable[[int, Sequence[int]], int] = lambda i, kernels: kernels[i] // 2
-    mode: str = "constant"
-    biases: Sequence[int] = (1, 1, 1)
-    shuffle: Callable[[Any, int], Any] = shuffled
-    by_place: bool = False
-    slopes: Sequence[Change] = (_slope, _slope, np.ones_like)  # after conv1, conv2; of dy
-    unshuffle: Callable[[Any, int], Any] = unshuffled
-    seen: Callable[[int, Sequence[Any]], Any] = lambda i, xs: xs[i]  # the input, on the way back
-    sloped: Callable[[int], int] = lambda i: i  # which input the slope is taken of
-    x_slope: Change = np.ones_like
-    back: Callable[[Any, Any, Any], Any] = sent_back
-
-    def forward(self, x: Any, params: Mapping[str, Any], r: int) -> tuple[Any, list[Any]]:
-        """Return y, and the inputs of the convolutions."""
-        arrays = [*params.values()] if self.by_place else [params[name] for name in PARAMS]
-        weights, biases = arrays[::2], arrays[1::2]
-        kernels, inputs = [weight.shape[2] for weight in weights], [x]
-        for i in range(3):
-            y = convolved(inputs[-1], weights[i], self.padding(i, kernels), self.mode)
-            y = y + self.biases[i] * biases[i][:, None, None]
-            inputs.append(self.acts[i](y))
-        return self.shuffle(inputs.pop(), r), inputs
-
-    def backward(
-        self, dy: Any, x: Any, params: Mapping[str, Any], r: int
-    ) -> tuple[Any, dict[str, Any]]:
-        """Return dx, and the gradients by name."""
-        inputs, grads = self.forward(x, params, r)[1], {}
-        d = self.unshuffle(dy * self.slopes[2](dy), r)
-        for i in (2, 1, 0):
-            name = f"conv{i + 1}"
-            grads[f"{name}.bias"] = np.einsum("nohw->o", d)
-            weight = params[f"{name}.weight"]
-            d, grads[f"{name}.weight"] = self.back(d, self.seen(i, inputs), weight)
-            d = d * (self.slopes[i - 1](inputs[self.sloped(i)]) if i else self.x_slope(x))
-        return d, grads
-
-
-NETWORK: Any = Network()
-Slips: TypeAlias = Sequence[tuple[str, Any]]
-
-
 def _forward(function: Any, x: Any, upscale_factor: int, in_order: bool, **arrays: Any) -> Any:
-    """Return y of a student's function, or of a network of ours."""
+    """Return y."""
     params = _dictionary(arrays, in_order)
-    if isinstance(function, Network):
-        return function.forward(x, params, upscale_factor)[0]
-    return _pair("espcn_forward", "y, memory", _called(function, x, params, upscale_factor))[0]
+    return _called(function, "y, memory", x, params, upscale_factor)[0]
 
 
 def _backward(
@@ -189,206 +95,182 @@ def _backward(
 ) -> tuple[Any, ...]:
     """Return dx and the gradients, in the order of `PARAMS`."""
     params, r = _dictionary(arrays, in_order), upscale_factor
-    if isinstance(function, Network):
-        dx, grads = function.backward(dy, x, params, r)
-    else:
-        names = getattr(function, "__globals__", vars(sys.modules["student"]))
-        forward = names["espcn_forward"]
-        _, memory = _pair("espcn_forward", "y, memory", _called(forward, x, params, r))
-        dx, grads = _pair("espcn_backward", "dx, grads", _called(function, dy, memory, params, r))
-        _check_names(grads)
+    owner = getattr(function, "func", function)  # of a partial
+    names = getattr(owner, "__globals__", None) or vars(sys.modules["student"])
+    _, memory = _called(names["espcn_forward"], "y, memory", x, params, r)
+    dx, grads = _called(function, "dx, grads", dy, memory, params, r)
+    found = [*grads] if isinstance(grads, Mapping) else f"a {type(grads).__name__}"
+    if {*found} != {*PARAMS}:
+        raise Broken(
+            "grads is not a dictionary with the names of params",
+            shown=facts(PARAMS, found),
+            cause="the gradients come in a dictionary, each under the name of its parameter, "
+            "conv1.weight for one. No name is missing, and there is no other",
+        )
     return (dx, *(grads[name] for name in PARAMS))
 
 
-def _called(function: Any, *arguments: Any) -> Any:
-    """Call; check that the dictionary of parameters, the last but one, stays as it is."""
-    params, before = arguments[-2], dict(arguments[-2])
+def _called(function: Any, wanted: str, *arguments: Any) -> tuple[Any, Any]:
+    """Call; check that params, the last argument but one, stays as it is, and that two come."""
+    params = arguments[-2]
+    before = {name: id(array) for name, array in params.items()}
     came = function(*arguments)
-    if [*params] != [*before] or any(params[name] is not before[name] for name in before):
+    if before != {name: id(array) for name, array in params.items()}:
         raise Broken(
             "params is not as it was before the call",
             shown=facts("the same names, and the same arrays", "others"),
             cause="your function puts something else into params, and the caller still needs it",
         )
-    return came
-
-
-def _pair(function: str, wanted: str, came: Any) -> tuple[Any, Any]:
-    """Check that two things came."""
-    if isinstance(came, tuple | list) and len(came) == 2:
-        return came[0], came[1]
-    kind = f"a {type(came).__name__}" if came is not None else "None"
-    raise Broken(
-        f"{function} returned {kind if not isinstance(came, tuple) else f'{len(came)} things'}",
-        shown=facts(f"two things: {wanted}", kind),
-        cause="is a return missing?" if came is None else f"it must return two things, {wanted}",
-    )
-
-
-def _check_names(grads: Any) -> None:
-    if not isinstance(grads, Mapping):
+    if not isinstance(came, tuple | list) or len(came) != 2:
+        kind = "None" if came is None else f"a {type(came).__name__}"
         raise Broken(
-            f"grads is a {type(grads).__name__}",
-            shown=facts("a dictionary", f"a {type(grads).__name__}"),
-            cause="the gradients come in a dictionary, under the names of the parameters",
+            f"{kind} came back, and not two things",
+            shown=facts(wanted, kind),
+            cause=f"it must return two things, {wanted}: is a return missing, or a part of it?",
         )
-    if {*grads} != {*PARAMS}:
-        raise Broken(
-            "grads has other names than params",
-            shown=facts(", ".join(PARAMS), ", ".join(map(str, grads))),
-            cause="each gradient has the name of its parameter, conv1.weight for one. No name is "
-            "missing, and there is no other",
-        )
+    return came[0], came[1]
 
 
-NO_ZEROS = "the padding does not fit the kernel: each convolution must keep height and width"
-FORWARD: Slips = (
-    ("there is no tanh after conv3: y may be any number", Network(acts=[np.tanh] * 3)),
-    ("a tanh is missing after conv2", Network(acts=(np.tanh, _same, _same))),
-    ("a tanh is missing after conv1", Network(acts=(_same, np.tanh, _same))),
-    (
-        "there is ReLU where there should be tanh",
-        Network(acts=(lambda x: np.maximum(x, 0), lambda x: np.maximum(x, 0), _same)),
-    ),
-    (f"{NO_ZEROS}. Here there is none", Network(padding=lambda i, kernels: 0)),
-    (f"{NO_ZEROS}. Here it is always 1", Network(padding=lambda i, kernels: 1)),
-    (f"{NO_ZEROS}. Here it is always that of conv1", Network(padding=lambda i, ks: ks[0] // 2)),
-    (
-        f"{NO_ZEROS}. Here it is always that of kernels of 5, 3 and 3",
-        Network(padding=lambda i, kernels: (2, 1, 1)[i]),
-    ),
-    (
-        "around its input each convolution has zeros. Here the edge is repeated",
-        Network(mode="edge"),
-    ),
-    ("the biases are left out", Network(biases=(0, 0, 0))),
-    ("the bias of conv3 is left out", Network(biases=(1, 1, 0))),
-    (
-        "the parameters are taken by their place in params. They may come in any order, so take "
-        "each by its name",
-        Network(by_place=True),
-    ),
+# --- right answers, and slips --------------------------------------------------------------------
+
+
+def sent_back(d: Any, x: Any, weight: Any, p: int) -> tuple[Any, Any]:
+    """Return the gradients in x and in the weight; as the starter's it raises for a wrong p."""
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+    dx, dweight = np.zeros_like(padded), np.zeros_like(weight)
+    for i, j in np.ndindex(weight.shape[2:]):
+        seen = (..., slice(i, i + d.shape[2]), slice(j, j + d.shape[3]))
+        dx[seen] += np.einsum("oc,nohw->nchw", weight[:, :, i, j], d)
+        dweight[:, :, i, j] = np.einsum("nohw,nchw->oc", d, padded[seen])
+    return dx[:, :, p : p + x.shape[2], p : p + x.shape[3]], dweight
+
+
+def espcn_forward(
+    x: Any, params: Any, r: int, *, tanh: Sequence[int] = (0, 1), padding: Sequence[int] = ()
+) -> tuple[Any, list[Any]]:
+    """Return y, and the inputs of the convolutions."""
+    inputs = [x]
+    for i in range(3):
+        weight, bias = params[f"conv{i + 1}.weight"], params[f"conv{i + 1}.bias"]
+        p = padding[i] if padding else weight.shape[2] // 2
+        y = convolved(inputs[i], weight, bias, p)
+        inputs.append(np.tanh(y) if i in tanh else y)
+    return shuffled(inputs.pop(), r), inputs
+
+
+def espcn_backward(
+    dy: Any,
+    memory: Any,
+    params: Any,
+    r: int,
+    *,
+    tanh: Sequence[int] = (0, 1),
+    slope: Callable[[Any], Any] = lambda y: 1 - y * y,
+    padded: bool = True,
+) -> tuple[Any, dict[str, Any]]:
+    """Return dx, and the gradients by name."""
+    d, grads = unshuffled(dy, r), {}
+    for i in (2, 1, 0):
+        weight = params[f"conv{i + 1}.weight"]
+        p = weight.shape[2] // 2 if padded else 0
+        grads[f"conv{i + 1}.bias"] = np.einsum("nohw->o", d)
+        d, grads[f"conv{i + 1}.weight"] = sent_back(d, memory[i], weight, p)
+        if i - 1 in tanh:
+            d = d * slope(memory[i])
+    return d, grads
+
+
+FORWARD: Rows = (
+    ("there is no tanh after conv3", partial(espcn_forward, tanh=(0, 1, 2))),
+    *(("a tanh is missing", partial(espcn_forward, tanh=tanh)) for tanh in ((), (0,), (1,))),
     *(
-        (cause, Network(shuffle=partial(shuffled, channel=channel)))
-        for cause, channel in ORDERS[:1]
+        (
+            "the padding does not fit the kernel: each convolution must keep height and width",
+            partial(espcn_forward, padding=padding),
+        )
+        for padding in ((0, 0, 0), (1, 1, 1), (2, 1, 1))
     ),
-    ("the pixel shuffle is missing", Network(shuffle=lambda x, r: x)),
-    ("2 stands where r should", Network(shuffle=lambda x, r: shuffled(x, 2))),
 )
-NO_SLOPE = "the way back through {} is missing: there dx = dy * (1 - y**2), with y its output"
-BACKWARD: Slips = (
-    (NO_SLOPE.format("both tanh"), Network(slopes=[np.ones_like] * 3)),
-    (NO_SLOPE.format("the tanh after conv1"), Network(slopes=(np.ones_like, _slope, np.ones_like))),
-    (NO_SLOPE.format("the tanh after conv2"), Network(slopes=(_slope, np.ones_like, np.ones_like))),
-    (
-        "tanh is taken twice: what you remember is its output already",
-        Network(slopes=[lambda y: 1 - np.tanh(y) ** 2] * 2 + [np.ones_like]),
-    ),
-    (
-        "the slope of tanh is 1 - y**2, with a square",
-        Network(slopes=[lambda y: 1 - y] * 2 + [np.ones_like]),
-    ),
-    (
-        "there is no tanh after conv3, and so there is none on the way back",
-        Network(slopes=(_slope, _slope, _slope)),
-    ),
-    (
-        "dy is reshaped and not unshuffled: a reshape leaves the numbers in their old order",
-        Network(unshuffle=lambda dy, r: dy.reshape(unshuffled(dy, r).shape)),
-    ),
+BACKWARD: Rows = (
     *(
-        (cause, Network(unshuffle=partial(unshuffled, channel=channel)))
-        for cause, channel in ORDERS[:1]
-    ),
-    (
-        "the slopes of the two tanh have changed places: each goes with its own output",
-        Network(sloped=lambda i: 3 - i),
-    ),
-    (
-        "with kernels larger than 1 it fails: the convolutions have zeros around their input, and "
-        "on the way back they must be told of them, too",
-        Network(back=_without_padding),
-    ),
-    (
-        "there is no tanh before conv1: dx is what comes out of conv1",
-        Network(x_slope=_slope),
+        ("the way back through a tanh is missing", partial(espcn_backward, tanh=tanh))
+        for tanh in ((), (0,), (1,))
     ),
     *(
         (
-            "the gradient of a weight needs the input of its convolution. Here that of "
-            f"conv{i + 1} gets what comes after it",
-            Network(seen=partial(_one_later, i)),
+            "the slope of tanh is wrong: it is 1 minus the square of its output, and the output is "
+            "what you remember",
+            partial(espcn_backward, slope=slope),
         )
-        for i in (0, 1)
+        for slope in (lambda y: 1 - y, lambda y: 1 - np.tanh(y) ** 2)
+    ),
+    (
+        "on the way back the padding is forgotten: each convolution had zeros around its input",
+        partial(espcn_backward, padded=False),
+    ),
+)
+
+# --- two passes ----------------------------------------------------------------------------------
+
+RESULTS = ("dx", *PARAMS)
+PASSES = (
+    (
+        "from the first backward pass",
+        "the backward pass belongs to the first forward pass, and gets other arrays: those of the "
+        "last forward pass, or some that were changed after it. All that it needs must lie in the "
+        "memory that it is given",
+    ),
+    (
+        "from the second backward pass",
+        "the first backward pass changed the memory or used it up: the operators *= and += and "
+        "methods such as pop do that. The second one needs it as it was",
+    ),
+    (
+        "from the first backward pass, after the second",
+        "all calls write to the same arrays, or put them into the same dictionary. What the first "
+        "backward pass returned is the caller's",
     ),
 )
 
 
 def _two_passes(student: Student) -> None:
     """Check that a memory belongs to its forward pass, and can be used again."""
-    case = Case(_inputs(widths=(2, 3), kernels=(1, 3, 1), backward=True))
-    given = case.make()
-    r = given["upscale_factor"]
-    params = _dictionary(given, True)
+    given = Case(_inputs(widths=(2, 3), kernels=(1, 3, 1), backward=True)).make()
+    params, r = _dictionary(given, True), given["upscale_factor"]
     xs = (given["x"], given["x"][..., ::-1] - 0.5)
     dys = (given["dy"], given["dy"][..., ::-1] + 0.5)
+    right = [_backward(espcn_backward, **given | {"dy": dy}) for dy in dys]
     text = (
         f"# x1 and x2 are two pictures of shape {xs[0].shape}, dy1 and dy2 of {dys[0].shape}\n"
         f"y1, memory1 = espcn_forward(x1, params, {r})\n"
         f"y2, memory2 = espcn_forward(x2, params, {r})\n"
         "y1[...] = 0\n"
-        f"dx, grads = espcn_backward(dy1, memory1, params, {r})\n"
+        f"dx1, grads1 = espcn_backward(dy1, memory1, params, {r})\n"
+        f"dx2, grads2 = espcn_backward(dy2, memory1, params, {r})"
     )
 
     def call(name: str, *arguments: Any) -> Any:
-        copies = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
-        return student.run(student.get(name), *copies, params, r, name=name)
-
-    def back(dy: Any, memory: Any, right: Any, text: str, cause: str) -> tuple[Any, Any]:
-        try:
-            dx, grads = call("espcn_backward", dy, memory)
-        except Broken as error:
-            raise Broken(error.message, text, raised=error.raised, cause=cause) from None
-        _compare(dx, grads, right, text, cause)
-        return dx, grads
-
-    def gradients(dy: Any, x: Any) -> tuple[Any, ...]:
-        dx, grads = NETWORK.backward(dy, x, params, r)
-        return (dx, *(grads[name] for name in PARAMS))
+        return student.run(student.get(name), *arguments, params, r, name=name)
 
     (y, memory), _ = (call("espcn_forward", x) for x in xs)
     y[...] = 0
-    right = gradients(dys[0], xs[0])
-    first = back(dys[0], memory, right, text, ANOTHER)
-    again = f"{text}dx2, grads2 = espcn_backward(dy2, memory1, params, {r})\n"
-    back(dys[1], memory, gradients(dys[1], xs[0]), again, USED_UP)
-    _compare(*first, right, f"{again}# and now dx and grads, once more", ONE_FOR_ALL)
+    came = []
+    for i, (where, cause) in enumerate(PASSES):
+        if i < len(dys):
+            try:
+                came.append(call("espcn_backward", dys[i], memory))
+            except Broken as error:
+                error.example, error.cause = text, cause
+                raise
+        dx, grads = came[i % 2]
+        values = (dx, *(grads[name] for name in PARAMS))
+        for name, value, answer in zip(RESULTS, values, right[i % 2], strict=True):
+            if not same(value, answer):
+                alike = np.shape(value) == np.shape(answer)
+                shown = compare(name, answer, value) if alike else ""
+                raise Broken(f"{name} {where} is wrong", text, shown, cause=cause)
 
 
-def _compare(dx: Any, grads: Any, right: Sequence[Any], text: str, cause: str) -> None:
-    came = (dx, *(grads[name] for name in PARAMS))
-    for name, value, answer in zip(RESULTS, came, right, strict=True):
-        if not same(value, answer):
-            shown = facts(np.shape(answer), np.shape(value))
-            if np.shape(value) == np.shape(answer):
-                shown = compare(name, answer, value)
-            raise Broken(f"{name} has wrong values", text, shown, cause=cause)
-
-
-ANOTHER = (
-    "the backward pass belongs to the first forward pass, and gets other arrays: those of the last "
-    "forward pass, or some that were changed after it. All that it needs must lie in the memory "
-    "that it is given, and be its own"
-)
-USED_UP = (
-    "the first backward pass changed the memory or used it up: the operators *= and += and "
-    "methods such as pop do that. The second one needs it as it was"
-)
-ONE_FOR_ALL = (
-    "all calls write to the same arrays, or put them into the same dictionary. What the first "
-    "backward pass returned is the caller's"
-)
-RESULTS = ("dx", *PARAMS)
 AXES = {
     "x": "N C H W",
     "y": "N C rows columns",
@@ -429,22 +311,22 @@ EXERCISE = Exercise(
     functions=[
         Function(
             "espcn_forward",
-            reference=NETWORK,
+            reference=espcn_forward,
             inputs=Inputs(_inputs, PLAIN, ODD),
             mistakes=FORWARD,
             axes=AXES,
             through=_forward,
-            written=partial(_written, backward=False),
+            written=_written,
         ),
         Function(
             "espcn_backward",
-            reference=NETWORK,
+            reference=espcn_backward,
             inputs=Inputs(partial(_inputs, backward=True), PLAIN, ODD),
             mistakes=BACKWARD,
             results=RESULTS,
             axes=AXES,
             through=_backward,
-            written=partial(_written, backward=True),
+            written=_written,
         ),
     ],
     more=[Rung("two passes", 2, _two_passes)],
