@@ -13,8 +13,8 @@ that is taken away?
 :Needs: Lessons 4 and 7.
 :Practice: Read :doc:`Why it is fast </performance>`, which has every measurement.
 
-The times on this page were measured on the computer that built the page. Yours will differ: a call
-may take half or twice as long.
+The times on this page were measured on the computer that built the page. Yours will differ, but you
+should find the same pattern.
 """
 
 # %%
