@@ -9,7 +9,8 @@ the network see of them? And what does it learn when there are too few?
 :Aim: You can make training pairs exactly, you can read a batch and its gradient as images, and you
       recognize overfitting when two curves show it.
 :Minutes: 50
-:Needs: Lessons 5 to 7: the network, the step downhill, the backward pass.
+:Needs: :doc:`Lesson 5 <05_the_network>` for the network, :doc:`lesson 6 <06_one_step_downhill>` for
+      the step downhill, :doc:`lesson 7 <07_backpropagation>` for the backward pass.
 :Practice: :doc:`Exercise 13 </exercises>` afterwards: low resolution, made exactly.
 """
 
@@ -18,9 +19,9 @@ the network see of them? And what does it learn when there are too few?
 # ------------------------------
 #
 # To teach a network to enlarge images we need HR images. LR is computed from HR, so every image can
-# be used. Photographs are the natural choice, but they must be downloaded, and most may not be
-# passed on. In this course a program *draws* the images. They show nothing real, and nevertheless
-# they have the most important properties of photographs:
+# be used. Photographs are the natural choice, but they must be downloaded, and most of them may not
+# be published again. In this course a program *draws* the images. They show nothing real, and
+# nevertheless they have the most important properties of photographs:
 #
 # - objects hide each other, so there are sharp edges between flat areas;
 # - the edges run in all directions;
@@ -59,20 +60,24 @@ assert inside.sum() == 13
 # - :math:`64 / 4^2 = 4` of them are larger than 12 pixels;
 # - :math:`64 / 8^2 = 1` of them is larger than 24 pixels.
 #
-# So 48 leaves have a radius from 3 to 6, 12 leaves from 6 to 12, and 3 leaves from 12 to 24.
+# So :math:`64 - 16 = 48` leaves have a radius from 3 to 6, :math:`16 - 4 = 12` leaves have one from
+# 6 to 12, and :math:`4 - 1 = 3` leaves have one from 12 to 24.
 #
 # .. predict::
 #
-#    Each group has leaves that are twice as large as those of the group before, and four times
-#    fewer of them. Which of the three groups covers the most ground?
+#    Each group has leaves that are twice as wide as those of the group before, but only a quarter
+#    as many. Which of the three groups covers the most ground?
 #
 # .. answer::
 #
-#    None. A leaf that is twice as wide covers four times the area, and there are four times fewer
-#    of them. All groups cover the same area. No size is special.
+#    None. A leaf that is twice as wide covers four times the area, and there are only a quarter as
+#    many. All groups cover the same area. No size is special.
 #
-# To draw such a radius we use the share :math:`u` of the leaves that are larger than it. For a
-# smallest radius :math:`a` and a largest radius :math:`b` this share is
+# Our leaves have a smallest radius :math:`a` and a largest radius :math:`b`. How does a program
+# draw a radius between them? We use the share :math:`u` of the leaves that are larger than
+# :math:`\rho`. As in the example, the number of leaves between :math:`\rho` and :math:`b` is a
+# difference: it is proportional to :math:`\rho^{-2} - b^{-2}`. All leaves lie between :math:`a` and
+# :math:`b`, and their number is proportional to :math:`a^{-2} - b^{-2}`. So the share is
 #
 # .. math::
 #
@@ -80,12 +85,16 @@ assert inside.sum() == 13
 #
 # It is 1 for the smallest leaf and 0 for the largest. Imagine all leaves in a row, sorted by size.
 # Then the share says at which place of the row a leaf stands. All places occur equally often. So we
-# draw u uniformly and solve the equation for :math:`\rho`.
+# draw u uniformly and solve the equation for :math:`\rho`:
+#
+# .. math::
+#
+#    \rho^{-2} = b^{-2} + u \cdot \left(a^{-2} - b^{-2}\right)
 
 
 def draw_radii(rng, count, smallest, largest):
     u = rng.uniform(0, 1, count)  # the share of the leaves that are larger
-    power = largest**-2 + u * (smallest**-2 - largest**-2)
+    power = largest**-2 + u * (smallest**-2 - largest**-2)  # the radius to the power -2
     return power**-0.5
 
 
@@ -151,21 +160,23 @@ drawing.save(drawing.gallery(series), "08_leaf_by_leaf.png")
 # Why these images?
 # -----------------
 #
-# A disk has an edge in every direction, so a network that has learned from disks is not surprised
-# by an oblique line. And there are edges of objects of all sizes. This second point has a name:
-# *scale invariance*. Go twice as far away from the leaves. Every radius looks half as large: the
-# group from 6 to 12 takes the place of the group from 3 to 6. But all groups cover the same area.
-# So the view from far away looks like the view from nearby. Photographs of the world have this
-# property too, at least approximately: one sees a tree from nearby and another from far away. It is
-# the reason why a network can be of use at all. It learns from pairs that *we* have made smaller,
-# but it will be given photographs of full size, whose missing details are finer than everything
-# that it has seen. It can only know them if fine details are like coarse ones.
+# A disk has an edge in every direction, so a network that has learned from disks has seen edges in
+# all directions. And there are objects of all sizes. This second point has a name: *scale
+# invariance*. Go twice as far away from the leaves. Every radius looks half as large: the group
+# from 6 to 12 takes the place of the group from 3 to 6. But all groups cover the same area. So the
+# view from far away looks like the view from nearby. Photographs of the world have this property
+# too, at least approximately: one sees a tree from nearby and another from far away.
+#
+# This property is the reason why a network can be of use at all. The network learns from pairs
+# whose LR *we* have made. Later it is given photographs of full size, and the details that are
+# missing there are finer than everything that it has seen. It can add them only if fine details
+# are like coarse ones.
 #
 # A. Lee, D. Mumford and J. Huang compared many statistics of dead leaves with those of photographs
 # (`Occlusion models for natural images, 2001 <https://doi.org/10.1023/A:1011109015675>`__). R.
-# Achddou, Y. Gousseau and S. Ladjal trained networks for denoising and super-resolution with
-# nothing else, and came close to networks that had learned from photographs (`Synthetic images as a
-# regularity prior for image restoration neural networks, 2021
+# Achddou, Y. Gousseau and S. Ladjal trained networks for denoising (removing noise) and
+# super-resolution with nothing else, and came close to networks that had learned from photographs
+# (`Synthetic images as a regularity prior for image restoration neural networks, 2021
 # <https://openreview.net/forum?id=vKT8fZFGcG>`__).
 #
 # The project draws richer leaves, by :func:`npespcn.data.dead_leaves_pictures`. They follow the
@@ -287,9 +298,11 @@ assert downscale(pictures[0], 3).shape == (106, 106, 3)  # cropped to 318 pixels
 
 # %%
 # Rings show the same for all directions at once. They become finer from the center to the border,
-# until they are finer than the pixels of LR. The antialiased image is gray there. In the image of
-# every third pixel new rings appear, around centers that do not exist. The means of 3×3 pixels have
-# the same false rings, but weaker.
+# until they are finer than the pixels of LR: at the distance d from the center, a bright and a dark
+# ring together are :math:`300/d` pixels wide. At :math:`d = 50` this is 6 pixels, or two pixels of
+# LR, one for the bright ring and one for the dark one. Farther out LR cannot show the rings. The
+# antialiased image is gray there. In the image of every third pixel new rings appear, around
+# centers that do not exist. The means of 3×3 pixels have the same false rings, but weaker.
 
 across = np.arange(-90, 90) + 0.5  # 180 pixels; the center is 0
 squared_distance = across[None, :] ** 2 + across[:, None] ** 2  # (180, 180)
@@ -302,10 +315,10 @@ shrunk = {
     "means of 3×3": rings.reshape(60, 3, 60, 3).mean(axis=(1, 3)),  # (60, 60)
     "antialiased": downscale(rings, 3),  # (60, 60)
 }
-corner = np.s_[:10, :10]  # the rings are too fine here
 contrasts = {}
-for name, ring_image in list(shrunk.items())[1:]:
-    contrasts[name] = ring_image[corner].std()
+for name in ("every third pixel", "means of 3×3", "antialiased"):
+    corner = shrunk[name][:10, :10]  # the rings are too fine here
+    contrasts[name] = corner.std()  # the standard deviation of the gray levels
     print(f"{name}: contrast {contrasts[name]:.0f} in the corner")
 
 assert contrasts["every third pixel"] > 2 * contrasts["means of 3×3"]
@@ -436,8 +449,9 @@ assert 40 * 5625 * 8 == 1_800_000
 # HR that do not show the same scene, channels in a wrong order, a wrong scale.
 #
 # We give the batch to a network with random weights. It is ESPCN with zeros around each layer, so
-# its output is three times as large as its input, 96×96. (The function ``accelerate`` returns the
-# same network with the same numbers, but faster. :doc:`Appendix B <b_why_it_is_fast>` tells how.)
+# its output is three times as large as its input, 96×96. (The function ``accelerate`` returns a
+# faster network. It uses the same weights, and its results are the same but for rounding.
+# :doc:`Appendix B <b_why_it_is_fast>` tells how.)
 
 from npespcn.fast import accelerate
 from npespcn.losses import mse
@@ -500,22 +514,23 @@ assert too_dark > 0.9
 # (:doc:`Lesson 9 <09_train_it>` is about this loop.) The optimizer is SOAP, the last one of
 # :doc:`lesson 6 <06_one_step_downhill>`, since it needs few steps. After every 20 steps we
 # measure the mean training loss of these steps, and the loss on the held-out images. And we keep
-# the predictions for the three patches above.
+# the predictions for the three patches above. (``predict`` is ``forward`` for use: it remembers
+# nothing for a way backward.)
 
 from threadpoolctl import threadpool_limits
 
 from npespcn.optim import SOAP
 
-threadpool_limits(1, "blas")  # the products are small: several threads would wait for each other
+threadpool_limits(1, "blas")  # for small matrices one thread is faster than several
 held_out_lr = np.stack([lr for lr, hr in held_out_pairs])[:, None]  # (4, 1, 106, 106)
 held_out_hr = np.stack([hr for lr, hr in held_out_pairs])[:, None]  # (4, 1, 318, 318)
 
 
-def learn(next_batch, widths=(64, 32), steps=400):
+def learn(next_batch, widths=(64, 32), steps=300):
     """Train a new network; return it, its loss curves, and its predictions on the way."""
-    model = ESPCN(scale=3, padding="same", seed=0, widths=widths)
-    network = accelerate(model, input_gradient=False)
-    optimizer = SOAP(network)
+    model = ESPCN(scale=3, padding="same", seed=0, widths=widths)  # channels after conv1 and conv2
+    network = accelerate(model, input_gradient=False)  # nobody needs the gradient in x
+    optimizer = SOAP(network, lr=0.003)
     curves = {"step": [], "training": [], "held-out": []}
     losses, predictions = [], []
     for step in range(1, steps + 1):
@@ -543,24 +558,24 @@ def from_forty_images():
 
 network, many, predictions = learn(from_forty_images)
 print(f"held-out loss after  20 steps: {many['held-out'][0]:.4f}")
-print(f"held-out loss after 400 steps: {many['held-out'][-1]:.4f}")
+print(f"held-out loss after 300 steps: {many['held-out'][-1]:.4f}")
 
 # %%
 # .. predict::
 #
-#    What does the gradient image look like after 20 steps, and what after 400 steps? Where is it
+#    What does the gradient image look like after 20 steps, and what after 300 steps? Where is it
 #    still far from 0?
 #
 # .. answer::
 #
 #    After 20 steps the prediction is a dull and blurred copy. Whole areas are still too dark or too
-#    bright. After 400 steps the areas are right, and the gradient is white there. Only lines are
+#    bright. After 300 steps the areas are right, and the gradient is white there. Only lines are
 #    left: the edges, each with a purple and an orange side. There the prediction is not sharp
 #    enough. LR does not say exactly where an edge runs, so the network has to guess.
 
 rows = {}
 edge_shares = {}
-for step, prediction in ((20, predictions[0]), (400, predictions[-1])):
+for step, prediction in ((20, predictions[0]), (300, predictions[-1])):
     _, gradient = mse(prediction, hr_batch)
     rows[f"prediction\nafter {step} steps"] = prediction
     rows[f"gradient\nafter {step} steps"] = gradient
@@ -568,19 +583,19 @@ for step, prediction in ((20, predictions[0]), (400, predictions[-1])):
     edge_shares[step] = squares[: len(squares) // 10].sum() / squares.sum()
     print(f"after {step} steps a tenth of the pixels has {edge_shares[step]:.0%} of the loss")
 
-assert edge_shares[400] > edge_shares[20]
+assert edge_shares[300] > edge_shares[20]
 drawing.save(drawing.batch_rows(rows), "08_batch_later.png")
 
 # %%
-# The color bars of the two gradients differ: after 400 steps the gradient is much smaller. Here you
+# The color bars of the two gradients differ: after 300 steps the gradient is much smaller. Here you
 # see learning from the inside. The easy parts disappear from the gradient, and the difficult parts
 # remain.
 #
 # Look at the first row again. After 20 steps each prediction has a dark frame, and the gradient is
 # purple there. The network puts zeros around the patch, and 0 is even darker than black, which is
-# 16/255. It cannot know that the scene goes on. After 400 steps the network has learned to live
-# with the zeros. But the outermost three pixels on each side are still worse than the others, as
-# 256 new patches show. :doc:`Lesson 9 <09_train_it>` trains without zeros.
+# 16/255. It cannot know that the scene goes on. After 300 steps the eye sees no frame any more. But
+# the outermost three pixels on each side are still worse than the others, as 256 new patches show.
+# :doc:`Lesson 9 <09_train_it>` trains without zeros.
 
 x, target = data.batch(np.random.default_rng(2), 256, SIDE)
 squares = (network.predict(x) - target) ** 2  # (256, 1, 96, 96)
@@ -598,12 +613,12 @@ assert frame_mean > 1.05 * inside.mean()
 # same images, because neighboring patches overlap.
 #
 # With 40 images both losses stay close together. What happens if there is only one, and a small
-# one? We take one patch of 32×32 pixels and train on nothing else, 400 times.
+# one? We take one patch of 32×32 pixels and train on nothing else, 300 times.
 #
 # .. predict::
 #
 #    The network has 22,729 weights. The target has :math:`96 \cdot 96 = 9216` pixels. What will the
-#    training loss do in 400 steps? What will the loss on the held-out images do?
+#    training loss do in 300 steps? What will the loss on the held-out images do?
 #
 # .. answer::
 #
@@ -625,18 +640,24 @@ overfitted, one, _ = learn(from_one_patch)
 
 from npespcn.pictures import upscale_bicubic
 
-errors = [upscale_bicubic(lr, 3) - hr for lr, hr in held_out_pairs]
-bicubic = np.mean(np.square(errors))
+
+def bicubic_loss(pairs):
+    return np.mean([np.mean((upscale_bicubic(lr, 3) - hr) ** 2) for lr, hr in pairs])
+
+
+bicubic_training = bicubic_loss(training_pairs)
+bicubic = bicubic_loss(held_out_pairs)
 best = int(np.argmin(one["held-out"]))
 print(f"one patch: training {one['training'][-1]:.5f}, held-out {one['held-out'][-1]:.5f}")
 print(f"           held-out was {one['held-out'][best]:.5f} after {one['step'][best]} steps")
 print(f"40 images: training {many['training'][-1]:.5f}, held-out {many['held-out'][-1]:.5f}")
-print(f"bicubic interpolation: held-out {bicubic:.5f}")
+print(f"bicubic:   training {bicubic_training:.5f}, held-out {bicubic:.5f}")
 
 assert sum(parameter.size for parameter in model.params.values()) == 22729
-assert one["held-out"][-1] > 5 * one["training"][-1]
+assert one["held-out"][-1] > 4 * one["training"][-1]
 assert one["held-out"][-1] > 1.3 * one["held-out"][best]
 assert one["held-out"][-1] > bicubic > many["held-out"][-1]
+assert bicubic_training > bicubic  # the held-out images are easier
 
 runs = {"one patch": one, "40 images": many}
 drawing.save(drawing.overfitting(runs, bicubic), "08_overfitting.png")
@@ -646,15 +667,19 @@ drawing.save(drawing.overfitting(runs, bicubic), "08_overfitting.png")
 # Look at both curves. By its training loss the first network seems several times better than the
 # second one. It is the worse network by far, worse than bicubic interpolation.
 #
-# The images show what it has memorized. On its own patch its prediction can hardly be told from the
-# target. On other images it draws wrong details: it paints pieces that it remembers.
+# (Two details of the figure mean nothing. The first network's held-out loss rises once in the first
+# 40 steps: there both losses are still far too large. And with 40 images the held-out loss lies
+# *below* the training loss, because our four held-out images happen to be easier. Bicubic
+# interpolation, which learns nothing, also makes smaller errors on them.)
+#
+# The images show what the first network has memorized. On its own patch, nearly everything is as in
+# the target. On another image it draws dots that are not there.
 
-held_out_detail = np.s_[1, 0, 100:196, 100:196]
 looks = {
     "its own patch: target": one_hr[0, 0],
     "its own patch: prediction": overfitted.predict(one_lr)[0, 0],
-    "held-out: target": held_out_hr[held_out_detail],
-    "held-out: prediction": overfitted.predict(held_out_lr)[held_out_detail],
+    "held-out: target": held_out_hr[1, 0, 100:196, 100:196],
+    "held-out: prediction": overfitted.predict(held_out_lr)[1, 0, 100:196, 100:196],
 }
 looks = {name: 255 * shown for name, shown in looks.items()}
 drawing.save(drawing.gallery(looks), "08_memorized.png")
@@ -689,8 +714,8 @@ drawing.save(drawing.gallery(looks), "08_memorized.png")
 #
 #    The small network has :math:`25 \cdot 8 + 8` numbers in the first layer,
 #    :math:`8 \cdot 9 \cdot 8 + 8` in the second and :math:`8 \cdot 9 \cdot 9 + 9` in the third.
-#    Together these are 1,449, less than the 9,216 pixels of the target. It overfits as well, but
-#    less.
+#    Together these are 1,449, less than the 9,216 pixels of the target. Even so, the small network
+#    overfits too, but less.
 
 view_lr = np.stack([turned(one_lr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 32, 32)
 view_hr = np.stack([turned(one_hr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 96, 96)
@@ -719,7 +744,8 @@ assert min(few["held-out"]) < few["held-out"][-1] < one["held-out"][-1]
 drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png")
 
 # %%
-# A dot marks the least loss of each run, where one should have stopped.
+# A dot marks the least loss of each run, where one should have stopped. With 40 images this is the
+# last step: the run could go on.
 #
 # There is a trap in stopping early. If you choose the best step by the held-out images, you have
 # used these images, and their loss is a little too good to be true. For the final number one needs
@@ -741,4 +767,5 @@ drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png"
 # ``picture[1::3, 1::3]``, and see what the network does with antialiased images. Then do
 # :doc:`exercise 13 </exercises>`.
 #
-# Next: :doc:`lesson 9 <09_train_it>` trains the network in earnest, and goes wrong in six ways.
+# Next: :doc:`lesson 9 <09_train_it>` is about the training itself, and about five runs that go
+# wrong.

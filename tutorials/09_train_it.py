@@ -36,8 +36,8 @@ bicubic = bicubic_score(held_out)
 print(f"bicubic interpolation: {bicubic:.2f} dB")
 
 # %%
-# Where 72×72 comes from
-# ----------------------
+# Training without padding
+# ------------------------
 #
 # In lesson 8 each layer put zeros around its input, and the prediction had a bad frame. This time
 # no layer puts anything around anything. A kernel is only applied where it fits. This is the option
@@ -79,7 +79,8 @@ drawing.save(drawing.unpadded(32, 4, 3), "09_unpadded.png")
 
 # %%
 # The outer LR pixels are not wasted. They are seen by the kernels, and help to predict the middle.
-# Each prediction is made from true pixels only, so there is no bad frame.
+# Each prediction is made from true pixels only, so there is no bad frame. (act1 and act2 in the
+# output are the two tanh. The name is short for *activation*, a common word for such a function.)
 #
 # Five lines
 # ----------
@@ -124,8 +125,10 @@ print(f"plain gray: differs by {gray**0.5:.2f}, loss {gray:.3f}")
 assert abs(gray**0.5 - 0.2) < 0.02
 
 # %%
-# Here are the five lines, 200 times. (``threadpool_limits`` keeps NumPy from sharing out products
-# over threads. They are so small that the threads would mainly wait for each other.)
+# Here are the five lines, 120 times. (``accelerate`` returns a faster network that shares its
+# arrays with the model. So ``network.backward`` fills ``model.grads``, and a change in
+# ``model.params`` changes the network. ``threadpool_limits`` lets NumPy use one thread for a
+# product. For small matrices this is faster.)
 
 from threadpoolctl import threadpool_limits
 
@@ -133,8 +136,8 @@ from npespcn.fast import accelerate
 
 threadpool_limits(1, "blas")
 
-STEPS = 200
-network = accelerate(model, input_gradient=False)  # the same numbers, sooner
+STEPS = 120
+network = accelerate(model, input_gradient=False)  # nobody needs the gradient in x
 rng = np.random.default_rng(0)
 lr = 0.2
 sgd_losses = []
@@ -146,23 +149,28 @@ for step in range(STEPS):
     for name, p in model.params.items():
         p -= lr * model.grads[name]
     sgd_losses.append(loss)
-    if step in (0, 9, 49, 99, 199):
+    if step in (0, 9, 39, 79, 119):
         print(f"step {step + 1:3}: loss {loss:.4f}")
 
 sgd_score = validate(model, held_out)
 print(f"SGD: {sgd_score:.2f} dB, bicubic {bicubic:.2f} dB")
+assert sgd_losses[0] > 4 * gray
+assert sgd_losses[9] < gray / 3
 assert sgd_score < bicubic - 3
 
 # %%
-# The learning rate is 0.2. The network learns, but it crawls. After 200 steps the network is still
-# several decibels worse than bicubic interpolation.
+# The first loss, 0.26, is much higher than that of plain gray: as you saw in lesson 8, a new
+# network says nearly 0, or black, everywhere. With the learning rate 0.2 the network is better than
+# plain gray after ten steps, but then it crawls. After 120 steps it is still several decibels worse
+# than bicubic interpolation.
 #
 # Another step
 # ------------
 #
 # We put the loop into a function, so that only the fifth line changes from now on: there the
 # ``step()`` of an optimizer reads ``model.grads`` and changes ``model.params``. The function has
-# two more arguments, the loss and a number ``middle``, which is 0 for the moment.
+# two more arguments: the loss, and a number ``middle`` that is subtracted from all pixels. For the
+# moment it is 0.
 
 from npespcn.losses import mse
 from npespcn.optim import SGD, SOAP, Adam
@@ -184,8 +192,10 @@ def learn(model, optimizer, steps=STEPS, middle=0.0, loss_function=mse):
     return losses
 
 
-for ours, book in zip(mean_squared_error(y, 1.1 * y), mse(y, 1.1 * y), strict=True):
-    assert np.allclose(ours, book, rtol=1e-5, atol=0)  # the book's loss is ours
+our_loss, our_gradient = mean_squared_error(y, 1.1 * y)
+book_loss, book_gradient = mse(y, 1.1 * y)
+assert np.isclose(our_loss, book_loss)  # the book's loss is ours
+assert np.allclose(our_gradient, book_gradient, rtol=1e-5, atol=0)
 
 # %%
 # Perhaps the rate of SGD was too low? We try 0.3 in place of 0.2.
@@ -197,9 +207,9 @@ for step in (1, 5, 10, 15):
 assert too_fast[-1] > 1000
 
 # %%
-# The loss grows without limit. So a higher rate is no way out. You know this from lesson 6: we are
+# The loss grows without limit. So a higher rate does not help. You know this from lesson 6: we are
 # in a narrow valley. The steep walls allow no higher rate, and along the valley the steps are too
-# short.
+# short. (:func:`npespcn.runs.fit`, the project's function for training, stops such a run.)
 #
 # :doc:`Lesson 6 <06_one_step_downhill>` had two remedies. *Adam* divides each weight's step by the
 # usual size of its gradient. *SOAP* is Adam along the directions of the valley, which it finds from
@@ -214,12 +224,12 @@ for name, make_optimizer in (("Adam", Adam), ("SOAP", SOAP)):
 for name, score in scores.items():
     print(f"{name}: {score:.2f} dB after {STEPS} steps")
 
-assert scores["SGD"] + 3 < scores["Adam"] < scores["SOAP"]
+assert scores["SGD"] + 3 < scores["Adam"] < bicubic
 assert scores["SOAP"] > bicubic + 0.5
 
 # %%
-# With the same batches and the same number of steps, SOAP beats bicubic interpolation. Adam comes
-# close to it, and SGD is far away.
+# With the same batches and the same number of steps, SOAP beats bicubic interpolation. Adam is
+# still below it, and SGD is far below it.
 #
 # The valley, and how to fill it
 # ------------------------------
@@ -230,25 +240,28 @@ assert scores["SOAP"] > bicubic + 0.5
 # .. predict::
 #
 #    Suppose that all 25 pixels are 0.5. Change the 25 weights by 1/5 each. (Together this is a
-#    change of length 1, because :math:`25 \cdot (1/5)^2 = 1`.) By how much does the sum of the
-#    kernel change? What is the square of this change? How much would it be if all pixels were 0?
+#    change of length 1, because :math:`25 \cdot (1/5)^2 = 1`.) By how much does the output of the
+#    kernel change, the sum of weights times pixels? What is the square of this change? How much
+#    would it be if all pixels were 0?
 #
 # .. answer::
 #
-#    The sum changes by :math:`25 \cdot 0.5 \cdot 1/5 = 2.5`, and the square is 6.25. If all pixels
-#    were 0, it would not change at all.
+#    The output changes by :math:`25 \cdot 0.5 \cdot 1/5 = 2.5`, and the square is 6.25. If all
+#    pixels were 0, it would not change at all.
 #
 # The loss is made of squares. So this number says how steep the walls of the valley are in the
 # direction of this change. (For a network of one layer it is half the curvature of lesson 6. Our
 # network has three layers, and its first one looks at just these patches.)
 #
-# Now we do it for all directions, and with real patches. The mean of the products of all pairs of
-# the 25 pixels is a 25×25 matrix. Its eigenvectors are the directions of the valley, and its
-# eigenvalues say how steep the walls are in each direction.
+# Now we do it for all directions, and with real patches. As in lesson 6 we need a matrix. Take the
+# products of all pairs of the 25 pixels, and their mean over all patches. This is a 25×25 matrix.
+# Its eigenvectors are the directions of the valley, and its eigenvalues say how steep the walls are
+# in each direction.
 
 
 def directions(x):
     """Return eigenvalues and eigenvectors for the 5×5 patches of x, the largest value last."""
+    # Every 5×5 patch of every image: (16, 32, 32) to (16, 28, 28, 5, 5)
     patches = np.lib.stride_tricks.sliding_window_view(x[:, 0], (5, 5), axis=(1, 2))
     rows = patches.reshape(-1, 25)  # (number of patches, 25)
     products = rows.T @ rows / len(rows)  # (25, 25)
@@ -262,7 +275,7 @@ for name, values in (("pixels", raw), ("pixels minus 0.5", centered)):
 print("the steepest direction:", np.abs(vectors[:5, -1]).round(2), "and so on")
 
 assert 5 < raw[-1] < 8
-assert np.allclose(np.abs(vectors[:, -1]), 1 / 5, atol=0.02)
+assert np.allclose(np.abs(vectors[:, -1]), 1 / 5, atol=0.02)  # the sign means nothing
 assert raw[-1] > 5 * centered[-1]
 assert abs(raw[-2] - centered[-2]) < 0.01
 
@@ -272,8 +285,9 @@ assert abs(raw[-2] - centered[-2]) < 0.01
 # pixels lie around 0.5 and not around 0.
 #
 # So we subtract 0.5 from all pixels, from LR and from the target. White is then 0.5 and black is
-# -0.5. The steepest direction becomes several times flatter, and the others hardly change. (Perhaps
-# you have tried this at the end of lesson 6.) Now a higher rate is possible for SGD.
+# -0.5. One says that the pixels are *centered*. The steepest direction becomes several times
+# flatter, and the others hardly change. (Perhaps you have tried this at the end of lesson 6.) Now a
+# higher rate is possible for SGD.
 
 centered_losses, centered_models = {}, {}
 rates = {"SGD": 0.8, "Adam": 0.003, "SOAP": 0.003}
@@ -286,8 +300,8 @@ curves = {"pixels as they are": losses, "0.5 subtracted from all pixels": center
 drawing.save(drawing.optimizers(curves, gray), "09_optimizers.png")
 
 # %%
-# These networks expect pixels minus 0.5, and their output is too small by 0.5. It would be a
-# nuisance to remember this forever. So we move the subtraction into the biases. A kernel with the
+# These networks expect pixels minus 0.5, and their output is too small by 0.5. Everybody who uses
+# them would have to remember this. So we move the subtraction into the biases. A kernel with the
 # weights w, applied to x - 0.5, gives
 #
 # .. math::
@@ -316,16 +330,19 @@ for name, model in centered_models.items():
     centered_scores[name] = validate(model, held_out)
     print(f"{name}: {scores[name]:.2f} dB, and with centered pixels {centered_scores[name]:.2f} dB")
 
-assert centered_scores["SGD"] > scores["SGD"] + 2
-assert centered_scores["Adam"] > scores["Adam"] + 0.5
-assert centered_scores["SOAP"] > scores["SOAP"] - 0.2
+gains = {name: centered_scores[name] - scores[name] for name in scores}
+assert gains["SGD"] > 1.5
+assert gains["Adam"] > 1.5
+assert gains["SOAP"] < 1
 
 # %%
-# SGD and Adam gain a lot. SOAP gains little, because it had found the steep direction by itself.
+# SGD and Adam gain more than 1.5 decibels. SOAP gains less than 1, because it can find the steep
+# direction by itself.
 #
-# The project does the same the other way round: a new network gets such biases *before* it is
-# trained, by :func:`npespcn.runs.center_biases`, and during the training the steps are taken as if
-# 0.5 had been subtracted from all pixels. Below you will see that this gives the same losses.
+# The project does the same in another order. The function :func:`npespcn.runs.center_biases`
+# changes the biases of a new network *before* the training. So the network takes and gives pixels
+# as they are from its first step on. During the training, each step is changed into the step that
+# it would be with centered pixels. Below you will see that this gives the same losses.
 #
 # The book's loop
 # ---------------
@@ -342,8 +359,10 @@ from npespcn.training import train
 print(inspect.getsource(train))
 
 # %%
-# We train twice for ten steps from the same random weights: once with our five lines, and once with
-# ``train``.
+# (``center_crop`` cuts the middle out of the target, as our 12:-12 does.)
+#
+# We train twice for ten steps from the same random weights: once with our five lines, in ``learn``,
+# and once with ``train``.
 #
 # .. predict::
 #
@@ -380,8 +399,8 @@ from npespcn.optim import cosine
 from npespcn.runs import center_biases, fit
 
 
-def new_model(init="xavier"):
-    model = ESPCN(scale=3, padding="edge", init=init, seed=0)
+def new_model():
+    model = ESPCN(scale=3, padding="edge", seed=0)
     center_biases(model, 0.5)
     return model
 
@@ -394,20 +413,20 @@ print("our loop, with 0.5 subtracted:     ", np.round(ours, 6))
 assert np.allclose(history["loss"], ours, rtol=1e-4)
 
 # %%
-# Now a longer run of 600 steps.
+# Now a longer run of 400 steps.
 
 trained = new_model()
 history = fit(
     trained,
     data,
     SOAP(trained, lr=0.003),
-    steps=600,
-    schedule=cosine(600),
+    steps=400,
+    schedule=cosine(400),
     validation=held_out,
     validate_every=20,
 )
 print(f"bicubic {bicubic:.2f} dB, the network {history['val_psnr'][-1]:.2f} dB")
-assert history["val_psnr"][-1] > bicubic + 1.5
+assert history["val_psnr"][-1] > bicubic + 1.3
 drawing.save(drawing.learning_curve(history, bicubic), "09_curve.png")
 
 # %%
@@ -424,8 +443,8 @@ drawing.save(drawing.learning_curve(history, bicubic), "09_curve.png")
 # Six runs
 # --------
 #
-# Many first runs go wrong. So here are six runs of 150 steps with a constant rate. One of them is
-# as it should be. Each of the other five has *one* mistake:
+# Many first runs go wrong. So here are six runs of SOAP with a constant rate and centered pixels,
+# of 120 steps each. One of them is as it should be. Each of the other five has *one* mistake:
 #
 # - The rate is 0.1, about thirty times too high.
 # - All weights are 0 at the start.
@@ -455,10 +474,9 @@ for name in ("conv1.weight", "conv2.weight", "conv3.weight"):
     weights_0.params[name] *= 0
     weights_10.params[name] *= 10
 models = {
-    "weights ×10": weights_10,
-    "as it should be": ESPCN(scale=3, padding="edge", seed=0),
     "rate 0.1": ESPCN(scale=3, padding="edge", seed=0),
     "weights 0": weights_0,
+    "weights ×10": weights_10,
     "deviation 0.001": ESPCN(scale=3, padding="edge", seed=0, init="paper"),
     "wrong order": ESPCN(scale=3, padding="edge", seed=0),
 }
@@ -466,10 +484,18 @@ runs = {}
 for name, model in models.items():
     optimizer = SOAP(model, lr=0.1 if name == "rate 0.1" else 0.003)
     loss_function = wrong_order if name == "wrong order" else mse
-    runs[name] = learn(model, optimizer, 150, middle=0.5, loss_function=loss_function)
+    runs[name] = learn(model, optimizer, middle=0.5, loss_function=loss_function)
+    take_pixels_as_they_are(model)
 
-letters = dict(zip(runs, "ABCDEF", strict=True))
-lettered = {letters[name]: losses for name, losses in runs.items()}
+models["as it should be"] = centered_models["SOAP"]  # we have made this run already
+runs["as it should be"] = centered_losses["SOAP"]
+
+names = list(runs)
+numbers = np.random.default_rng(51).permutation(6)  # a random order, so that the code tells nothing
+letters, lettered = {}, {}
+for letter, number in zip("ABCDEF", numbers, strict=True):
+    letters[names[number]] = letter
+    lettered[letter] = runs[names[number]]
 drawing.save(drawing.bad_runs(lettered, gray), "09_bad_runs.png")
 
 # %%
@@ -480,38 +506,39 @@ drawing.save(drawing.bad_runs(lettered, gray), "09_bad_runs.png")
 #
 # .. answer::
 #
-#    **A, weights ten times too large.** The first prediction is already wild, so the loss begins
-#    high above gray. The sums in front of tanh are large, so tanh is close to 1 or -1 nearly
-#    everywhere. There its slope is almost 0, and hardly any gradient gets through.
-#
-#    **B, as it should be.** (Or F, see there.) The first call of SOAP's ``step()`` only looks at
-#    the gradient, as you know from lesson 6. Therefore nothing is better at step 2.
-#
-#    **C, the rate 0.1.** It begins like B. But the first steps throw the weights far away, and the
-#    loss jumps to more than a hundred times that of gray. Here, too, tanh is driven to 1 and -1,
-#    and the way back is long.
-#
-#    **D, weights 0.** A flat line at plain gray. Every layer multiplies by 0, on the way forward
+#    **A, weights 0.** A flat line at plain gray. Every layer multiplies by 0, on the way forward
 #    and on the way backward. So no kernel gets any gradient. Only the last bias learns.
 #
-#    **E, the deviation 0.001.** It begins at plain gray and stays there for some steps, as the
-#    gradients are tiny. But they are not 0, and SOAP does not care how large a gradient is. So the
-#    weights grow. The loss falls as far as that of B, only later.
+#    **B, the rate 0.1.** It begins like E. But the first steps throw the weights far away, and the
+#    loss jumps to more than a hundred times that of gray. The sums in front of tanh are large then,
+#    so tanh is close to 1 or -1 nearly everywhere. There its slope is almost 0, and hardly any
+#    gradient gets through. So the way back is long.
 #
-#    **F, the wrong order.** Its curve is as good as B's. The network learns any order that it is
+#    **C, the deviation 0.001.** It begins at plain gray and stays there for some steps, as the
+#    gradients are tiny. But they are not 0, and the length of SOAP's steps does not depend on the
+#    size of the gradients. So the weights grow. The loss falls almost as far as that of E, only
+#    later.
+#
+#    **D, weights ten times too large.** The first prediction is already wild, so the loss begins
+#    high above gray. Here, too, tanh is close to 1 or -1, and hardly any gradient gets through.
+#
+#    **E, as it should be.** (Or F, see there.) The first call of SOAP's ``step()`` only looks at
+#    the gradient, as you know from lesson 6. Therefore nothing is better at step 2.
+#
+#    **F, the wrong order.** Its curve is as good as E's. The network learns any order that it is
 #    told: it puts those values into the channels that we ask for.
 
 x, _ = data.batch(np.random.default_rng(1), 16, 32)
 scores = {}
-for name, model in models.items():
-    features = x - np.float32(0.5)
+for name, letter in letters.items():
+    model = models[name]
+    features = x
     for layer in ("conv1", "act1", "conv2", "act2"):
         features = model.layers[layer].predict(features)
     share = np.mean(np.abs(features) > 0.99)
-    take_pixels_as_they_are(model)
     scores[name] = validate(model, held_out)
     end = f"{scores[name]:.1f} dB in the end"
-    print(f"{letters[name]}, {name}: {end}, {share:.0%} of the second tanh at 1 or -1")
+    print(f"{letter}, {name}: {end}, {share:.0%} of the second tanh at 1 or -1")
 
 good = np.array(runs["as it should be"])
 assert runs["weights ×10"][0] > 10 * gray
@@ -519,31 +546,15 @@ assert runs["rate 0.1"][0] == good[0]
 assert max(runs["rate 0.1"]) > 100 * gray
 assert not models["weights 0"].params["conv1.weight"].any()
 assert np.allclose(runs["deviation 0.001"][:5], gray, rtol=0.3)
-assert np.allclose(np.mean(runs["deviation 0.001"][-20:]), good[-20:].mean(), rtol=0.2)
+assert np.allclose(np.mean(runs["deviation 0.001"][-20:]), good[-20:].mean(), rtol=0.3)
 assert np.allclose(np.mean(runs["wrong order"][-100:]), good[-100:].mean(), rtol=0.1)
 assert scores["wrong order"] < bicubic < scores["as it should be"]
 
 # %%
-# SOAP's and Adam's steps have one length, whatever the gradient. The steps of SGD grow with the
-# gradient. With a rate that is far too high each step overshoots by more than the one before, until
-# the numbers are too large for the computer. You have seen it at the rate 0.3. ``fit`` notices such
-# a run and stops it.
-
-import warnings
-
-from npespcn.runs import DivergedError
-
-warnings.simplefilter("ignore", RuntimeWarning)  # NumPy would warn of numbers that are too large
-diverging = new_model()
-stopped = ""
-try:
-    fit(diverging, data, SGD(diverging, lr=10), steps=150)
-except DivergedError as error:
-    stopped = str(error)
-print("SGD with the rate 10:", stopped)
-assert stopped
-
-# %%
+# Why does B come back at all, when SGD at the rate 0.3 did not? SOAP's and Adam's steps have about
+# the same length whatever the gradient is. The steps of SGD grow with the gradient. So each step
+# goes too far by more than the one before.
+#
 # The perfect curve
 # -----------------
 #
@@ -598,13 +609,13 @@ drawing.save(drawing.details(images, (215, 160, 275, 220), captions), "09_wrong_
 # %%
 # Not one step of training was needed. Nothing was lost, and everything was only in the wrong place.
 #
-# Remember this when a curve looks perfect: **a loss can only see mistakes that are not in its own
-# targets.** So look at whole images, which were made without the code of the batches.
+# Remember this when a curve looks perfect: **a loss cannot see a mistake in its own targets.** So
+# look at whole images.
 #
 # A photograph
 # ------------
 #
-# In the end our network of 600 steps enlarges the photograph. It has only seen dead leaves, which
+# In the end our network of 400 steps enlarges the photograph. It has only seen dead leaves, which
 # look like nothing in the world. Beside it is the network that comes with the project. It has the
 # same layers and the same number of weights, but it was trained for 60,000 steps, on photographs
 # too (:doc:`the page on quality </quality>` says how).
@@ -613,13 +624,13 @@ import npespcn
 
 results = {
     "bicubic": upscale_bicubic(small, 3),
-    "600 steps": upscale(small, model=trained),
+    "400 steps": upscale(small, model=trained),
     "60,000 steps": upscale(small, model=npespcn.pretrained(3)),
 }
 captions = {name: f"{score(image):.2f} dB" for name, image in results.items()}
 print(captions)
-assert score(results["bicubic"]) + 0.5 < score(results["600 steps"])
-assert score(results["600 steps"]) < score(results["60,000 steps"])
+assert score(results["bicubic"]) + 0.5 < score(results["400 steps"])
+assert score(results["400 steps"]) < score(results["60,000 steps"])
 
 results["the photograph"] = photograph
 drawing.save(drawing.details(results, (215, 160, 275, 220), captions), "09_photograph.png")
@@ -635,7 +646,7 @@ drawing.save(drawing.details(results, (215, 160, 275, 220), captions), "09_photo
 # - A curve shows a wrong rate and wrong first weights. It does not show a wrong target. Look at
 #   images.
 #
-# Try this: train for 600 steps with the batch size 4, and with 64, and compare the curves. Or put a
+# Try this: train for 400 steps with the batch size 4, and with 64, and compare the curves. Or put a
 # mistake into the loop yourself: compare the output with the *upper left* 72×72 pixels of the
 # target and not with its middle. What does the curve look like, and what the photograph? Then write
 # your own Adam and your own loop: :doc:`exercise 10 </exercises>`.

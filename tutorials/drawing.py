@@ -1330,7 +1330,7 @@ def unpadded(side: int, halo: int, r: int) -> Figure:
         words = "before the shuffle" if scale == 1 else "the output"
         words = f"{words}:\n{inner}×{inner}"
         panel.text(whole / 2, whole / 2, words, ha="center", va="center")
-        lost_words = f"{lost} pixels, only seen"
+        lost_words = f"{lost} pixels, only seen" if scale == 1 else f"{lost} pixels, not used"
         panel.text(whole / 2, lost / 2, lost_words, ha="center", va="center_baseline")
         panel.set(title=f"{name}, {whole}×{whole}", aspect="equal")
         panel.set(xlim=(-0.02 * whole, 1.02 * whole), ylim=(1.02 * whole, -0.02 * whole))
