@@ -61,7 +61,7 @@ PLANTED = (
         "Adam: values",
         "",
     ),
-    Planted("no root", {"np.sqrt(v)": "v"}, "Adam: values", "the square root is missing"),
+    Planted("no root", {"np.sqrt(v)": "v"}, "Adam: values", ""),
     Planted("uphill", {"p -=": "p +="}, "Adam: values", "change has the wrong sign"),
     Planted(
         "another default",
@@ -190,7 +190,7 @@ PLANTED = (
         "float16 on the way",
         {CHANGE: "p -= (self.lr * m / (np.sqrt(v) + self.epsilon)).astype(np.float16)"},
         "Adam: values",
-        "passes through float16",
+        "is there a float16 on the way?",
     ),
     Planted(
         "sign of the gradient",
