@@ -8,7 +8,7 @@ the network see of them? And what does it learn when there are too few?
 
 :Aim: You can make training pairs exactly, you can read a batch and its gradient as images, and you
       recognize overfitting when two curves show it.
-:Minutes: 50
+:Minutes: 60
 :Needs: :doc:`Lesson 5 <05_the_network>` for the network, :doc:`lesson 6 <06_one_step_downhill>` for
       the step downhill, :doc:`lesson 7 <07_backpropagation>` for the backward pass.
 :Practice: :doc:`Exercise 13 </exercises>` afterwards: low resolution, made exactly.
@@ -338,8 +338,9 @@ drawing.save(drawing.gallery(shrunk), "08_rings.png")
 # many images.
 #
 # First we make the pairs. The network takes *luma*, the brightness of a color image, divided by
-# 255, as in lesson 5. The whole image is made smaller *before* patches are cut out of it. So the
-# pixels at the border of a patch are made from HR pixels on both sides of that border.
+# 255, as in lesson 5. (``rgb_to_y`` rounds only if its input is whole numbers, so we give it
+# floats.) The whole image is made smaller *before* patches are cut out of it. So the pixels at the
+# border of a patch are made from HR pixels on both sides of that border.
 
 
 def make_pair(picture):
@@ -393,7 +394,8 @@ assert (106 - SIDE + 1) ** 2 == 5625
 # Turn an image by a quarter, or look at it in a mirror: it is as good an example as before. There
 # are eight ways. Each of them is a combination of three steps, and each step is done or not:
 # reverse the rows, reverse the columns, exchange rows and columns. A number from 0 to 7 says which
-# steps are done. LR and HR have to be turned in the same way.
+# steps are done: the first step counts 1, the second 2, and the third 4. So 5 = 1 + 4 means:
+# reverse the rows, then exchange rows and columns. LR and HR have to be turned in the same way.
 
 
 def turned(patch, turn):
@@ -419,7 +421,7 @@ drawing.save(drawing.gallery(hr_views, columns=4), "08_eight_views.png")
 
 # %%
 # With 40 images, 5625 places and 8 views there are 1.8 million different patches. They are not
-# independent examples, since neighboring patches overlap, but this costs nothing.
+# independent examples, since neighboring patches overlap. But they cost nothing.
 #
 # Some patches make a *batch*. The project's class :class:`npespcn.data.PairedPatches` does all of
 # this. It draws four random numbers for each patch: which image, which row, which column, which
@@ -491,9 +493,9 @@ measured = (mse(nudged, hr_batch)[0] - mse(prediction.astype(np.float64), hr_bat
 assert np.isclose(measured, gradient[1, 0, 40, 50], rtol=0.01)
 
 # %%
-# With random weights the network predicts numbers near 0, which is black. For a prediction of 0 the
-# gradient is :math:`-2t/n`. So we expect the target with a negative sign: nearly everything is too
-# dark, and most of all the bright areas.
+# With random weights the network predicts numbers near 0: its images are black. For a prediction of
+# 0 the gradient is :math:`-2t/n`. So we expect the target with a negative sign: nearly everything
+# is too dark, and most of all the bright areas.
 
 rows = {"LR": lr_batch, "HR, the target": hr_batch, "prediction": prediction, "gradient": gradient}
 drawing.save(drawing.batch_rows(rows), "08_batch_at_the_start.png")
@@ -612,8 +614,9 @@ assert frame_mean > 1.05 * inside.mean()
 # not learn from. These are our four held-out images. It is not enough to hold out patches of the
 # same images, because neighboring patches overlap.
 #
-# With 40 images both losses stay close together. What happens if there is only one, and a small
-# one? We take one patch of 32×32 pixels and train on nothing else, 300 times.
+# With 40 images both losses stay close together. (Beside the networks we measure bicubic
+# interpolation, the enlargement of lesson 5 that learns nothing.) What happens if there is only
+# one, and a small one? We take one patch of 32×32 pixels and train on nothing else, 300 times.
 #
 # .. predict::
 #
@@ -670,7 +673,7 @@ drawing.save(drawing.overfitting(runs, bicubic), "08_overfitting.png")
 # (Two details of the figure mean nothing. The first network's held-out loss rises once in the first
 # 40 steps: there both losses are still far too large. And with 40 images the held-out loss lies
 # *below* the training loss, because our four held-out images happen to be easier. Bicubic
-# interpolation, which learns nothing, also makes smaller errors on them.)
+# interpolation also makes smaller errors on them.)
 #
 # The images show what the first network has memorized. On its own patch, nearly everything is as in
 # the target. On another image it draws dots that are not there.
@@ -715,7 +718,8 @@ drawing.save(drawing.gallery(looks), "08_memorized.png")
 #    The small network has :math:`25 \cdot 8 + 8` numbers in the first layer,
 #    :math:`8 \cdot 9 \cdot 8 + 8` in the second and :math:`8 \cdot 9 \cdot 9 + 9` in the third.
 #    Together these are 1,449, less than the 9,216 pixels of the target. Even so, the small network
-#    overfits too, but less.
+#    overfits too, but less: in the end its held-out loss is above its training loss, although the
+#    held-out images are easier.
 
 view_lr = np.stack([turned(one_lr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 32, 32)
 view_hr = np.stack([turned(one_hr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 96, 96)
@@ -728,19 +732,18 @@ def from_eight_views():
 _, views, _ = learn(from_eight_views)
 small_network, few, _ = learn(from_one_patch, widths=(8, 8))
 
-held_out = {
-    "one patch": one["held-out"],
-    "1,449 weights": few["held-out"],
-    "eight views": views["held-out"],
-    "40 images": many["held-out"],
-}
-for name, curve in held_out.items():
-    print(f"{name}: held-out {curve[-1]:.5f} in the end, {min(curve):.5f} at its best")
+runs = {"one patch": one, "1,449 weights": few, "eight views": views, "40 images": many}
+held_out = {}
+for name, run in runs.items():
+    curve = run["held-out"]
+    held_out[name] = curve
+    print(f"{name + ':':14} training {run['training'][-1]:.5f}, held-out {curve[-1]:.5f}", end="")
+    print(f" (best {min(curve):.5f})")
 
 assert sum(parameter.size for parameter in small_network.params.values()) == 1449
 assert views["training"][-1] > one["training"][-1]
 assert many["held-out"][-1] < views["held-out"][-1] < one["held-out"][-1]
-assert min(few["held-out"]) < few["held-out"][-1] < one["held-out"][-1]
+assert few["training"][-1] < few["held-out"][-1] < one["held-out"][-1]
 drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png")
 
 # %%
