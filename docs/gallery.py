@@ -138,10 +138,10 @@ def is_output(node) -> bool:
 def saved_figures(block, block_vars, gallery_conf) -> str:
     """Hand sphinx-gallery the figures that a block of a lesson has just saved."""
     pages = []
-    drawn = [name for name in re.findall(r"drawing\.(\w+)\(", block[1]) if name != "save"]
+    used = [getattr(drawing, name) for name in re.findall(r"drawing\.(\w+)\(", block[1])]
+    drawn = [each for each in used if each.__annotations__.get("return") == "Figure"]
     for i, (path, titles) in enumerate(SAVED):
-        function = drawn[min(i, len(drawn) - 1)]
-        about = inspect.getdoc(getattr(drawing, function)).split("\n")[0]
+        about = inspect.getdoc(drawn[min(i, len(drawn) - 1)]).split("\n")[0]
         words = " ".join([about, titles]).strip()
         for mode in ("light", "dark"):
             target = Path(next(block_vars["image_path_iterator"]))
