@@ -157,6 +157,12 @@ def test_a_file_that_cannot_be_used(tmp_path: Path) -> None:
         assert report.points == 0, source
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(SOLUTION, encoding="utf-8-sig")  # as Notepad on Windows can save it
+    assert process.check(1, path).complete
+
+
 def test_what_a_file_prints_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(SOLUTION + "\nprint('my own word')\n")

@@ -53,7 +53,7 @@ PLANTED = (
         "r = 2 only",
         {"r = upscale_factor\n    *": "r = 2\n    *"},
         "odd inputs",
-        "right for r = 2, wrong for r = 3",
+        "r is not heeded: it counts as 2",
     ),
     Planted(
         "C = 1 only",
@@ -130,7 +130,7 @@ PLANTED = (
         "r at most 4",
         {"r = upscale_factor\n    *": "r = min(upscale_factor, 4)\n    *"},
         "odd inputs",
-        "wrong for r = 5",
+        "wrong for larger r",
     ),
     Planted(
         "not for an empty array",
@@ -167,5 +167,36 @@ PLANTED = (
         {LAST: f"np.random.seed(0)\n    {LAST}"},
         "memory",
         "global random numbers",
+    ),
+    Planted(
+        "one result for all who ask the same",
+        {
+            LAST: "y = moved.reshape(*leading, c, h * r, w * r).copy()\n"
+            "    return KEPT.setdefault((y.dtype, y.shape, y.tobytes()), y)",
+            "def pixel_shuffle(": "KEPT = {}\n\n\ndef pixel_shuffle(",
+        },
+        "memory",
+        "a call depends on the calls before it",
+    ),
+    Planted(
+        "the seed of random",
+        {SPLIT: f"import random\n\n    random.seed(0)\n    {SPLIT}"},
+        "memory",
+        "global random numbers",
+    ),
+    Planted(
+        "float32 through float16",
+        {
+            SPLIT: "x = x.astype(np.float16).astype(x.dtype) if x.dtype == np.float32 else x\n"
+            f"    {SPLIT}"
+        },
+        "odd inputs",
+        "y passes through float16",
+    ),
+    Planted(
+        "no five colors",
+        {"c = channels // (r * r)": "c = min(4, channels // (r * r))"},
+        "odd inputs",
+        "wrong for more",
     ),
 )

@@ -137,7 +137,7 @@ PLANTED = (
         "r = 2 only",
         {"r = upscale_factor\n    *": "r = 2\n    *"},
         "odd inputs",
-        "right for r = 2, wrong for",
+        "r is not heeded: it counts as 2",
     ),
     Planted(
         "float64 canvas",

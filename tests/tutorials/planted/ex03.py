@@ -222,7 +222,7 @@ PLANTED = (
         "r at most 4",
         {"r = downscale_factor": "r = min(downscale_factor, 4)"},
         "pixel_unshuffle: odd inputs",
-        "wrong for r = 5",
+        "wrong for larger r",
     ),
     Planted(
         "not for r = 1",

@@ -103,7 +103,7 @@ PLANTED = (
         "r = 2 only",
         {"r = upscale_factor": "r = 2"},
         "odd inputs",
-        "right for r = 2, wrong for r = 3",
+        "r is not heeded: it counts as 2",
     ),
     Planted(
         "two input channels only",

@@ -79,7 +79,7 @@ PLANTED = (
         "def im2col("}, "im2col: memory", "every call writes to the same array"),
     Planted("the zeros are kept", {PAD: "KEPT.setdefault((x.shape, p), np.pad(x, ((0, 0), (0, 0), "
         "(p, p), (p, p))))", "def im2col(": "KEPT = {}\n\n\ndef im2col("},
-        "im2col: memory", "a call depends on the calls before it"),
+        "im2col: odd inputs", "a call depends on the calls before it"),
     Planted("the border is never written", {PAD: "np.empty((n, c, h + 2 * p, w + 2 * p), x.dtype)"
         "\n    padded[:, :, p : p + h, p : p + w] = x"},
         "im2col: values", "np.empty reserves memory"),
@@ -131,4 +131,6 @@ PLANTED = (
         "\n    for p in range(rows * cols):\n        for o in range(out_channels):\n"
         "            y[:, o, p] = columns[:, :, p] @ weight[o].ravel() + bias[o]"},
         "conv2d_forward: speed", "there is a loop over pixels, or over positions"),
+    Planted("the bias in whole numbers", {"+ bias[:, None]": "+ np.trunc(bias)[:, None]"},
+        "conv2d_forward: values", ""),
 )  # fmt: skip

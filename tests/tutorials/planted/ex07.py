@@ -62,7 +62,7 @@ PLANTED = (
         "mse_backward: runs", "is a return missing?"),
     Planted("y kept", {f"return {TANH}": "y = KEPT.setdefault((x.shape, x.dtype), np.tanh(x))\n"
         "    return y", "def tanh_forward": "KEPT = {}\n\n\ndef tanh_forward"},
-        "tanh_forward: memory", "a call depends on the calls before it"),
+        "tanh_forward: odd inputs", "a call depends on the calls before it"),
     Planted("a buffer for y", {f"return {TANH}": "y = KEPT.setdefault((x.shape, x.dtype), x.copy())"
         "\n    return np.tanh(x, out=y)", "def tanh_forward": "KEPT = {}\n\n\ndef tanh_forward"},
         "tanh_forward: memory", "every call writes to the same array"),
@@ -77,7 +77,7 @@ PLANTED = (
         "    return dx"}, "tanh_backward: values", "np.empty reserves memory"),
     Planted("the target remembered", {LOSS: "float(np.mean((prediction - KEPT.setdefault("
         "target.shape, target)) ** 2))", "def tanh_forward": "KEPT = {}\n\n\ndef tanh_forward"},
-        "mse_forward: memory", "a call depends on the calls before it"),
+        "mse_forward: odd inputs", "a call depends on the calls before it"),
     Planted("each picture's loss", {LOSS:
         "np.mean((prediction - target) ** 2, axis=tuple(range(1, prediction.ndim)))"},
         "mse_forward: shape", ""),
@@ -92,4 +92,9 @@ PLANTED = (
         "(target.shape, target.dtype), target.copy())\n    np.subtract(prediction, target, out=d)\n"
         "    d *= 2 / d.size\n    return d", "def tanh_forward": "KEPT = {}\n\n\n"
         "def tanh_forward"}, "mse_backward: memory", "every call writes to the same array"),
+    Planted("1 from 4 on",
+        {TANH: "np.where(np.abs(x) > 4, np.sign(x), np.tanh(x)).astype(x.dtype)"},
+        "tanh_forward: odd inputs", ""),
+    Planted("0 close to 0", {TANH: "np.where(np.abs(x) < 1e-3, 0, np.tanh(x)).astype(x.dtype)"},
+        "tanh_forward: odd inputs", "close to 0"),
 )  # fmt: skip

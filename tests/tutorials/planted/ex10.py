@@ -248,4 +248,17 @@ PLANTED = (
         "train: runs",
         "",
     ),
+    Planted("the gradients cleared", {CHANGE: f"{CHANGE}\n        grads.clear()"},
+        "Adam: runs", "so there is nothing to clear"),
+    Planted("other gradients put there", {CHANGE: f"{CHANGE}\n        self.model.grads = {{}}"},
+        "Adam: runs", "so there is nothing to clear"),
+    Planted("a copy of what lies column by column",
+        {CHANGE: "q = p.reshape(-1)\n            q -= self.lr * m.ravel() / (np.sqrt(v.ravel()) "
+            "+ self.epsilon)"},
+        "Adam: odd inputs", "neither a copy"),
+    Planted("one dy for all steps",
+        {f"model.backward({DY})": "dy = KEPT.setdefault((y.shape, y.dtype), y * 0)\n"
+            f"        dy[...] = {DY}\n        model.backward(dy)",
+            "def train(": "KEPT = {}\n\n\ndef train("},
+        "train: values", "dy is one array"),
 )  # fmt: skip

@@ -231,4 +231,10 @@ PLANTED = (
         "psnr",
         "",
     ),
+    Planted("by how the names end",
+        {PAIRS: "    return [(a, b) for a in lr_names for b in hr_names "
+            f"if b.endswith(a[:-12] + '_HR.png')]\n{PAIRS}"},
+        "make_pairs", "ends as another does"),
+    Planted("the ending taken out wherever it is", {'name.removesuffix("_HR.png")':
+        'name.replace("_HR.png", "")'}, "make_pairs", "only the end is to be taken off"),
 )  # fmt: skip

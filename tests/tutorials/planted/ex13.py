@@ -134,4 +134,10 @@ PLANTED = (
     Planted("the picture is changed", {END: END.replace("return", "small =")
         + "\n    image[: h * r, : w * r] = cropped // 2\n    return small"},
         "downscale: arguments", "changes image, and the caller"),
+    Planted("one matrix for all who ask",
+        {"return matrix\n": "return KEPT.setdefault((length, r), matrix)\n",
+            "def shrink_weights(": "KEPT = {}\n\n\ndef shrink_weights("},
+        "shrink_weights: memory", "a call depends on the calls before it"),
+    Planted("arrays with axes only", {ABS: "t = np.array([abs(x) for x in t], t.dtype)"},
+        "cubic: odd inputs", "wrong for one without"),
 )  # fmt: skip

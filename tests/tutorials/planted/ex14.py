@@ -102,4 +102,13 @@ PLANTED = (
     Planted("the weight is changed", {KERNEL: KERNEL.replace("return", "large =")
         + "\n    weight[...] = weight[..., ::-1].copy()\n    return large"},
         "one_kernel: arguments", "your function changes weight"),
+    Planted("padding of 1 at most", {"s, p = stride, padding": "s, p = stride, min(padding, 1)"},
+        ODD, "padding is not heeded: it counts as 1"),
+    Planted("counts of 8 bits", {COUNT: COUNT.replace("int)", "np.uint8)")},
+        "overlap: odd inputs", "wrong for large ones"),
+    Planted("one array of counts for all who ask",
+        {COUNT: "return KEPT.setdefault((shape, kernel_size, stride), "
+            "conv_transpose2d(ones, kernel, stride)[0, 0].astype(int))",
+            "def overlap(": "KEPT = {}\n\n\ndef overlap("},
+        "overlap: memory", "a call depends on the calls before it"),
 )  # fmt: skip

@@ -101,7 +101,8 @@ def _check(options: argparse.Namespace) -> int:
         if not options.json:
             _tell(reports[-1], options.file, options.why)
             if not (reports[-1].complete or options.why):
-                print(f"Why? {ASK} why {number}      Stuck? {ASK} hint {number}")
+                file = f" --file {options.file}" if options.file else ""
+                print(f"Why? {ASK} why {number}{file}      Stuck? {ASK} hint {number}")
     if options.json:
         print(json.dumps(grading.gradescope(reports), indent=2))
     return 0 if all(report.complete for report in reports) else 1

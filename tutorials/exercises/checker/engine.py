@@ -33,6 +33,7 @@ A check that is none of this is a `Rung` in ``more``; it raises `Broken`.
 from __future__ import annotations
 
 import inspect
+import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -63,7 +64,10 @@ POINTS = {
     "memory": 1,
 }
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-2}  # of the largest number
-ANY = ("bool", "uint8", "int16", "int64", "float16", "float32", "float64", "complex128")
+ANY = (
+    *("bool", "uint8", "int16", "int64"),
+    *("float16", "float32", "float64", "complex64", "complex128"),
+)
 """The types that "an array of any type" is tried in."""
 
 
@@ -457,11 +461,12 @@ def _memory(function: Function, student: Student) -> None:
     for i, case in enumerate(cases):
         given = case.make()
         np.random.seed(2017)  # noqa: NPY002  # no student's seed
+        random.seed(2017)
         state = _random_state()
         first = as_values(function.ask(student, case, given))
         if _random_state() != state:
             raise Broken(
-                "NumPy's global random numbers are not as they were before the call",
+                "the global random numbers are not as they were before the call",
                 function.text(case),
                 cause="your function draws from the global random numbers, or sets their seed. "
                 "Other programs rely on them: draw from the generator that you are given",
@@ -486,6 +491,9 @@ def _memory(function: Function, student: Student) -> None:
                     )
             if words == "the same shapes":
                 _check_second(function, student, case, second)
+        for value in first:  # the caller may write to it
+            if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+                value[...] = 0
         again = as_values(function.ask(student, case))
         for name, value, copy in zip(function.results, again, kept, strict=True):
             if not function.same(value, copy):
@@ -533,9 +541,10 @@ def _check_own(
     for argument, array in given.items():
         if isinstance(array, np.ndarray) and np.shares_memory(value, array):
             raise Broken(
-                f"{name} and {argument} share memory: a change of one changes the other",
+                f"{name} and the argument {argument} share memory: a change of one changes the "
+                "other",
                 function.text(case),
-                facts(f"{name} is a new array", f"{name} lies where {argument} lies"),
+                facts("a new array", f"an array that lies where {argument} lies"),
                 cause=f"here your function returns {argument} itself, or a view of it: reshape, "
                 "transpose and slices often make no copy. Whoever changes the result later also "
                 f"changes {argument}",
@@ -567,7 +576,7 @@ def _overlaps(value: Any) -> bool:
 
 def _random_state() -> tuple[Any, ...]:
     state: Any = np.random.get_state()  # noqa: NPY002  # does the student touch it?
-    return (state[1].tolist(), *state[2:])
+    return (random.getstate(), state[1].tolist(), *state[2:])
 
 
 # --- what is said where a rung breaks ------------------------------------------------------------

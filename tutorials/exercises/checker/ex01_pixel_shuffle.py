@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from tutorials.exercises.checker.engine import ANY, Exercise, Function
-from tutorials.exercises.checker.inputs import Given, Inputs, counted
+from tutorials.exercises.checker.inputs import EMPTY, Given, Inputs, counted
 from tutorials.exercises.checker.shuffles import ORDERS, one_picture, shuffled
 
 
@@ -18,7 +18,10 @@ def inputs(n: tuple[int, ...] | int = (), c: int = 1, h: int = 2, w: int = 2, r:
 INPUTS = Inputs(
     inputs,
     plain=({"h": 1, "w": 1}, {}),
-    odd={"right for three or four axes, wrong for five": ({"n": (2, 1)},)},
+    odd={
+        "right for three or four axes, wrong for more": ({"n": (2, 3)}, {"n": (2, 1, 2)}),
+        EMPTY: ({"n": (2, 0)},),
+    },
     types=ANY,
     empty="nhw",
 )

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tutorials.exercises.checker.engine import ANY, Exercise, Function
-from tutorials.exercises.checker.inputs import CHANNELS, Given, Inputs, counted, floats
+from tutorials.exercises.checker.inputs import CHANNELS, EMPTY, Given, Inputs, counted, floats
 from tutorials.exercises.checker.shuffles import ORDERS, one_picture, pytorch, shuffled, unshuffled
 
 Way = Callable[[Any, int], Any]
@@ -102,8 +102,9 @@ def _rows(what: str) -> Sequence[tuple[str, Callable[..., Any]]]:
 
 PLAIN: Sizes = ({"h": 1, "w": 1}, {})
 ODD: dict[str, Sizes] = {
-    "right for three or four axes, wrong for five": ({"n": (2, 1)},),
+    "right for three or four axes, wrong for more": ({"n": (2, 3)}, {"n": (2, 1, 2)}),
     CHANNELS: ({"c": 4}, {"c": 4, "w": 4}),
+    EMPTY: ({"n": (2, 0)},),
 }
 
 EXERCISE = Exercise(

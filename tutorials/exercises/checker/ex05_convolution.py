@@ -31,7 +31,7 @@ def _convolution(
     given: dict[str, Any] = {
         "x": floats(n, c, h, w),
         "weight": floats(o, c, k, k),
-        "bias": floats(o, start=100),
+        "bias": f"{floats(o, start=3)} / -8",
     }
     return given if p is None else given | {"padding": p}
 

@@ -76,11 +76,17 @@ LARGE = (
     "right for small numbers, wrong for large ones: exp of a large number is infinite, and "
     "infinite divided by infinite is no number"
 )
+NEARLY_ONE = "wrong where x is between 2 and 20: there tanh is near 1, and is not 1"
+CLOSE = "wrong where x is close to 0: there tanh is small, and is neither 0 nor x"
 FLAT = "right for most y, wrong where tanh is flat: y is 1 or -1 there, and dx is 0"
 EQUAL = "right elsewhere, wrong where prediction and target are equal"
 PLAIN: tuple[dict[str, Any], ...] = ({}, {"shape": (2, 3)})
 ODD: dict[str, tuple[dict[str, Any], ...]] = {
-    "right for one axis or two, wrong for pictures, (N, C, H, W)": ({"shape": (2, 3, 4, 5)},),
+    "right for one axis or two, wrong for more": (
+        {"shape": (2, 3, 2)},
+        {"shape": (2, 3, 4, 5)},
+        {"shape": (1, 2, 2, 1, 3)},
+    ),
     "right for several numbers, wrong for one": ({"shape": (1,)}, {"shape": (1, 1)}),
 }
 SAME = {"prediction": "np.array([1.0, 2.0])", "target": "np.array([1.0, 2.0])"}
@@ -131,7 +137,9 @@ EXERCISE = Exercise(
                         {"x": "np.array([1000.0, -1000.0])"},
                         {"x": "np.array([400.0, -50.0, 100.0, -710.0])"},
                         {"x": "np.array([200.0, -200.0], np.float32)"},
-                    )
+                    ),
+                    NEARLY_ONE: ({"x": "np.array([3.0, -5.0, 7.0, -9.0])"},),
+                    CLOSE: ({"x": "np.array([-2e-4, 8e-3, 5e-4])"},),
                 },
             ),
             mistakes=TANH,

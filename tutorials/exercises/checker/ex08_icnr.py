@@ -186,7 +186,7 @@ EXERCISE = Exercise(
                     "right for kernels of one pixel, wrong for k = 3": ({"k": 3, "i": 2},),
                     SEVERAL: ({"c": 3, "i": 2, "k": 3, "r": 3}, {"c": 2, "i": 3, "k": 5, "r": 4}),
                 },
-                types=("float16", "float32"),
+                types=("float16", "float32", "float64"),
             ),
             mistakes={"draw": DRAWS, "weight": WEIGHTS},
             results=("draw", "weight"),

@@ -190,7 +190,6 @@ EXERCISE = Exercise(
                 odd={
                     "right for colors, wrong for black or white": ({"rgb": BLACK}, {"rgb": WHITE}),
                     "right for colors, wrong for gray": ({"rgb": GRAY},),
-                    "right for small pictures, wrong for larger ones": ({"h": 7, "w": 9},),
                 },
                 types=(),
             ),
@@ -224,6 +223,7 @@ EXERCISE = Exercise(
                     "right for scale = 1 and 2, wrong for scale = 4": (
                         {"scale": 4, "h": 3, "w": 4}, {"scale": 4, "h": 16, "w": 12},
                     ),
+                    "right for small scales, wrong for scale = 7": ({"scale": 7},),
                 },
                 types=(),
             ),

@@ -46,6 +46,12 @@ def _followed(adam: Any, two: bool = False, **given: Any) -> Any:
         models[0].grads = slopes
         for optimizer in optimizers:
             optimizer.step()
+        if models[0].grads is not slopes or {*slopes} != {*names}:
+            raise Broken(
+                "model.grads is not as it was before the step",
+                cause="your step empties model.grads, or puts another dictionary there. The "
+                "backward pass makes a new one each time, so there is nothing to clear",
+            )
         path.append(np.concatenate([p.ravel() for p in held]))
     return np.diff(path, axis=0)
 
@@ -162,6 +168,11 @@ ADAM = Inputs(
         "right for parameters with one axis, wrong for a weight with four": [
             {**LAYER, "dweight": f"np.cos({floats(3, 2, 1, 2, 3)})", "dbias": SMALL, **GIVEN}
         ],
+        "wrong where an array lies in memory column by column: np.ravel and reshape copy it then, "
+        "and the copy is changed": [
+            {"w": "np.array([[1.0, -2.0], [3.0, 4.0]], order='F')",
+             "dw": f"np.cos({floats(3, 2, 2)})", **GIVEN}
+        ],
         "right for arrays with axes, wrong for one without, which holds a single number": [
             {"w": "np.array(1.5)", "dw": "np.array([0.5, -3.0])", **GIVEN}
         ],
@@ -212,7 +223,7 @@ class _Model:
         self._called("backward(dy)")
         if np.shape(dy) != self.y.shape:
             raise Broken(f"dy has the shape {np.shape(dy)}, and y has {self.y.shape}")
-        self.slopes.append(np.array(dy))
+        self.slopes.append(dy)
         self.grads = {"w": np.array([1.0, 2.0]) + len(self.slopes)}
         return np.zeros_like(self.y)
 
@@ -280,12 +291,23 @@ def _train(
     return losses
 
 
+KEPT: dict[Any, Any] = {}
+
+
+def _one_array(d: Any) -> Any:
+    """Return the right dy, always in the same array."""
+    dy = KEPT.setdefault((d.shape, d.dtype), np.empty_like(d))
+    dy[...] = 2 * d / d.size
+    return dy
+
+
 SLOPES: tuple[tuple[str, Slope], ...] = (
     ("dy is the gradient of the sum of squares: the loss is their mean", lambda d: 2 * d),
     (
         "dy is divided by the number of pictures: the mean is over all numbers of y",
         lambda d: 2 * d / len(d),
     ),
+    ("dy is one array, which every step writes to: make a new one for each step", _one_array),
 )
 SUMS = "these are sums: the mean is asked for"
 

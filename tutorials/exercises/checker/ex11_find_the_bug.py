@@ -116,11 +116,14 @@ LISTINGS = {
     ),
     "wrong where a name ends in letters of _HR.png or _LRBI_x3.png: rstrip takes letters off, and "
     "not an ending": (["king", "swan"], ["swan", "king"]),
-    "wrong where names have dots or capitals": (
-        ["Baby", "baby", ".baby.2"], [".baby.2", "Baby", "baby"],
+    "wrong where one name ends as another does: bird, seabird": (
+        ["bird", "seabird"], ["seabird", "bird"],
+    ),
+    "wrong where names have dots, capitals or spaces": (
+        ["Baby", "baby", ".baby.2", " my baby-1"], [".baby.2", " my baby-1", "Baby", "baby"],
     ),
     "wrong where a picture's own name has _HR or _LRBI_x3 in it: only the end is to be taken off": (
-        ["x_HR", "x", "y_LRBI_x3"], ["y_LRBI_x3", "x", "x_HR"],
+        ["x_HR", "x", "y_LRBI_x3", "z_HR.png"], ["z_HR.png", "y_LRBI_x3", "x", "x_HR"],
     ),
     "wrong where a picture is called a_J, and another a": (["a", "a_J"], ["a", "a_J"]),
     "right for some pictures, wrong where both lists are empty": ([], []),
@@ -216,7 +219,11 @@ EXERCISE = Exercise(
         Function(
             "conv2d_input_gradient",
             reference=_gradient,
-            inputs=Inputs(_gradient_inputs, plain=({"h": 1, "w": 1}, {})),
+            inputs=Inputs(
+                _gradient_inputs,
+                plain=({"h": 1, "w": 1}, {}),
+                types=("float64", "float32", "float16"),
+            ),
             mistakes=[
                 (
                     "the channels of weight are turned, too: only i and j are to be",
@@ -233,7 +240,9 @@ EXERCISE = Exercise(
                 lambda small=BIRDS, large=BIRDS: _names(small, large),
                 more={
                     **{label: [_names(*two)] for label, two in LISTINGS.items()},
-                    "right for x3, wrong for x2": [_names(BIRDS, BIRDS[::-1], 2)],
+                    "right for x3, wrong for other scales": [
+                        _names(BIRDS, BIRDS[::-1], scale) for scale in (2, 8)
+                    ],
                     ALONE: [_names(*two) for two in LONELY],
                 },
             ),
@@ -252,7 +261,6 @@ EXERCISE = Exercise(
             inputs=Inputs(
                 _pictures,
                 plain=({"author": True},),
-                odd={"right for small pictures, wrong for larger ones": ({"h": 30, "w": 40},)},
                 more={
                     label: [{"picture": picture, "reference": reference}]
                     for label, (picture, reference) in TWO_PICTURES.items()

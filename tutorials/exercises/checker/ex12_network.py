@@ -52,7 +52,7 @@ PLAIN: Sequence[Mapping[str, Any]] = (
 ODD: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "right for kernels of 5, 3 and 3, wrong for others": (
         {"kernels": (3, 1, 5)},
-        {"kernels": (1, 7, 3)},
+        {"kernels": (9, 7, 1)},
     ),
     "right where conv1 and conv2 have as many filters, wrong where they differ": (
         {"widths": (2, 3)},

@@ -43,20 +43,23 @@ def _image(
 DISTANCES = Inputs(
     _t,
     odd={
-        "right for one axis, wrong for two": (
+        "right for one axis, wrong for more": (
             {"numbers": "[-0.25, 0.75, 1.25], [2.25, -1.75, 0.125]"},
+            {"numbers": "[[-0.25, 0.75, 1.25]], [[2.25, -1.75, 0.125]]"},
         ),
+        "wrong close to 0, 1 or 2": ({"numbers": "0.005, -0.995, 1.005, 1.995, -2.005"},),
         "right for many numbers, wrong for one": ({"numbers": "0.5"},),
         "right where there are numbers, wrong for an empty array": ({"numbers": ""},),
     },
+    more={"right for arrays with axes, wrong for one without": ({"t": "np.array(0.5)"},)},
 )
 COLUMNS = Inputs(
     _column,
     plain=({}, {"n": 3}, {"n": 3, "r": 3}),
     odd={
-        "right for longer columns, wrong where one pixel is left": ({"n": 1}, {"n": 1, "r": 3}),
+        "right for longer columns, wrong where one pixel is left": ({"n": 1}, {"n": 1, "r": 5}),
         "right for small r, wrong for r = 4 and r = 8": ({"n": 5, "r": 4}, {"n": 3, "r": 8}),
-        "right for short columns, wrong for long ones": ({"n": 20}, {"n": 7, "r": 3}),
+        "right for short columns, wrong for long ones": ({"n": 20}, {"n": 70, "r": 9}),
     },
 )
 IMAGES = Inputs(

@@ -45,7 +45,16 @@ DRAWN = Inputs(
     ),
     odd={
         GAPS: ({"k": 1}, {"k": 2, "s": 3}),
-        "right for small strides, wrong for stride 4": ({"k": 4, "s": 4}, {"k": 5, "s": 4}),
+        "right for small strides, wrong for larger ones": (
+            {"k": 3, "s": 3},
+            {"k": 4, "s": 4},
+            {"k": 5, "s": 6},
+        ),
+        "right for padding = 1, wrong for more": (
+            {"k": 3, "p": 2},
+            {"k": 2, "p": 3, "h": 5, "w": 5},
+            {"k": 6, "p": 4, "h": 4, "w": 4},
+        ),
         "right for one input channel, wrong for more": ({"c": 2, "o": 3, "k": 3},),
     },
 )
@@ -54,7 +63,11 @@ COUNTED = Inputs(
     plain=({}, {"h": 3, "w": 3}, {"k": 4}, {"k": 2, "s": 1}),
     odd={
         GAPS: ({"k": 1}, {"k": 2, "s": 3, "h": 3, "w": 3}),
-        "right for small kernels, wrong for large ones": ({"k": 7, "s": 2, "h": 5, "w": 5},),
+        "right for small strides, wrong for larger ones": ({"k": 5, "s": 4},),
+        "right for small kernels, wrong for large ones": (
+            {"k": 7, "s": 2, "h": 5, "w": 5},
+            {"k": 17, "s": 1, "h": 20, "w": 20},
+        ),
     },
     types=(),
 )
@@ -66,8 +79,9 @@ FILTERS = Inputs(
             {"inputs": 2},
             {"inputs": 3, "k": 3},
             {"inputs": 2, "c": 3, "k": 3},
+            {"inputs": 2, "c": 2},
         ),
-        "right for k up to 3, wrong for k = 5": ({"k": 5},),
+        "right for k up to 3, wrong for larger k": ({"k": 5}, {"k": 7}),
     },
     types=ANY,
 )
@@ -111,8 +125,8 @@ def counts(shape: tuple[int, int], kernel_size: int, stride: int) -> Any:
 def _whole(function: Any, **given: Any) -> Any:
     """Call; counts may be whole numbers of any type."""
     came = function(**given)
-    numbers = isinstance(came, np.ndarray) and came.dtype.kind in "biuf"
-    return came.astype(int) if numbers and np.all(came == came // 1) else came
+    numbers = isinstance(came, np.ndarray) and came.dtype.kind in "iuf"
+    return came.astype(int, copy=False) if numbers and np.all(came == came // 1) else came
 
 
 def kernel(

@@ -93,18 +93,23 @@ SEVERAL = "right for each oddity by itself, wrong for several together"
 
 ODD_SIZES: tuple[tuple[str, tuple[dict[str, int], ...]], ...] = (
     (SQUARE, ({"h": 1}, {"w": 1}, {"h": 3}, {"w": 3})),
-    (CHANNELS, ({"c": 2}, {"c": 3}, {"c": 3, "h": 1, "w": 1}, {"c": 3, "h": 3, "w": 3})),
+    (CHANNELS, ({"c": 2}, {"c": 3}, {"c": 3, "h": 1, "w": 1}, {"c": 3, "h": 3, "w": 3}, {"c": 5})),
     (BATCH, ({"n": 2}, {"n": 2, "h": 1, "w": 1}, {"n": 2, "h": 3, "w": 3})),
     (ONE_PIXEL, ({"h": 1, "w": 1},)),
+    ("right for small pictures, wrong for larger ones", ({"h": 20, "w": 20},)),
     ("right for one output channel, wrong for more", ({"o": 2}, {"o": 3})),
-    ("right for one input or one output, wrong where O and C are 2", ({"o": 2, "c": 2},)),
-    ("right for r = 2, wrong for r = 1", ({"r": 1},)),
+    ("right for one input or one output, wrong where O = C", ({"o": 2, "c": 2}, {"o": 3, "c": 3})),
+    ("right for r = 2, wrong for r = 1", ({"r": 1}, {"r": 1, "h": 1, "w": 1})),
     ("right for r = 2, wrong for r = 3", ({"r": 3},)),
-    ("right for small r, wrong for r = 5", ({"r": 5},)),
+    ("right for r up to 3, wrong for larger r", ({"r": 4}, {"r": 5}, {"r": 7})),
     ("right for larger kernels, wrong for k = 1", ({"k": 1}, {"k": 1, "o": 2})),
     (
         "right for k = 2 and for k = 3 with padding, wrong for k = 3 without",
         ({"k": 3, "h": 3, "w": 3}, {"k": 3, "h": 4, "w": 4}),
+    ),
+    (
+        "right for k up to 3, wrong for larger kernels",
+        ({"k": 4, "h": 4, "w": 4}, {"k": 6, "h": 6, "w": 6}),
     ),
     (
         "right for padding = 1, wrong for padding = 2",
@@ -112,19 +117,23 @@ ODD_SIZES: tuple[tuple[str, tuple[dict[str, int], ...]], ...] = (
     ),
     (
         "right for padding below k, wrong where the padding is k or more",
-        ({"k": 1, "p": 1}, {"k": 1, "p": 3}, {"k": 2, "p": 2}, {"k": 2, "p": 3, "h": 1, "w": 1}),
+        ({"k": 1, "p": 1}, {"k": 1, "p": 3}, {"k": 2, "p": 2}, {"k": 2, "p": 5, "h": 1, "w": 1}),
     ),
 )
 ALL_ODD = (
     {"n": 2, "c": 3, "h": 2, "w": 3, "r": 3},
     {"n": 2, "c": 3, "o": 4, "h": 4, "w": 5, "k": 3, "p": 1},
     {"n": 3, "c": 2, "o": 2, "h": 5, "w": 3, "k": 5, "p": 2},
+    {"n": 4, "c": 4, "o": 5, "h": 4, "w": 6, "r": 4, "k": 4, "p": 3},
 )
 TYPES = {  # an array of a type, whose numbers need all of it
     "bool": "({} % 3 == 0)",
     "int64": "({} + 2**62)",
-    "float64": "({} / 7)",
-    "complex128": "({} * (1 + 2j))",
+    "float16": "({} / -7).astype(np.float16)",
+    "float32": "({} / -7).astype(np.float32)",
+    "float64": "({} / -7)",
+    "complex64": "({} * (1 + 2j) / 7).astype(np.complex64)",
+    "complex128": "({} * (1 + 2j) / 7)",
 }
 LAYOUTS = {
     "whose numbers lie in memory column by column (as in Fortran)": "np.asfortranarray({})",

@@ -134,7 +134,7 @@ class Student:
 def _imported(path: Path) -> ModuleType:
     """Import a file by its path, without the packages that would do the exercise for it."""
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8-sig")
         tree = ast.parse(source, str(path))
     except OSError as error:
         raise Broken(f"cannot read {path}: {error.strerror}") from None
