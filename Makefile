@@ -24,7 +24,7 @@ test: $(DEV_INSTALLED) ## run the tests that a change should pass before it is c
 
 test-all: test test-slow test-faults test-pythons ## run all of the tests (10 minutes)
 
-test-slow: $(DEV_INSTALLED) ## run the tests that make test leaves out: hostile files, bad arguments, the GPU's stand-in
+test-slow: $(DEV_INSTALLED) ## run the tests that make test leaves out: hostile files, bad arguments, planted mistakes, the GPU's stand-in
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow --ignore tests/faults $(ARGS)
 
 test-faults: $(DEV_INSTALLED) ## kill, starve and mislead runs (ARGS="--kills 100 --minutes 60" for more)

@@ -45,6 +45,7 @@ def test_solutions_get_full_marks_and_starters_nothing(exercises: dict[int, Exer
         assert starter.points == 0, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", NAMES)
 def test_every_planted_mistake_is_named(
     number: int, exercises: dict[int, Exercise], tmp_path: Path
