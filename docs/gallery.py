@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from npespcn import figures
 
 HERE = Path(__file__).parent
-SAVED: list[tuple[Path, str]] = []  # the figures of the block that runs: where, and their titles
+SAVED: list[tuple[list[Path], str]] = []  # of the block that runs: light, dark, and their titles
 SAVES = re.compile(r"runs/tutorials/\w+\.png")
 FIELD = """\
 <textarea class="prediction" rows="3" aria-label="Your prediction"
@@ -140,12 +140,12 @@ def saved_figures(block, block_vars, gallery_conf) -> str:
     pages = []
     used = [getattr(drawing, name) for name in re.findall(r"drawing\.(\w+)\(", block[1])]
     drawn = [each for each in used if each.__annotations__.get("return") == "Figure"]
-    for i, (path, titles) in enumerate(SAVED):
+    for i, (paths, titles) in enumerate(SAVED):
         about = inspect.getdoc(drawn[min(i, len(drawn) - 1)]).split("\n")[0]
         words = " ".join([about, titles]).strip()
-        for mode in ("light", "dark"):
+        for mode, path in zip(("light", "dark"), paths, strict=True):
             target = Path(next(block_vars["image_path_iterator"]))
-            shutil.copyfile(path.with_suffix(f".{mode}"), target)
+            shutil.copyfile(path, target)
             address = target.relative_to(gallery_conf["src_dir"]).as_posix()
             pages.append(
                 f".. image:: /{address}\n   :alt: {words}\n   :class: lesson-figure only-{mode}\n"
@@ -155,14 +155,12 @@ def saved_figures(block, block_vars, gallery_conf) -> str:
 
 
 def _save(figure: Figure, path: Path, **options) -> None:
-    figures_save(figure, path, **options)
-    path = Path(path).resolve()
-    shutil.copyfile(path, path.with_suffix(".light"))
+    light = Path(path).resolve()
+    dark = light.with_name(f"{light.stem}.dark{light.suffix}")
+    figures_save(figure, light, **options)
     darken(figure)
-    dark = path.with_name(f"{path.stem}.dark{path.suffix}")
     figures_save(figure, dark, **options)
-    dark.replace(path.with_suffix(".dark"))
-    SAVED.append((path, words_of(figure)))
+    SAVED.append(([light, dark], words_of(figure)))
 
 
 def darken(figure: Figure) -> None:
@@ -201,8 +199,7 @@ def words_of(figure: Figure) -> str:
     """Return the titles in a figure: they stand for it where it cannot be seen."""
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
     titles += [text.get_text() for text in figure.texts]
-    words = "; ".join(dict.fromkeys(re.sub(r"\s+", " ", t).strip() for t in titles if t.strip()))
-    return words
+    return "; ".join(dict.fromkeys(re.sub(r"\s+", " ", t).strip() for t in titles if t.strip()))
 
 
 figures_save, figures.save = figures.save, _save

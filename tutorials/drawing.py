@@ -50,15 +50,20 @@ def new_figure(rows: int, columns: int, height: float, **options) -> tuple[Figur
         return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
+def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of so many cells, and its axes: (0, 0) is the upper left corner."""
+    figure, axes = new_figure(1, 1, WIDTH * height / width)
+    axes[0, 0].set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    axes[0, 0].set_axis_off()
+    return figure, axes[0, 0]
+
+
 def number_grid(
-    axes: Axes, numbers: np.ndarray, title: str = "", colors: np.ndarray | None = None
+    axes: Axes, numbers: np.ndarray, title: str, colors: np.ndarray | str = "white"
 ) -> None:
     """Draw a small matrix, a square for each number, each square in its color (or white)."""
-    numbers = np.asarray(numbers)
     height, width = numbers.shape
-    for (row, column), number in np.ndenumerate(numbers):
-        color = "white" if colors is None else colors[row][column]
-        square(axes, column, row, color, f"{number}")
+    squares(axes, 0, 0, numbers, colors)
     axes.set(title=title, xlim=(-0.05, width + 0.05), ylim=(height + 0.05, -0.05), aspect="equal")
     axes.set_axis_off()
 
@@ -73,6 +78,27 @@ def square(axes: Axes, x: float, y: float, color: str, text: str = "") -> None:
         label.set_color(text_color(color))
         if not neutral:
             label.set_gid("on a color")  # the site's dark mode leaves it
+
+
+def squares(
+    axes: Axes, x: float, y: float, numbers: np.ndarray, colors: np.ndarray | str = "white"
+) -> None:
+    """Draw a small matrix whose upper left corner is (x, y), in one color or a color for each."""
+    colors = np.broadcast_to(colors, numbers.shape)
+    for (row, column), number in np.ndenumerate(numbers):
+        square(axes, x + column, y + row, colors[row, column], f"{number}")
+
+
+def _arrow(
+    axes: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    color: str = "#555555",
+    width: float = 1.2,
+) -> None:
+    """Draw an arrow from point to point."""
+    style = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=style)
 
 
 def image(axes: Axes, pixels: np.ndarray, title: str = "", **options) -> None:
@@ -133,8 +159,7 @@ def channels_to_image(x: np.ndarray, y: np.ndarray, r: int) -> Figure:
         left = place % r * (width + gap)
         top = c * group + place // r * (height + title) + title
         axes.text(left, top - 0.15, f"channel {k}")
-        for (row, column), number in np.ndenumerate(channel):
-            square(axes, left + column, top + row, colors[k], f"{number}")
+        squares(axes, left, top, channel, colors[k])
     for c, image_channel in enumerate(y):
         top = c * group + title + (r * title - title) / 2
         axes.text(image_left, top - 0.15, "the image" if len(y) == 1 else f"image channel {c}")
@@ -182,14 +207,13 @@ def memory(x: np.ndarray, y: np.ndarray, r: int, marked: int) -> Figure:
 
 def stages(x: np.ndarray, blocks: np.ndarray, tall: np.ndarray, y: np.ndarray) -> Figure:
     """Draw split and concatenate: x (r·r, H, W), blocks (H, W, r, r), tall (W, H·r, r), y."""
-    colors = np.repeat(channel_colors(blocks.shape[-1]), x[0].size)
+    colors = np.repeat(channel_colors(blocks.shape[-1]), x[0].size)  # of each number
     figure, axes = _sheet(16.6, 12.4)
 
     def draw(title: str, left: float, top: float, pieces: np.ndarray) -> None:
         axes.text(left, top - 0.2, title)
         for piece in pieces:
-            for (row, column), number in np.ndenumerate(piece):
-                square(axes, left + column, top + row, colors[number], f"{number}")
+            squares(axes, left, top, piece, colors[piece])
             left += piece.shape[1] + 0.7
 
     draw("the channels (4, H, W)", 0.1, 1, x)
@@ -236,15 +260,14 @@ def orders(blocks: Mapping[str, np.ndarray]) -> Figure:
     figure, axes = _sheet(first.size + 0.3, len(blocks) * step - 0.2)
     for part, (order, block) in enumerate(blocks.items()):
         top = part * step + 0.9
-        colors = channel_colors(r, channels, order)
+        colors = np.array(channel_colors(r, channels, order))
         axes.text(0.1, top - 0.15, order)
         for k in range(first.size):
             square(axes, 0.1 + k, top, colors[k], f"{k}")
         for c in range(channels):
             left = 0.1 + c * first.size / channels
             axes.text(left, top + 1.85, f"image channel {c}")
-            for (i, j), k in np.ndenumerate(block[c]):
-                square(axes, left + j, top + 2 + i, colors[k], f"{k}")
+            squares(axes, left, top + 2, block[c], colors[block[c]])
     return figure
 
 
@@ -272,51 +295,9 @@ def compared(
     return figure
 
 
-# --- appendix A: a museum of published slips ---
-
-
-def sampled_edge(hr: np.ndarray, positions: np.ndarray, lr: Mapping[str, np.ndarray]) -> Figure:
-    """Draw a row of pixels, and rows of LR pixels at their positions, counted in HR pixels."""
-    figure, axes = new_figure(1, 1, 3.6)
-    axes = axes[0, 0]
-    axes.plot(hr, color="black", linewidth=1.5, label="HR")
-    for i, (name, values) in enumerate(lr.items()):
-        axes.plot(positions, values, "so"[i], color=LINES[1 - i], markersize=7, label=name)
-    axes.set(xlabel="position (HR pixels)", ylabel="gray level")
-    figure.legend(loc="outside upper center", ncols=3)
-    return figure
-
-
-# --- lesson 12: measuring honestly ---
-
-
-def protocols(scores: Mapping[str, tuple[float, float]]) -> Figure:
-    """Draw the PSNR of the network and of bicubic interpolation under each protocol."""
-    figure, axes = new_figure(1, 1, 4.2)
-    axes = axes[0, 0]
-    for i, (label, marker) in enumerate((("network", "o"), ("bicubic", "s"))):
-        values = [pair[i] for pair in scores.values()]
-        axes.plot(values, list(scores), marker, color=LINES[i], ms=8, label=label)
-        for row, value in enumerate(values):
-            y, align = ((row - 0.2, "bottom"), (row + 0.2, "top"))[i]
-            axes.text(value, y, f"{value:.2f}", ha="center", va=align, fontsize=9)
-    axes.set(xlabel="PSNR (dB)", ylim=(len(scores) - 0.3, -0.8))
-    axes.margins(x=0.1)
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
-
-
 # --- lesson 4: convolution ---
 
 MARKED = "#cccccc"  # the cells that a lesson speaks about, where they are no channels
-
-
-def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure of so many cells, and its axes: (0, 0) is the upper left corner."""
-    figure, axes = new_figure(1, 1, WIDTH * height / width)
-    axes[0, 0].set(xlim=(0, width), ylim=(height, 0), aspect="equal")
-    axes[0, 0].set_axis_off()
-    return figure, axes[0, 0]
 
 
 def _cells(
@@ -325,9 +306,7 @@ def _cells(
 ) -> None:  # fmt: skip
     """Draw a matrix with its upper left corner at (x, y), and its title above it."""
     axes.text(x + numbers.shape[1] / 2, y - 0.2, title, ha="center", va="bottom", linespacing=1.1)
-    for (row, column), number in np.ndenumerate(numbers):
-        dark = marked is not None and marked[row, column]
-        square(axes, x + column, y + row, MARKED if dark else "white", f"{number}")
+    squares(axes, x, y, numbers, "white" if marked is None else np.where(marked, MARKED, "white"))
 
 
 def _window(shape: tuple[int, ...], row: int, column: int, k: int) -> np.ndarray:
@@ -640,24 +619,20 @@ def chain(
         axes.add_patch(Rectangle(corner, width, 0.54, facecolor="white", edgecolor="#777777"))
         axes.text(x, y, text, ha="center", va="center", linespacing=1.2)
 
-    def arrow(start, end, color):
-        style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.5, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", end, start, arrowprops=style)
-
     figure, axes = new_figure(1, 1, 0.95 * len(boxes) + 0.4)
     axes = axes[0, 0]
     for i, text in enumerate(boxes):
         box(0, -i, text)
     for i, (operation, factor) in enumerate(zip(operations, factors, strict=True)):
-        arrow((-0.25, -i - 0.29), (-0.25, -i - 0.71), LINES[0])
+        _arrow(axes, (-0.25, -i - 0.29), (-0.25, -i - 0.71), LINES[0], 1.5)
         axes.text(-0.33, -i - 0.5, operation, ha="right", va="center", color=LINES[0])
         if factor:
-            arrow((0.25, -i - 0.71), (0.25, -i - 0.29), LINES[1])
+            _arrow(axes, (0.25, -i - 0.71), (0.25, -i - 0.29), LINES[1], 1.5)
             axes.text(0.33, -i - 0.5, factor, ha="left", va="center", color=LINES[1])
     for i, text in weights.items():
         box(-1.9, -i, text)
-        arrow((-1.28, -i + 0.08), (-0.62, -i + 0.08), LINES[0])
-        arrow((-0.62, -i - 0.1), (-1.28, -i - 0.1), LINES[1])
+        _arrow(axes, (-1.28, -i + 0.08), (-0.62, -i + 0.08), LINES[0], 1.5)
+        _arrow(axes, (-0.62, -i - 0.1), (-1.28, -i - 0.1), LINES[1], 1.5)
         factor = (weight_factors or {}).get(i, "")
         axes.text(-0.95, -i - 0.15, factor, ha="center", va="top", color=LINES[1])
     axes.text(-0.33, 0.5, "forward", ha="right", color=LINES[0], weight="bold")
@@ -712,243 +687,6 @@ def loss_curves(losses: Mapping[str, np.ndarray], ylabel: str) -> Figure:
     return figure
 
 
-# --- lesson 13: a real picture ---
-
-
-def halos(errors: Mapping[int, np.ndarray], cut: int) -> Figure:
-    """Draw the largest error of each column near the cut, a curve for each halo."""
-    figure, axes = new_figure(1, 1, 4)
-    axes = axes[0, 0]
-    columns = np.arange(-15, 15)
-    for (h, error), color, marker in zip(errors.items(), LINES, "osDv^x", strict=False):
-        near = np.maximum(error[cut - 15 : cut + 15], 1e-16)  # a zero has no logarithm
-        axes.semilogy(columns + 0.5, near, marker=marker, color=color, ms=4, label=f"halo {h}")
-    axes.axvline(0, color="black", ls=":", lw=1)
-    axes.set(xlabel="HR columns from the cut", ylabel="largest error (gray levels)")
-    figure.legend(loc="outside upper center", ncols=3)
-    return figure
-
-
-def shimmer(brightness: Mapping[str, list[int]]) -> Figure:
-    """Draw the brightness of some points of a scene, frame by frame."""
-    figure, axes = new_figure(1, 1, 3.6)
-    axes = axes[0, 0]
-    for (name, values), color, marker in zip(brightness.items(), LINES, "osD", strict=False):
-        axes.plot(values, marker=marker, color=color, label=name)
-    axes.set(xlabel="frame", ylabel="luma (gray levels)", xticks=range(0, 12, 3))
-    axes.grid(axis="x")
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
-
-
-# --- lesson 10: sub-pixel, deconvolution, resize ---
-
-
-def two_ways(x: Sequence[int], filters: np.ndarray, y: np.ndarray) -> Figure:
-    """Draw sub-pixel convolution in one dimension, seen from an output and from an input pixel.
-
-    The filters are (r, k); the output pixel in the middle collects, the input pixel there deals
-    out. An input pixel is drawn r cells wide, over its own block of the output.
-    """
-    r, k = filters.shape
-    n, colors = len(x), channel_colors(r)[:: r + 1]  # from the first place to the last
-    figure, axes = new_figure(2, 1, 5.2)
-    middle = n // 2
-    block = slice(middle * r, middle * r + r)
-    for panel, title in zip(
-        axes[:, 0],
-        (
-            f"collecting: the output pixel {y[middle * r]}",
-            f"dealing out: the input pixel {x[middle]}",
-        ),
-        strict=True,
-    ):
-        for p, number in enumerate(x):
-            _wide_square(panel, p * r, 0, r, f"{number}")
-        for place, number in enumerate(y):
-            square(panel, place, 4.2, colors[place % r], f"{number}")
-        panel.text(-0.3, 0.5, "input", ha="right", va="center_baseline")
-        panel.text(-0.3, 4.7, "output", ha="right", va="center_baseline")
-        panel.set(title=title, xlim=(-2.1, n * r + 0.3), ylim=(5.3, -0.1), aspect="equal")
-        panel.set_axis_off()
-    for j, weight in enumerate(filters[0]):
-        start = ((middle + j - k // 2) * r + r / 2, 1.05)
-        end = (block.start + 0.5, 4.1)
-        _arrow(axes[0, 0], start, end)
-        side = -1 if start[0] < end[0] else 1  # the label stands on the arrow's outer side
-        label = (start[0] + 0.3 * (end[0] - start[0]) + 0.45 * side, 1.05 + 0.3 * 3.05)
-        axes[0, 0].text(*label, f"×{weight}", ha="center", va="center_baseline", fontsize=11)
-    for i in range(r):
-        for j, weight in enumerate(filters[i]):
-            place = (middle - j + k // 2) * r + i
-            _arrow(axes[1, 0], (block.start + r / 2, 1.05), (place + 0.5, 3.45))
-            axes[1, 0].text(
-                place + 0.5, 3.85, f"×{weight}", ha="center", va="center_baseline", fontsize=11
-            )
-    return figure
-
-
-def _wide_square(axes: Axes, x: float, y: float, width: float, text: str) -> None:
-    """Draw a white cell of that width, one high."""
-    axes.add_patch(Rectangle((x, y), width, 1, facecolor="white", edgecolor="#999999"))
-    axes.text(x + width / 2, y + 0.5, text, ha="center", va="center_baseline")
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    style = {"arrowstyle": "-|>", "color": "#555555", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", end, start, arrowprops=style)
-
-
-def dealt_out(
-    x: Sequence[int], kernels: Sequence[np.ndarray], stride: int, padding: int, *, channels: bool
-) -> Figure:
-    """Draw a transposed convolution in one dimension as an addition, one panel for each kernel.
-
-    A row for each input pixel, and the sum. With `channels` a cell has the color of its place,
-    otherwise the cells of the sum are the darker, the more rows add to them.
-    """
-    colors = channel_colors(stride)[:: stride + 1]
-    width = (len(x) - 1) * stride + max(len(kernel) for kernel in kernels)
-    height = (len(x) + 1.7) * WIDTH / (width + 2.7) + (0.1 if channels else 0.4)
-    figure, axes = new_figure(len(kernels), 1, len(kernels) * height)
-    for panel, kernel in zip(axes[:, 0], kernels, strict=True):
-        k = len(kernel)
-        total = np.zeros((len(x) - 1) * stride + k, int)
-        rows = np.zeros_like(total)
-        for p, number in enumerate(x):
-            panel.text(-0.3, p + 0.5, f"{number} times", ha="right", va="center_baseline")
-            for t, weight in enumerate(kernel):
-                place = p * stride + t
-                color = colors[(place - padding) % stride] if channels else "white"
-                square(panel, place, p, color, f"{number * weight}")
-            total[p * stride : p * stride + k] += number * kernel
-            rows[p * stride : p * stride + k] += 1
-        y = len(x) + 0.5
-        panel.text(-0.3, y + 0.5, "sum", ha="right", va="center_baseline", weight="bold")
-        for place, number in enumerate(total):
-            inside = padding <= place < len(total) - padding
-            color = "white"
-            if channels and inside:
-                color = colors[(place - padding) % stride]
-            elif not channels:
-                color = {1: "white", 2: "#d4d4d4", 3: "#a8a8a8"}[rows[place]]
-            square(panel, place, y, color, f"{number}")
-            if not inside:
-                panel.plot([place, place + 1], [y + 1, y], color="#999999", linewidth=1)
-        title = "" if channels else f"kernel of {k}, stride {stride}"
-        panel.set(title=title, xlim=(-2.6, width + 0.1), ylim=(y + 1.1, -0.1), aspect="equal")
-        panel.set_axis_off()
-    return figure
-
-
-def filters_to_kernel(filters: np.ndarray, kernel: np.ndarray, r: int) -> Figure:
-    """Draw the numbers of r·r filters, each (k, k), and of the kernel (k·r, k·r) made of them."""
-    colors, k = channel_colors(r), filters.shape[1]
-    gap, title = 0.5, 0.8
-    left = r * (k + gap) + 1.2
-    height = r * (k + title)
-    figure, axes = _sheet(left + k * r + 0.1, height + 0.1)
-    for number, weights in enumerate(filters):
-        x, y = number % r * (k + gap), number // r * (k + title) + title
-        axes.text(x, y - 0.15, f"filter {number}")
-        for (row, column), weight in np.ndenumerate(weights):
-            square(axes, x + column, y + row, colors[number], f"{weight}")
-    top = title + (height - title - k * r) / 2
-    axes.text(left, top - 0.15, "one kernel")
-    for (row, column), weight in np.ndenumerate(kernel):
-        number = np.argwhere(filters == weight)[0, 0]
-        square(axes, left + column, top + row, colors[number], f"{weight}")
-    _arrow(axes, (left - 1.4, top + k * r / 2), (left - 0.25, top + k * r / 2))
-    return figure
-
-
-def overlaps(counts: Mapping[str, np.ndarray]) -> Figure:
-    """Draw how many kernel entries meet at each output pixel, in two dimensions."""
-    figure, axes = new_figure(1, len(counts), 3.05)
-    for panel, (title, numbers) in zip(axes[0], counts.items(), strict=True):
-        image(panel, numbers, title, vmin=-1, vmax=5)
-        for (row, column), number in np.ndenumerate(numbers):
-            color = "black" if number >= 2 else "white"
-            panel.text(
-                column, row, f"{number:.0f}", ha="center", va="center_baseline",
-                color=color, fontsize=9, gid="on a color",
-            )  # fmt: skip
-    return figure
-
-
-def two_orders(
-    x: np.ndarray, rows: Mapping[str, tuple[str, np.ndarray, str, np.ndarray]], r: int
-) -> Figure:
-    """Draw two steps from x to an output, one panel for each order: step, cells, step, cells."""
-    n, colors = len(x), channel_colors(r)[:: r + 1]
-    figure, axes = new_figure(len(rows), 1, 2.6 * len(rows))
-    for panel, (title, steps) in zip(axes[:, 0], rows.items(), strict=True):
-        first, between, second, y = steps
-        for level, numbers in enumerate((x, between, y)):
-            width = n * r // len(numbers)
-            for place, number in enumerate(numbers):
-                if level == 2:
-                    square(panel, place, 2 * level, colors[place % r], f"{number}")
-                else:
-                    _wide_square(panel, place * width, 2 * level, width, f"{number}")
-        for level, words in enumerate((first, second)):
-            _arrow(panel, (n * r / 2, 2 * level + 1.08), (n * r / 2, 2 * level + 1.92))
-            panel.text(n * r / 2 + 0.25, 2 * level + 1.5, words, va="center")
-        panel.set(title=title, xlim=(-0.1, n * r + 0.1), ylim=(5.1, -0.1), aspect="equal")
-        panel.set_axis_off()
-    return figure
-
-
-def on_one_scale(
-    pairs: Mapping[str, Sequence[np.ndarray]],
-    captions: Mapping[str, Sequence[str]],
-    limit: float,
-    label: str,
-    height: float,
-) -> Figure:
-    """Draw a row of images for each name, all on one scale from -limit to limit."""
-    columns = max(len(images) for images in pairs.values())
-    figure, axes = new_figure(len(pairs), columns, height)
-    for row, (name, images) in zip(axes, pairs.items(), strict=True):
-        for panel, pixels, words in zip(row, images, captions[name], strict=True):
-            image(panel, pixels, f"{name},\n{words}", vmin=-limit, vmax=limit)
-    figure.colorbar(
-        axes[0, 0].images[0], ax=axes, location="bottom", label=label, shrink=0.8, aspect=35
-    )  # fmt: skip
-    return figure
-
-
-def spreads(steps: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the spread on flat gray during training, one curve for each network."""
-    figure, axes = new_figure(1, 1, 3.4)
-    axes = axes[0, 0]
-    for color, (name, values) in zip(LINES, curves.items(), strict=False):
-        axes.plot(steps, values, "o-", color=color, ms=4, label=name)
-    axes.set(xlabel="training steps", ylabel="spread (gray levels)", ylim=(-2, None))
-    axes.legend()
-    axes.grid(alpha=0.3)
-    return figure
-
-
-# --- lesson 14: your own ---
-
-
-def seeds(scores: Mapping[str, list[float]]) -> Figure:
-    """Draw the scores of each variant, a dot for each seed, and their means."""
-    figure, axes = new_figure(1, 1, 2.6)
-    axes = axes[0, 0]
-    for row, (name, values) in enumerate(scores.items()):
-        axes.plot(values, [row] * len(values), "o", color=LINES[row], ms=8, label=name)
-        axes.plot(np.mean(values), row, "|", color="black", ms=24, mew=2)
-    axes.set(
-        xlabel="PSNR on held-out images (dB). A dot is a seed, | is the mean",
-        yticks=range(len(scores)),
-    )
-    axes.set_yticklabels(scores)
-    axes.set_ylim(len(scores) - 0.4, -0.6)
-    return figure
-
-
 # --- lesson 7: backpropagation ---
 
 
@@ -968,8 +706,7 @@ def matrix_arrows(
             ends = [(0.42, j), (2.58, right_y[i])]
             if name == "dx":
                 ends.reverse()
-            style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.5}
-            panel.annotate("", ends[1], ends[0], arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
+            _arrow(panel, *ends, color, 1.5)
             at = 0.3  # of the way from x to y: there the arrows do not meet
             place = (0.42 + at * 2.16, j + at * (right_y[i] - j) - 0.02)
             panel.text(*place, f"{entry}", ha="center", va="bottom", color=color, weight="bold")
@@ -1146,6 +883,263 @@ def remedies(steps: Sequence[int], curves: Mapping[str, Sequence[float]], bicubi
     return figure
 
 
+# --- lesson 9: train it ---
+
+
+def unpadded(side: int, halo: int, r: int) -> Figure:
+    """Draw a patch, the part of it that the output belongs to, and the same for HR."""
+    figure, axes = new_figure(1, 2, 2.9)
+    for panel, name, scale in zip(axes[0], ("LR patch", "HR patch"), (1, r), strict=True):
+        whole, lost = side * scale, halo * scale
+        inner = whole - 2 * lost
+        panel.add_patch(Rectangle((0, 0), whole, whole, facecolor="#dddddd", edgecolor="#777777"))
+        panel.add_patch(
+            Rectangle((lost, lost), inner, inner, facecolor="#aaaaaa", edgecolor="#777777")
+        )
+        words = "before the shuffle" if scale == 1 else "the output"
+        words = f"{words}:\n{inner}×{inner}"
+        panel.text(whole / 2, whole / 2, words, ha="center", va="center")
+        lost_words = f"{lost} pixels, only seen" if scale == 1 else f"{lost} pixels, not used"
+        panel.text(whole / 2, lost / 2, lost_words, ha="center", va="center_baseline")
+        panel.set(title=f"{name}, {whole}×{whole}", aspect="equal")
+        panel.set(xlim=(-0.02 * whole, 1.02 * whole), ylim=(1.02 * whole, -0.02 * whole))
+        panel.set_axis_off()
+    return figure
+
+
+def optimizers(curves: Mapping[str, Mapping[str, Sequence[float]]], gray: float) -> Figure:
+    """Draw the loss of several optimizers, smoothed, a panel for each way to give the pixels."""
+    figure, axes = new_figure(len(curves), 1, 2.6 * len(curves) + 0.3, sharex=True, sharey=True)
+    for panel, (name, runs) in zip(axes.flat, curves.items(), strict=True):
+        for (label, losses), color, style in zip(
+            runs.items(), LINES, ("-", "--", "-."), strict=False
+        ):
+            means = np.convolve(losses, np.full(5, 1 / 5), mode="valid")
+            panel.semilogy(np.arange(5, len(losses) + 1), means, style, color=color, label=label)
+        panel.axhline(gray, color="#777777", ls=":", label="plain gray")
+        panel.set(title=name, ylabel="loss (mean of 5 steps)", ylim=(0.002, 0.2))
+    axes[-1, 0].set_xlabel("step")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+def learning_curve(history: Mapping[str, Sequence[float]], bicubic: float) -> Figure:
+    """Draw a panel with the training loss, and below it one with the PSNR of held-out images."""
+    figure, axes = new_figure(2, 1, 5.2, sharex=True)
+    loss, psnr = axes[:, 0]
+    step, scores = np.array(history["step"]), np.array(history["val_psnr"])
+    measured = np.isfinite(scores)
+    loss.semilogy(step, history["loss"], color=LINES[0], lw=1.5)
+    loss.set_yticks([0.002, 0.005, 0.01, 0.02], ["0.002", "0.005", "0.01", "0.02"])
+    loss.minorticks_off()
+    loss.set(ylabel="training loss")
+    psnr.plot(step[measured], scores[measured], color=LINES[0], lw=2, label="the network")
+    psnr.axhline(bicubic, color=LINES[1], ls="--", label="bicubic")
+    psnr.set(xlabel="step", ylabel="PSNR, held-out (dB)")
+    psnr.legend(loc="lower right")
+    return figure
+
+
+def bad_runs(runs: Mapping[str, Sequence[float]], gray: float) -> Figure:
+    """Draw the training loss of several runs: the first 20 steps, and below them all."""
+    figure, axes = new_figure(2, 1, 6.2)
+    for panel, last in zip(axes.flat, (20, None), strict=True):
+        for (name, losses), color, marker in zip(runs.items(), LINES, "osD^vx", strict=True):
+            shown = losses[:last]
+            steps, every = range(1, len(shown) + 1), max(len(shown) // 15, 1)
+            style = {"marker": marker, "markevery": every, "ms": 6, "color": color}
+            panel.semilogy(steps, shown, lw=1.2, label=name, **style)
+        panel.axhline(gray, color="#777777", ls=":", label="plain gray")
+        panel.set(ylabel="training loss", title="all steps" if last is None else "the beginning")
+        panel.set_xticks(range(0, len(shown) + 1, 5 if last else 30))
+    axes[-1, 0].set_xlabel("step")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+# --- lesson 10: sub-pixel, deconvolution, resize ---
+
+
+def two_ways(x: Sequence[int], filters: np.ndarray, y: np.ndarray) -> Figure:
+    """Draw sub-pixel convolution in one dimension, seen from an output and from an input pixel.
+
+    The filters are (r, k); the output pixel in the middle collects, the input pixel there deals
+    out. An input pixel is drawn r cells wide, over its own block of the output.
+    """
+    r, k = filters.shape
+    n, colors = len(x), channel_colors(r)[:: r + 1]  # from the first place to the last
+    figure, axes = new_figure(2, 1, 5.2)
+    middle = n // 2
+    block = slice(middle * r, middle * r + r)
+    for panel, title in zip(
+        axes[:, 0],
+        (
+            f"collecting: the output pixel {y[middle * r]}",
+            f"dealing out: the input pixel {x[middle]}",
+        ),
+        strict=True,
+    ):
+        for p, number in enumerate(x):
+            _wide_square(panel, p * r, 0, r, f"{number}")
+        for place, number in enumerate(y):
+            square(panel, place, 4.2, colors[place % r], f"{number}")
+        panel.text(-0.3, 0.5, "input", ha="right", va="center_baseline")
+        panel.text(-0.3, 4.7, "output", ha="right", va="center_baseline")
+        panel.set(title=title, xlim=(-2.1, n * r + 0.3), ylim=(5.3, -0.1), aspect="equal")
+        panel.set_axis_off()
+    for j, weight in enumerate(filters[0]):
+        start = ((middle + j - k // 2) * r + r / 2, 1.05)
+        end = (block.start + 0.5, 4.1)
+        _arrow(axes[0, 0], start, end)
+        side = -1 if start[0] < end[0] else 1  # the label stands on the arrow's outer side
+        label = (start[0] + 0.3 * (end[0] - start[0]) + 0.45 * side, 1.05 + 0.3 * 3.05)
+        axes[0, 0].text(*label, f"×{weight}", ha="center", va="center_baseline", fontsize=11)
+    for i in range(r):
+        for j, weight in enumerate(filters[i]):
+            place = (middle - j + k // 2) * r + i
+            _arrow(axes[1, 0], (block.start + r / 2, 1.05), (place + 0.5, 3.45))
+            axes[1, 0].text(
+                place + 0.5, 3.85, f"×{weight}", ha="center", va="center_baseline", fontsize=11
+            )
+    return figure
+
+
+def _wide_square(axes: Axes, x: float, y: float, width: float, text: str) -> None:
+    """Draw a white cell of that width, one high."""
+    axes.add_patch(Rectangle((x, y), width, 1, facecolor="white", edgecolor="#999999"))
+    axes.text(x + width / 2, y + 0.5, text, ha="center", va="center_baseline")
+
+
+def dealt_out(
+    x: Sequence[int], kernels: Sequence[np.ndarray], stride: int, padding: int, *, channels: bool
+) -> Figure:
+    """Draw a transposed convolution in one dimension as an addition, one panel for each kernel.
+
+    A row for each input pixel, and the sum. With `channels` a cell has the color of its place,
+    otherwise the cells of the sum are the darker, the more rows add to them.
+    """
+    colors = channel_colors(stride)[:: stride + 1]
+    width = (len(x) - 1) * stride + max(len(kernel) for kernel in kernels)
+    height = (len(x) + 1.7) * WIDTH / (width + 2.7) + (0.1 if channels else 0.4)
+    figure, axes = new_figure(len(kernels), 1, len(kernels) * height)
+    for panel, kernel in zip(axes[:, 0], kernels, strict=True):
+        k = len(kernel)
+        total = np.zeros((len(x) - 1) * stride + k, int)
+        rows = np.zeros_like(total)
+        for p, number in enumerate(x):
+            panel.text(-0.3, p + 0.5, f"{number} times", ha="right", va="center_baseline")
+            for t, weight in enumerate(kernel):
+                place = p * stride + t
+                color = colors[(place - padding) % stride] if channels else "white"
+                square(panel, place, p, color, f"{number * weight}")
+            total[p * stride : p * stride + k] += number * kernel
+            rows[p * stride : p * stride + k] += 1
+        y = len(x) + 0.5
+        panel.text(-0.3, y + 0.5, "sum", ha="right", va="center_baseline", weight="bold")
+        for place, number in enumerate(total):
+            inside = padding <= place < len(total) - padding
+            color = "white"
+            if channels and inside:
+                color = colors[(place - padding) % stride]
+            elif not channels:
+                color = {1: "white", 2: "#d4d4d4", 3: "#a8a8a8"}[rows[place]]
+            square(panel, place, y, color, f"{number}")
+            if not inside:
+                panel.plot([place, place + 1], [y + 1, y], color="#999999", linewidth=1)
+        title = "" if channels else f"kernel of {k}, stride {stride}"
+        panel.set(title=title, xlim=(-2.6, width + 0.1), ylim=(y + 1.1, -0.1), aspect="equal")
+        panel.set_axis_off()
+    return figure
+
+
+def filters_to_kernel(filters: np.ndarray, kernel: np.ndarray, r: int) -> Figure:
+    """Draw the numbers of r·r filters, each (k, k), and of the kernel (k·r, k·r) made of them."""
+    colors, k = channel_colors(r), filters.shape[1]
+    gap, title = 0.5, 0.8
+    left = r * (k + gap) + 1.2
+    height = r * (k + title)
+    figure, axes = _sheet(left + k * r + 0.1, height + 0.1)
+    for number, weights in enumerate(filters):
+        x, y = number % r * (k + gap), number // r * (k + title) + title
+        axes.text(x, y - 0.15, f"filter {number}")
+        squares(axes, x, y, weights, colors[number])
+    top = title + (height - title - k * r) / 2
+    axes.text(left, top - 0.15, "one kernel")
+    for (row, column), weight in np.ndenumerate(kernel):
+        number = np.argwhere(filters == weight)[0, 0]
+        square(axes, left + column, top + row, colors[number], f"{weight}")
+    _arrow(axes, (left - 1.4, top + k * r / 2), (left - 0.25, top + k * r / 2))
+    return figure
+
+
+def overlaps(counts: Mapping[str, np.ndarray]) -> Figure:
+    """Draw how many kernel entries meet at each output pixel, in two dimensions."""
+    figure, axes = new_figure(1, len(counts), 3.05)
+    for panel, (title, numbers) in zip(axes[0], counts.items(), strict=True):
+        image(panel, numbers, title, vmin=-1, vmax=5)
+        for (row, column), number in np.ndenumerate(numbers):
+            color = "black" if number >= 2 else "white"
+            panel.text(
+                column, row, f"{number:.0f}", ha="center", va="center_baseline",
+                color=color, fontsize=9, gid="on a color",
+            )  # fmt: skip
+    return figure
+
+
+def two_orders(
+    x: np.ndarray, rows: Mapping[str, tuple[str, np.ndarray, str, np.ndarray]], r: int
+) -> Figure:
+    """Draw two steps from x to an output, one panel for each order: step, cells, step, cells."""
+    n, colors = len(x), channel_colors(r)[:: r + 1]
+    figure, axes = new_figure(len(rows), 1, 2.6 * len(rows))
+    for panel, (title, steps) in zip(axes[:, 0], rows.items(), strict=True):
+        first, between, second, y = steps
+        for level, numbers in enumerate((x, between, y)):
+            width = n * r // len(numbers)
+            for place, number in enumerate(numbers):
+                if level == 2:
+                    square(panel, place, 2 * level, colors[place % r], f"{number}")
+                else:
+                    _wide_square(panel, place * width, 2 * level, width, f"{number}")
+        for level, words in enumerate((first, second)):
+            _arrow(panel, (n * r / 2, 2 * level + 1.08), (n * r / 2, 2 * level + 1.92))
+            panel.text(n * r / 2 + 0.25, 2 * level + 1.5, words, va="center")
+        panel.set(title=title, xlim=(-0.1, n * r + 0.1), ylim=(5.1, -0.1), aspect="equal")
+        panel.set_axis_off()
+    return figure
+
+
+def on_one_scale(
+    pairs: Mapping[str, Sequence[np.ndarray]],
+    captions: Mapping[str, Sequence[str]],
+    limit: float,
+    label: str,
+    height: float,
+) -> Figure:
+    """Draw a row of images for each name, all on one scale from -limit to limit."""
+    columns = max(len(images) for images in pairs.values())
+    figure, axes = new_figure(len(pairs), columns, height)
+    for row, (name, images) in zip(axes, pairs.items(), strict=True):
+        for panel, pixels, words in zip(row, images, captions[name], strict=True):
+            image(panel, pixels, f"{name},\n{words}", vmin=-limit, vmax=limit)
+    figure.colorbar(
+        axes[0, 0].images[0], ax=axes, location="bottom", label=label, shrink=0.8, aspect=35
+    )  # fmt: skip
+    return figure
+
+
+def spreads(steps: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the spread on flat gray during training, one curve for each network."""
+    figure, axes = new_figure(1, 1, 3.4)
+    axes = axes[0, 0]
+    for color, (name, values) in zip(LINES, curves.items(), strict=False):
+        axes.plot(steps, values, "o-", color=color, ms=4, label=name)
+    axes.set(xlabel="training steps", ylabel="spread (gray levels)", ylim=(-2, None))
+    axes.legend()
+    axes.grid(alpha=0.3)
+    return figure
+
+
 # --- lesson 11: inside the network ---
 
 
@@ -1272,6 +1266,88 @@ def aliases(
     return figure
 
 
+# --- lesson 12: measuring honestly ---
+
+
+def protocols(scores: Mapping[str, tuple[float, float]]) -> Figure:
+    """Draw the PSNR of the network and of bicubic interpolation under each protocol."""
+    figure, axes = new_figure(1, 1, 4.2)
+    axes = axes[0, 0]
+    for i, (label, marker) in enumerate((("network", "o"), ("bicubic", "s"))):
+        values = [pair[i] for pair in scores.values()]
+        axes.plot(values, list(scores), marker, color=LINES[i], ms=8, label=label)
+        for row, value in enumerate(values):
+            y, align = ((row - 0.2, "bottom"), (row + 0.2, "top"))[i]
+            axes.text(value, y, f"{value:.2f}", ha="center", va=align, fontsize=9)
+    axes.set(xlabel="PSNR (dB)", ylim=(len(scores) - 0.3, -0.8))
+    axes.margins(x=0.1)
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+# --- lesson 13: a real picture ---
+
+
+def halos(errors: Mapping[int, np.ndarray], cut: int) -> Figure:
+    """Draw the largest error of each column near the cut, a curve for each halo."""
+    figure, axes = new_figure(1, 1, 4)
+    axes = axes[0, 0]
+    columns = np.arange(-15, 15)
+    for (h, error), color, marker in zip(errors.items(), LINES, "osDv^x", strict=False):
+        near = np.maximum(error[cut - 15 : cut + 15], 1e-16)  # a zero has no logarithm
+        axes.semilogy(columns + 0.5, near, marker=marker, color=color, ms=4, label=f"halo {h}")
+    axes.axvline(0, color="black", ls=":", lw=1)
+    axes.set(xlabel="HR columns from the cut", ylabel="largest error (gray levels)")
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def shimmer(brightness: Mapping[str, list[int]]) -> Figure:
+    """Draw the brightness of some points of a scene, frame by frame."""
+    figure, axes = new_figure(1, 1, 3.6)
+    axes = axes[0, 0]
+    for (name, values), color, marker in zip(brightness.items(), LINES, "osD", strict=False):
+        axes.plot(values, marker=marker, color=color, label=name)
+    axes.set(xlabel="frame", ylabel="luma (gray levels)", xticks=range(0, 12, 3))
+    axes.grid(axis="x")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+# --- lesson 14: your own ---
+
+
+def seeds(scores: Mapping[str, list[float]]) -> Figure:
+    """Draw the scores of each variant, a dot for each seed, and their means."""
+    figure, axes = new_figure(1, 1, 2.6)
+    axes = axes[0, 0]
+    for row, (name, values) in enumerate(scores.items()):
+        axes.plot(values, [row] * len(values), "o", color=LINES[row], ms=8, label=name)
+        axes.plot(np.mean(values), row, "|", color="black", ms=24, mew=2)
+    axes.set(
+        xlabel="PSNR on held-out images (dB). A dot is a seed, | is the mean",
+        yticks=range(len(scores)),
+    )
+    axes.set_yticklabels(scores)
+    axes.set_ylim(len(scores) - 0.4, -0.6)
+    return figure
+
+
+# --- appendix A: a museum of published slips ---
+
+
+def sampled_edge(hr: np.ndarray, positions: np.ndarray, lr: Mapping[str, np.ndarray]) -> Figure:
+    """Draw a row of pixels, and rows of LR pixels at their positions, counted in HR pixels."""
+    figure, axes = new_figure(1, 1, 3.6)
+    axes = axes[0, 0]
+    axes.plot(hr, color="black", linewidth=1.5, label="HR")
+    for i, (name, values) in enumerate(lr.items()):
+        axes.plot(positions, values, "so"[i], color=LINES[1 - i], markersize=7, label=name)
+    axes.set(xlabel="position (HR pixels)", ylabel="gray level")
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
 # --- appendix B: why it is fast ---
 
 
@@ -1311,78 +1387,4 @@ def ranks(count: np.ndarray, milliseconds: Mapping[str, np.ndarray]) -> Figure:
         axes.loglog(count, values, marker=marker, color=color, ms=5, label=name)
     axes.set(xlabel="ranks, each with 16 images", ylabel="milliseconds a step")
     figure.legend(loc="outside upper center", ncols=1)
-    return figure
-
-
-# --- lesson 9: train it ---
-
-
-def unpadded(side: int, halo: int, r: int) -> Figure:
-    """Draw a patch, the part of it that the output belongs to, and the same for HR."""
-    figure, axes = new_figure(1, 2, 2.9)
-    for panel, name, scale in zip(axes[0], ("LR patch", "HR patch"), (1, r), strict=True):
-        whole, lost = side * scale, halo * scale
-        inner = whole - 2 * lost
-        panel.add_patch(Rectangle((0, 0), whole, whole, facecolor="#dddddd", edgecolor="#777777"))
-        panel.add_patch(
-            Rectangle((lost, lost), inner, inner, facecolor="#aaaaaa", edgecolor="#777777")
-        )
-        words = "before the shuffle" if scale == 1 else "the output"
-        words = f"{words}:\n{inner}×{inner}"
-        panel.text(whole / 2, whole / 2, words, ha="center", va="center")
-        lost_words = f"{lost} pixels, only seen" if scale == 1 else f"{lost} pixels, not used"
-        panel.text(whole / 2, lost / 2, lost_words, ha="center", va="center_baseline")
-        panel.set(title=f"{name}, {whole}×{whole}", aspect="equal")
-        panel.set(xlim=(-0.02 * whole, 1.02 * whole), ylim=(1.02 * whole, -0.02 * whole))
-        panel.set_axis_off()
-    return figure
-
-
-def optimizers(curves: Mapping[str, Mapping[str, Sequence[float]]], gray: float) -> Figure:
-    """Draw the loss of several optimizers, smoothed, a panel for each way to give the pixels."""
-    figure, axes = new_figure(len(curves), 1, 2.6 * len(curves) + 0.3, sharex=True, sharey=True)
-    for panel, (name, runs) in zip(axes.flat, curves.items(), strict=True):
-        for (label, losses), color, style in zip(
-            runs.items(), LINES, ("-", "--", "-."), strict=False
-        ):
-            means = np.convolve(losses, np.full(5, 1 / 5), mode="valid")
-            panel.semilogy(np.arange(5, len(losses) + 1), means, style, color=color, label=label)
-        panel.axhline(gray, color="#777777", ls=":", label="plain gray")
-        panel.set(title=name, ylabel="loss (mean of 5 steps)", ylim=(0.002, 0.2))
-    axes[-1, 0].set_xlabel("step")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return figure
-
-
-def learning_curve(history: Mapping[str, Sequence[float]], bicubic: float) -> Figure:
-    """Draw a panel with the training loss, and below it one with the PSNR of held-out images."""
-    figure, axes = new_figure(2, 1, 5.2, sharex=True)
-    loss, psnr = axes[:, 0]
-    step, scores = np.array(history["step"]), np.array(history["val_psnr"])
-    measured = np.isfinite(scores)
-    loss.semilogy(step, history["loss"], color=LINES[0], lw=1.5)
-    loss.set_yticks([0.002, 0.005, 0.01, 0.02], ["0.002", "0.005", "0.01", "0.02"])
-    loss.minorticks_off()
-    loss.set(ylabel="training loss")
-    psnr.plot(step[measured], scores[measured], color=LINES[0], lw=2, label="the network")
-    psnr.axhline(bicubic, color=LINES[1], ls="--", label="bicubic")
-    psnr.set(xlabel="step", ylabel="PSNR, held-out (dB)")
-    psnr.legend(loc="lower right")
-    return figure
-
-
-def bad_runs(runs: Mapping[str, Sequence[float]], gray: float) -> Figure:
-    """Draw the training loss of several runs: the first 20 steps, and below them all."""
-    figure, axes = new_figure(2, 1, 6.2)
-    for panel, last in zip(axes.flat, (20, None), strict=True):
-        for (name, losses), color, marker in zip(runs.items(), LINES, "osD^vx", strict=True):
-            shown = losses[:last]
-            steps, every = range(1, len(shown) + 1), max(len(shown) // 15, 1)
-            style = {"marker": marker, "markevery": every, "ms": 6, "color": color}
-            panel.semilogy(steps, shown, lw=1.2, label=name, **style)
-        panel.axhline(gray, color="#777777", ls=":", label="plain gray")
-        panel.set(ylabel="training loss", title="all steps" if last is None else "the beginning")
-        panel.set_xticks(range(0, len(shown) + 1, 5 if last else 30))
-    axes[-1, 0].set_xlabel("step")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

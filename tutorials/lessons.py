@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -22,6 +23,12 @@ class Lesson:
     aim: str
     minutes: int
     part: str
+
+    @property
+    def figures(self) -> list[str]:
+        """Return the names of its figures, in order."""
+        text = self.path.read_text(encoding="utf-8")
+        return re.findall(r'"((?:\d\d|[a-d])_\w+\.png)"', text)
 
     @property
     def number(self) -> str:
@@ -49,7 +56,8 @@ def read(path: Path) -> Lesson:
     )
 
 
-def lessons() -> list[Lesson]:
+@cache
+def lessons() -> tuple[Lesson, ...]:
     """Return all lessons in the order of the course."""
     paths = [*sorted(HERE.glob("[0-9][0-9]_*.py")), *sorted(HERE.glob("[a-d]_*.py"))]
-    return [read(path) for path in paths]
+    return tuple(read(path) for path in paths)

@@ -3,7 +3,6 @@
 The figures are those that the last ``make tutorials`` left in ``runs/tutorials``.
 """
 
-import re
 import sys
 import textwrap
 from pathlib import Path
@@ -44,9 +43,7 @@ def main() -> int:
         for lesson in lessons():
             title = f"{lesson.number}. {lesson.title}"
             slides.savefig(title_page(title, lesson.question))
-            text = lesson.path.read_text(encoding="utf-8")
-            names = re.findall(r'"((?:\d\d|[a-d])_\w+\.png)"', text)
-            for name in dict.fromkeys(names):
+            for name in lesson.figures:
                 if (FIGURES / name).is_file():
                     slides.savefig(figure_page(FIGURES / name, title), dpi=150)
                 else:

@@ -68,8 +68,7 @@ def test_every_drawing_is_used(lessons) -> None:
 def test_every_figure_has_a_name_of_its_own(lessons) -> None:
     seen: set[str] = set()
     for lesson in lessons:
-        names = re.findall(r'"((?:\d\d|[a-d])_\w+\.png)"', lesson.path.read_text("utf-8"))
-        for name in names:
+        for name in lesson.figures:
             assert name.partition("_")[0] == lesson.path.stem.partition("_")[0], name
-        assert not seen & set(names), lesson.path.name
-        seen |= set(names)
+        assert not seen & set(lesson.figures), lesson.path.name
+        seen |= set(lesson.figures)
