@@ -1,4 +1,4 @@
-"""A headless Chromium with the explorer in it, that fails a test over any complaint of the page."""
+"""A headless Chromium with the explorer or the site in it. A complaint of a page fails the test."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from npespcn import explorer
 
+ROOT = Path(__file__).parents[2]
 REQUIRED = os.environ.get("NPESPCN_REQUIRE_BROWSER") == "1"
 ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -52,36 +53,73 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.fixture
-def visit(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
-    """Open the explorer at an address; keywords are those of Playwright's new_context.
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built site: docs/_build/html, or the one that $NPESPCN_SITE names."""
+    folder = Path(os.environ.get("NPESPCN_SITE") or ROOT / "docs" / "_build" / "html").resolve()
+    if not (folder / "index.html").is_file():
+        _skip(f"there is no site in {folder}: make docs")
+    return folder
 
-    Motion is reduced and the clock stands still, unless said otherwise. A message on the console,
-    an error, or a request for anything but the file fails the test.
+
+@pytest.fixture
+def go(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open an address in a browser without a past; keywords are those of Playwright's new_context.
+
+    Motion is reduced, unless said otherwise, and the clock stands still, if asked. A message on the
+    console, an error, or a request that `own` does not allow fails the test.
     """
     contexts, complaints = [], []
 
-    def open_page(address: str = "", *, clock: bool = True, **how: Any) -> Any:
+    def said(message: Any) -> None:
+        if not message.text.startswith("[togglebutton]"):  # an extension that counts aloud
+            complaints.append(f"console: {message.text}")
+
+    def go_to(url: str, own: Callable[[str], bool], *, clock: bool, **how: Any) -> Any:
         context = browser.new_context(**{"reduced_motion": "reduce", **how})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+        page.on("console", said)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
 
         def requested(request: Any) -> None:
-            if request.url.partition("#")[0] not in (url, "data:,"):
+            if not own(request.url.partition("#")[0]):
                 complaints.append(f"request: {request.url}")
 
         page.on("request", requested)
         if clock:
             page.clock.install(time=0)
-        page.goto(f"{url}#{address}")
+        page.goto(url)
         if clock:
             page.clock.pause_at(3_600_000)  # an hour on, whatever the loading took
         return page
 
-    yield open_page
+    yield go_to
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def visit(go: Callable[..., Any], url: str) -> Callable[..., Any]:
+    """Open the explorer at an address, as `go` does; it may ask for nothing but its file."""
+
+    def open_page(address: str = "", *, clock: bool = True, **how: Any) -> Any:
+        return go(f"{url}#{address}", lambda asked: asked in (url, "data:,"), clock=clock, **how)
+
+    return open_page
+
+
+@pytest.fixture
+def read(go: Callable[..., Any], site: Path) -> Callable[..., Any]:
+    """Open a page of the site, such as lessons/index.html, as `go` does: it may ask for its files.
+
+    ``read("index.html", viewport={"width": 390, "height": 844}, color_scheme="dark")``
+    """
+    inside = (f"{site.as_uri()}/", "data:", "blob:")
+
+    def open_page(name: str, *, clock: bool = False, **how: Any) -> Any:
+        return go(f"{inside[0]}{name}", lambda asked: asked.startswith(inside), clock=clock, **how)
+
+    return open_page
