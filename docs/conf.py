@@ -16,10 +16,14 @@ from npespcn.commands import main as cli
 
 DOCS = Path(__file__).parent
 BUILD = DOCS / "_build"
-sys.path[:0] = [str(DOCS), str(DOCS.parent / "tutorials"), str(DOCS.parent / "tests")]
+sys.path[:0] = [
+    str(DOCS),
+    *(str(DOCS.parent / folder) for folder in ("tutorials", "tutorials/exercises", "tests")),
+]
 
-import arguments  # noqa: E402 (all three lie in the folders above)
+import arguments  # noqa: E402 (they lie in the folders above)
 import gallery  # noqa: E402
+import practice  # noqa: E402
 import to_notebooks  # noqa: E402
 
 project = "npespcn"
@@ -34,12 +38,15 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "sphinx_togglebutton",
     "gallery",
+    "landing",
+    "languages",
     "mathml",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "zh"]  # zh has settings of its own
 templates_path = ["_templates"]
 smartquotes = False  # H' is no quotation
 myst_heading_anchors = 3
@@ -52,6 +59,7 @@ myst_url_schemes = {
 # --- the lessons ---
 
 gallery.copy_lessons(BUILD / "lessons", DOCS / "lessons")
+gallery.draw_thumbnails(BUILD / "thumbnails")
 sphinx_gallery_conf = {
     "examples_dirs": "_build/lessons",
     "gallery_dirs": "lessons",
@@ -70,6 +78,9 @@ extlinks = {"explorer": ("../pixel-shuffle.html#%s", None)}  # :explorer:`the ma
 togglebutton_selector = ".toggle, .admonition.answer"
 togglebutton_hint = "Show"
 togglebutton_hint_hide = "Hide"
+copybutton_selector = "div:not(.sphx-glr-script-out) > div.highlight > pre"  # no outputs
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
 html_math_renderer = "mathml"
 
 # --- the API ---
@@ -100,11 +111,16 @@ for command in ("upscale", "train", "evaluate", "explain", "export"):
 
 (BUILD / "aims.md").write_text(gallery.aims(), encoding="utf-8")
 
+# --- the exercises: exercises.md includes their page, which offers the hand-out ---
+
+(BUILD / "exercises.md").write_text(practice.page(), encoding="utf-8")
+
 # --- the explorer: one file, which explorer.md shows ---
 
 (BUILD / "extra").mkdir(parents=True, exist_ok=True)
 explorer.write_page(BUILD / "extra" / "pixel-shuffle.html")
 to_notebooks.pack(BUILD / "extra" / "lessons.zip")
+practice.hand_out(BUILD / "extra" / "exercises.zip")
 html_extra_path = ["_build/extra"]
 
 STARS_AND_BARS = re.compile(r"(?<=[\w'])\*(?=\w)|(?<=\()\*(?=, )|\|")  # not emphasis
@@ -115,8 +131,14 @@ html_theme = "furo"
 html_title = "npespcn"
 pygments_dark_style = "github-dark"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
-html_js_files = ["site.js"]
+html_css_files = ["look.css", "site.css"]
+html_js_files = ["site.js", "explorer-frame.js"]
+html_theme_options = {  # landing.css has the same accent
+    f"{mode}_css_variables": dict.fromkeys(
+        ("color-brand-primary", "color-brand-content", "color-brand-visited"), accent
+    )
+    for mode, accent in {"light": "#b0125b", "dark": "#ff8ab3"}.items()
+}
 html_copy_source = False
 html_show_sphinx = False
 
