@@ -16,11 +16,12 @@ from matplotlib import cbook
 from npespcn import explorer
 from npespcn.common import Array
 from npespcn.exchange import pretrained
+from npespcn.explorer.data import FACE
 from npespcn.figures import channel_colors, channel_formula, text_color
 from npespcn.pictures import downscale, read_image, rgb_to_y
 from npespcn.shuffle import ORDERS, pixel_shuffle
 
-MOST_BYTES = 300_000
+MOST_BYTES = 400_000
 VOID = {"meta", "link", "input"}
 
 
@@ -39,12 +40,10 @@ def test_it_hands_over_what_the_library_knows(data: dict[str, Any]) -> None:
     assert data["start"] == {"r": 4, "c": 3, "order": "DCR"}
     assert data["orders"] == ORDERS
     assert data["formulas"] == {order: channel_formula(order) for order in ORDERS}
-    for order in ORDERS:
-        for r in (2, 3, 4):
-            for c in (1, 3):
-                fills = channel_colors(r, c, order)
-                expected = [{"fill": fill, "ink": text_color(fill)} for fill in fills]
-                assert data["colors"][order][str(r)][str(c)] == expected
+    for r in (2, 3, 4):
+        for c in (1, 3):
+            expected = [{"fill": fill, "ink": text_color(fill)} for fill in channel_colors(r, c)]
+            assert data["colors"][str(r)][str(c)] == expected
 
 
 def decoded(photo: dict[str, Any], name: str) -> Array:
@@ -61,10 +60,10 @@ def test_the_photograph_is_what_the_network_makes_of_it(data: dict[str, Any]) ->
     picture = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     luma = rgb_to_y(downscale(picture, r).astype(np.float32)) / 255
     gray = np.clip((255 * pretrained(r).predict(luma[None, None])[0, 0] - 16) / 219, 0, 1)
-    rows, cols = ((piece.start * r, piece.stop * r) for piece in explorer.FACE)
+    rows, cols = ((piece.start * r, piece.stop * r) for piece in FACE)
     image = pixel_shuffle(decoded(photo, "channels"), r)[0]
     np.testing.assert_allclose(image, 255 * gray[slice(*rows), slice(*cols)], atol=0.51)
-    small = np.clip((255 * luma[explorer.FACE] - 16) / 219, 0, 1)
+    small = np.clip((255 * luma[FACE] - 16) / 219, 0, 1)
     np.testing.assert_allclose(decoded(photo, "input")[0], 255 * small, atol=0.51)
 
 
@@ -77,12 +76,11 @@ def test_it_is_one_small_file_that_loads_nothing(html: str) -> None:
 
 
 def test_no_part_is_missing(html: str) -> None:
-    assert not re.search(r"/\* (style\.css|data|script) \*/", html)
-    files = [file.name for file in resources.files(explorer).iterdir()]
-    scripts = [f"{name}.js" for name in explorer.SCRIPTS]
-    assert sorted(scripts) == sorted(name for name in files if name.endswith(".js"))
-    for name in [*scripts, "style.css"]:
-        assert resources.files(explorer).joinpath(name).read_text("utf-8") in html
+    assert not re.search(r"/\* (style|views|data|script) \*/", html)
+    for folder in ("page", *explorer.VIEWS):
+        for file in resources.files(explorer).joinpath(folder).iterdir():
+            if file.name.endswith((".js", ".css")) or file.name == "view.html":
+                assert file.read_text("utf-8") in html, file
 
 
 def test_nothing_is_run_or_parsed_from_text(html: str) -> None:
@@ -118,7 +116,7 @@ def test_the_html_is_well_formed(html: str) -> None:
 
 
 def test_data_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explorer, "_photo", lambda: {"name": "</script><b>"})
+    monkeypatch.setattr(explorer, "library_data", lambda: {"name": "</script><b>"})
     html = explorer.page()
     assert "</script><b>" not in html
     assert "\\u003c/script>" in html

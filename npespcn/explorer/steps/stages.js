@@ -29,9 +29,9 @@ const WHOLE = { down: ["ki", "h"], across: ["kc", "kj", "w"], gaps: { ki: WIDE, 
 function beginning(setup) {
   const stages = [
     {
-      title: "The channels",
+      title: t("The channels"),
       code: ["x"],
-      why: "One array. Its first axis counts the channels.",
+      why: t("One array. Its first axis counts the channels."),
       list: [],
       axes: ["k", "h", "w"],
       ...WHOLE,
@@ -40,9 +40,13 @@ function beginning(setup) {
   ];
   if (setup.order === "CRD") return stages;
   stages.push({
-    title: "Put the channels into CRD order",
+    title: t("Put the channels into CRD order"),
     code: ["x = x[channel_permutation(C, r, order)]"],
-    why: `Nothing else distinguishes ${orderName(setup.order)}. The channels change places: p is their number in CRD. From here on the steps are the same for every order.`,
+    why: t(
+      `Nothing else distinguishes {order}. The channels change places: p is their number in CRD.
+      From here on the steps are the same for every order.`,
+      { order: orderName(setup.order) },
+    ),
     list: [],
     axes: ["p", "h", "w"],
     down: ["i", "h"],
@@ -53,25 +57,25 @@ function beginning(setup) {
   return stages;
 }
 
-const PARTS = {
-  title: "Reshape: name the parts of the channel number",
+const parts = () => ({
+  title: t("Reshape: name the parts of the channel number"),
   code: ["x = x.reshape(C, r, r, H, W)"],
-  why: "No number moves. The channel axis is now three axes: c, i and j.",
+  why: t("No number moves. The channel axis is now three axes: c, i and j."),
   list: [],
   axes: ["c", "i", "j", "h", "w"],
   down: ["i", "h"],
   across: ["c", "j", "w"],
   gaps: { i: WIDE, j: 0.5 },
-};
+});
 
 function reshapeStages(setup) {
   return [
     ...beginning(setup),
-    PARTS,
+    parts(),
     {
-      title: "Transpose: move i behind h",
+      title: t("Transpose: move i behind h"),
       code: ["x = np.moveaxis(x, 1, 3)"],
-      why: "The rows of r grids are dealt out in turn. Under each row of LR pixels there are now r rows.",
+      why: t("The rows of r grids are dealt out in turn. Under each row of LR pixels there are now r rows."),
       moved: "i",
       list: [],
       axes: ["c", "j", "h", "i", "w"],
@@ -80,9 +84,9 @@ function reshapeStages(setup) {
       gaps: { h: NARROW, j: 0.5 },
     },
     {
-      title: "Transpose: move j behind w",
+      title: t("Transpose: move j behind w"),
       code: ["x = np.moveaxis(x, 1, 4)"],
-      why: "The same with the columns. Each LR pixel is now a block of r by r.",
+      why: t("The same with the columns. Each LR pixel is now a block of r by r."),
       moved: "j",
       list: [],
       axes: ["c", "h", "i", "w", "j"],
@@ -91,9 +95,9 @@ function reshapeStages(setup) {
       gaps: { h: NARROW, w: NARROW },
     },
     {
-      title: "Reshape: read (h, i) as one row number and (w, j) as one column number",
+      title: t("Reshape: read (h, i) as one row number and (w, j) as one column number"),
       code: ["y = x.reshape(C, H*r, W*r)"],
-      why: "Again no number moves. The gaps between the blocks close, and it is an image.",
+      why: t("Again no number moves. The gaps between the blocks close, and it is an image."),
       list: [],
       axes: ["c", "row", "col"],
       down: ["row"],
@@ -106,11 +110,11 @@ function reshapeStages(setup) {
 function concatStages(setup) {
   return [
     ...beginning(setup),
-    PARTS,
+    parts(),
     {
-      title: "Split into H rows of LR pixels",
+      title: t("Split into H rows of LR pixels"),
       code: ["rows = [x[..., h, :] for h in range(H)]"],
-      why: "H pieces. Each has one row of LR pixels from every channel.",
+      why: t("H pieces. Each has one row of LR pixels from every channel."),
       list: ["h"],
       axes: ["c", "i", "j", "w"],
       down: ["h", "i"],
@@ -118,9 +122,9 @@ function concatStages(setup) {
       gaps: { h: WIDE, j: 0.5 },
     },
     {
-      title: "Concatenate the pieces along i",
+      title: t("Concatenate the pieces along i"),
       code: ["x = np.concatenate(rows, axis=-3)"],
-      why: "Laid end to end, (h, i) is one axis: the row of the image.",
+      why: t("Laid end to end, (h, i) is one axis: the row of the image."),
       list: [],
       axes: ["c", "row", "j", "w"],
       down: ["row"],
@@ -128,9 +132,9 @@ function concatStages(setup) {
       gaps: { j: 0.5 },
     },
     {
-      title: "Split into W columns",
+      title: t("Split into W columns"),
       code: ["columns = [x[..., w] for w in range(W)]"],
-      why: "W pieces. Each is r columns wide, as high as the image, and has all image channels.",
+      why: t("W pieces. Each is r columns wide, as high as the image, and has all image channels."),
       list: ["w"],
       axes: ["c", "row", "j"],
       down: ["row"],
@@ -138,9 +142,9 @@ function concatStages(setup) {
       gaps: { w: WIDE, c: NARROW },
     },
     {
-      title: "Concatenate the pieces along j",
+      title: t("Concatenate the pieces along j"),
       code: ["y = np.concatenate(columns, axis=-1)"],
-      why: "(w, j) is one axis too: the column of the image, which is done.",
+      why: t("(w, j) is one axis too: the column of the image, which is done."),
       list: [],
       axes: ["c", "row", "col"],
       down: ["row"],
@@ -152,7 +156,7 @@ function concatStages(setup) {
 
 const STAGES = { reshape: reshapeStages, concat: concatStages };
 
-const orderName = (order) => (order === "paper" ? "the paper's order" : order);
+const orderName = (order) => (order === "paper" ? t("the paper's order") : order);
 
 // How far apart neighbors on each axis are, in cells, and how long all of it is. From the
 // innermost axis outwards: a step on an axis is as long as all that lies within it, and its gap.

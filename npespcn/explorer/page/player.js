@@ -82,7 +82,7 @@ class Player {
   }
 
   setPlaying(on) {
-    this.playButton.textContent = on ? "Pause" : "Play";
+    this.playButton.textContent = on ? t("Pause") : t("Play");
     this.root.classList.toggle("playing", on);
   }
 }

@@ -1,7 +1,8 @@
 // --- quiz: a channel cell is shown; where does it land? ---
 
-const quizView = {
+VIEWS.quiz = {
   root: one('[data-view="quiz"]'),
+  choices: ["r", "c", "order"],
   asked: 0,
   right: 0,
 
@@ -50,12 +51,12 @@ const quizView = {
     // The places that the other side's names give away must not be read out.
     for (const [key, cell] of pair.sources) {
       const [k, h, w] = key.split(" ").map(Number);
-      cell.setAttribute("aria-label", channelWords({ k, h, w }));
+      cell.setAttribute("aria-label", capital(channelWords({ k, h, w })));
       for (const name of ["c", "row", "col"]) delete cell.dataset[name];
     }
     const { k, h, w } = this.question;
     pair.source(k, h, w).classList.add("here");
-    one(".question", root).textContent = `${channelWords(this.question)}: where does it land?`;
+    one(".question", root).textContent = `${capital(channelWords(this.question))}: where does it land?`;
     one(".verdict", root).textContent = "Choose a place in the image.";
     one(".verdict", root).className = "verdict";
     one(".reason", root).textContent = "";

@@ -11,7 +11,7 @@ const photo = { r: DATA.photo.r, h: DATA.photo.h, w: DATA.photo.w };
 photo.channels = bytesOf(DATA.photo.channels); // (r*r, h, w), gray
 photo.input = bytesOf(DATA.photo.input); // (h, w)
 photo.gray = (k, h, w) => photo.channels[(k * photo.h + h) * photo.w + w];
-photo.colors = COLORS.CRD[photo.r][1]; // the network's order, whichever is chosen
+photo.colors = colorsOf({ r: photo.r, C: 1, order: "CRD" }); // the network's order, whichever is chosen
 
 const ease = (t) => t * t * (3 - 2 * t);
 const gray32 = (value) => (255 << 24) | (value << 16) | (value << 8) | value;
@@ -27,8 +27,17 @@ function drawGray(canvas, height, width, value) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-const photoView = {
+VIEWS.photo = {
   root: one('[data-view="photo"]'),
+  choices: ["order"],
+  keeps: {
+    // the channels that are silenced
+    silent: {
+      start: [],
+      read: (text) => numbersIn(text).filter((k) => k < DATA.photo.r ** 2),
+      write: (silent) => (silent.length ? silent.join() : null),
+    },
+  },
 
   start() {
     const { root } = this;
@@ -52,7 +61,7 @@ const photoView = {
   },
 
   enter() {
-    this.setup = setupOf(state);
+    this.setup = setupOf({ ...state, r: photo.r, c: 1 });
     // Where each pixel is before and after: of the channel grids, and of the image.
     this.moves = [];
     const { r } = photo;

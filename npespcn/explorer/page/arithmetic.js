@@ -6,10 +6,11 @@
 // ORDERS["CRD"] is "cij", the three axes of k, the slowest first, and FORMULAS has it in words.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const { orders: ORDERS, formulas: FORMULAS, colors: COLORS } = DATA;
+const { orders: ORDERS, formulas: FORMULAS } = DATA;
 const [H, W] = DATA.size; // of an LR channel: not square, so that swapped axes would show
 
 // A setup is {r, C, order}.
+const setupOf = ({ r, c, order }) => ({ r, C: c, order });
 const channelCount = ({ r, C }) => C * r * r;
 const axisSize = ({ r, C }, axis) => (axis === "c" ? C : r);
 

@@ -1,7 +1,20 @@
 // --- map: point at a cell on either side, and see the other, and why ---
 
-const mapView = {
+VIEWS.map = {
   root: one('[data-view="map"]'),
+  choices: ["r", "c", "order"],
+  keeps: {
+    // the chosen cell: [c, row, col]
+    at: {
+      start: null,
+      read(text, { r, c }) {
+        const at = numbersIn(text);
+        const inside = at.length === 3 && at[0] < c && at[1] < H * r && at[2] < W * r;
+        return inside ? at : undefined;
+      },
+      write: (at) => at && at.join(),
+    },
+  },
 
   start() {
     const pair = one(".pair", this.root);
@@ -53,8 +66,14 @@ const mapView = {
     const place = { c, row, col };
     one(".sentence", root).textContent =
       side === "source"
-        ? `${channelWords(from)} goes to ${imageWords(place)}.`
-        : `${capital(imageWords(place))} comes from ${channelWords(from).replace("C", "c")}.`;
+        ? t("{channel} goes to {place}.", {
+            channel: capital(channelWords(from)),
+            place: imageWords(place),
+          })
+        : t("{place} comes from {channel}.", {
+            place: capital(imageWords(place)),
+            channel: channelWords(from),
+          });
     const say = (name, text) => (one(`[data-is="${name}"]`, root).textContent = text);
     say("i", `${row} % ${r} = ${i}`);
     say("j", `${col} % ${r} = ${j}`);

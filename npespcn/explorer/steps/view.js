@@ -2,8 +2,12 @@
 
 const narrow = matchMedia("(max-width: 760px)");
 
-const stepsView = {
+VIEWS.steps = {
   root: one('[data-view="steps"]'),
+  choices: ["r", "c", "order", "method"],
+  keeps: {
+    step: { start: 0, read: (text) => numbersIn(text)[0], write: (step) => step },
+  },
 
   start() {
     this.player = new Player(one(".player-here", this.root), {
@@ -40,7 +44,7 @@ const stepsView = {
   },
 
   words(step) {
-    return `step ${step} of ${this.player.last}`;
+    return t("step {step} of {last}", { step, last: this.player.last });
   },
 
   show(step) {
@@ -97,8 +101,8 @@ const stepsView = {
     if (step === 0) {
       this.pair.dark();
       this.tell(
-        "The loop is the definition",
-        "It visits every place of the image and fetches its number.",
+        t("The loop is the definition"),
+        t("It visits every place of the image and fetches its number."),
         code.map((text) => [text]),
       );
       return;
@@ -118,7 +122,7 @@ const stepsView = {
     ];
     this.tell(
       capital(imageWords({ c, row, col })),
-      `It is filled from ${channelWords({ k, h, w }).replace("C", "c")}.`,
+      t("It is filled from {channel}.", { channel: channelWords({ k, h, w }) }),
       code.map((text, n) => [text, values[n], n === code.length - 1]),
     );
   },
@@ -199,7 +203,10 @@ const stepsView = {
   shapeWords(stage) {
     const sizes = stage.axes.map((axis) => AXES[axis].of(this.setup));
     const count = stage.list.reduce((product, axis) => product * AXES[axis].of(this.setup), 1);
-    return `${count === 1 ? "One array" : `${count} arrays`} of (${sizes.join(", ")})`;
+    const shape = `(${sizes.join(", ")})`;
+    return count === 1
+      ? t("One array of {shape}", { shape })
+      : t("{count} arrays of {shape}", { count, shape });
   },
 
   // A frame for each array.

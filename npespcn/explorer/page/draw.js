@@ -14,7 +14,14 @@ function make(tag, { text, name, css = {}, data = {}, ...properties } = {}, ...c
   return element;
 }
 
-const colorsOf = ({ r, C, order }) => COLORS[order][r][C];
+// The colors {fill, ink} of the channels. A color belongs to a place in the image, not to a number.
+function colorsOf(setup) {
+  const colors = DATA.colors[setup.r][setup.C]; // in CRD
+  return [...colors.keys()].map((k) => {
+    const { c, i, j } = partsOf(setup, k);
+    return colors[(c * setup.r + i) * setup.r + j];
+  });
+}
 
 // Give a cell its channel's color and its label, such as 5e.
 function paint(element, setup, { k, h, w }) {
@@ -33,8 +40,9 @@ function unpaint(element) {
   element.classList.add("empty");
 }
 
-const channelWords = ({ k, h, w }) => `Channel ${k}, pixel ${letter(h, w)} (row ${h}, column ${w})`;
-const imageWords = ({ c, row, col }) => `image channel ${c}, row ${row}, column ${col}`;
+const channelWords = ({ k, h, w }) =>
+  t("channel {k}, pixel {letter} (row {h}, column {w})", { k, letter: letter(h, w), h, w });
+const imageWords = (place) => t("image channel {c}, row {row}, column {col}", place);
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 // Which sides of a pixel are sides of its r by r block.
@@ -85,7 +93,10 @@ class Pair {
       for (let h = 0; h < H; h++) {
         for (let w = 0; w < W; w++) {
           const place = placeOf(this.setup, k, h, w);
-          const words = `${channelWords({ k, h, w })}, goes to ${imageWords(place)}`;
+          const words = t("{channel}, goes to {place}", {
+            channel: capital(channelWords({ k, h, w })),
+            place: imageWords(place),
+          });
           const cell = make("button", {
             type: "button",
             className: "cell",
@@ -98,10 +109,10 @@ class Pair {
           cells.append(cell);
         }
       }
-      const title = make("div", { className: "title", text: `channel ${k}` });
+      const title = make("div", { className: "title", text: t("channel {k}", { k }) });
       grids.append(make("div", { className: "channel" }, title, cells));
     }
-    const heading = `x: ${n} channels of ${H} by ${W}`;
+    const heading = t("x: {n} channels of {H} by {W}", { n, H, W });
     return make(
       "div",
       { className: "side source", role: "group", name: heading },
@@ -114,7 +125,11 @@ class Pair {
     const { r, C } = this.setup;
     const planes = make("div", { className: "planes" });
     for (let c = 0; c < C; c++) planes.append(this.drawPlane(c));
-    const heading = `y: ${C} image channel${C > 1 ? "s" : ""} of ${H * r} by ${W * r}`;
+    const size = { C, H: H * r, W: W * r };
+    const heading =
+      C > 1
+        ? t("y: {C} image channels of {H} by {W}", size)
+        : t("y: 1 image channel of {H} by {W}", size);
     return make(
       "div",
       { className: "side output", role: "group", name: heading },
@@ -143,7 +158,7 @@ class Pair {
         this.clear(c, row, col);
       }
     }
-    const title = make("div", { className: "title", text: `image channel ${c}` });
+    const title = make("div", { className: "title", text: t("image channel {c}", { c }) });
     return make("div", { className: "plane" }, title, cells);
   }
 
@@ -152,16 +167,18 @@ class Pair {
     const cell = this.output(c, row, col);
     const from = sourceOf(this.setup, c, row, col);
     paint(cell, this.setup, from);
-    cell.setAttribute(
-      "aria-label",
-      `${capital(imageWords({ c, row, col }))}, from ${channelWords(from)}`,
-    );
+    const words = {
+      place: capital(imageWords({ c, row, col })),
+      channel: channelWords(from),
+    };
+    cell.setAttribute("aria-label", t("{place}, from {channel}", words));
   }
 
   clear(c, row, col) {
     const cell = this.output(c, row, col);
     unpaint(cell);
-    cell.setAttribute("aria-label", `${capital(imageWords({ c, row, col }))}, empty`);
+    const place = capital(imageWords({ c, row, col }));
+    cell.setAttribute("aria-label", t("{place}, empty", { place }));
   }
 
   everyPlace() {

@@ -1,0 +1,7 @@
+VIEWS.convolution = {
+  root: one('[data-view="convolution"]'),
+  choices: [],
+  start() {},
+  enter() {},
+  leave() {},
+};

@@ -1,0 +1,7 @@
+VIEWS.deconvolution = {
+  root: one('[data-view="deconvolution"]'),
+  choices: [],
+  start() {},
+  enter() {},
+  leave() {},
+};

@@ -1,0 +1,7 @@
+VIEWS.downhill = {
+  root: one('[data-view="downhill"]'),
+  choices: [],
+  start() {},
+  enter() {},
+  leave() {},
+};
