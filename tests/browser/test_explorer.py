@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from browser.reading import (
     lit,
     origins,
     step,
+    text,
 )
 
 from npespcn import explorer
@@ -59,7 +61,7 @@ def test_a_link_may_name_a_step_and_a_cell(visit: Visit) -> None:
 
 def test_the_address_follows_the_reader(visit: Visit) -> None:
     page = visit()
-    choose = lambda name: page.locator(f"#choices label:has-text('{name}')").click()  # noqa: E731
+    choose = lambda name: page.locator("form label", has_text=re.compile(f"^{name}$")).click()  # noqa: E731
 
     def expect(words: str) -> None:
         page.clock.run_for(300)
@@ -78,8 +80,8 @@ def test_the_address_follows_the_reader(visit: Visit) -> None:
     page.keyboard.press("ArrowRight")
     expect("mode=steps&r=3&c=1&order=dcr&method=concat&step=2")
     choose("Photograph")
-    expect("mode=photo&order=dcr")
-    assert page.locator("input[name=r]").first.is_disabled()
+    expect("mode=photo&r=3&order=dcr")
+    assert not page.locator("input[name=c]").first.is_visible()
     choose("Quiz")
     page.locator("#theme").click()
     expect("mode=quiz&r=3&c=1&order=dcr&theme=dark")
@@ -104,9 +106,8 @@ def test_a_choice_can_be_made_by_keyboard(visit: Visit) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
     assert choices(page)["order"] == "paper"
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Shift+Tab")
+    for _ in ("c", "r", "the theme", "the language", "the view"):
+        page.keyboard.press("Shift+Tab")
     page.keyboard.press("ArrowRight")
     assert choices(page)["mode"] == "steps"
 
@@ -184,3 +185,63 @@ def test_everything_that_can_be_used_has_a_name(visit: Visit) -> None:
                              || (one.tagName === "BUTTON" && one.textContent.trim())))
             .map(one => one.outerHTML.slice(0, 100))""")
         assert nameless == []
+
+
+def test_the_page_is_in_the_readers_language(visit: Visit) -> None:
+    """By the browser, by the link, by the button; the numbers stay."""
+    chinese, english = visit(locale="zh-CN"), visit(locale="en-GB")
+    lang = "document.documentElement.lang"
+    assert (chinese.evaluate(lang), english.evaluate(lang)) == ("zh-CN", "en")
+    assert text(chinese, "h1") == "像素重组"
+    cells = [page.evaluate(READ, '[data-view="map"] .cell') for page in (chinese, english)]
+    assert [cell["text"] for cell in cells[0]] == [cell["text"] for cell in cells[1]]
+    english.locator("#language").click()
+    for selector in ("body", "#theme", "#language"):
+        assert text(english, selector) == text(chinese, selector)
+    english.clock.run_for(300)
+    assert english.url.endswith("&lang=zh")
+    chinese.locator("#language").click()
+    assert text(chinese, "h1") == "Pixel shuffle"
+    assert text(visit("lang=en", locale="zh-CN"), "h1") == "Pixel shuffle"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_in_chinese_no_english_is_left(visit: Visit, mode: str) -> None:
+    """Names of code, of the field and of people stay."""
+    page = visit(f"mode={mode}&lang=zh", clock=False)
+    seen = page.evaluate("""() => [...document.querySelectorAll("main, .head, footer")]
+        .flatMap(part => {
+            const copy = part.cloneNode(true);
+            for (const one of copy.querySelectorAll("code, [translate=no], [hidden], #language")) {
+                one.remove();
+            }
+            const named = [...copy.querySelectorAll("[aria-label]")];
+            return [copy.textContent, ...named.map(one => one.ariaLabel)];
+        })""")
+    words = r"\b(the|of|is|and|to|from|image|pixel|channel|row|column|step|for|with|it|are|in)\b"
+    for words_seen in seen:
+        assert not re.search(words, words_seen), words_seen
+
+
+def test_a_page_around_it_sets_the_theme_and_hears_the_height(
+    visit: Visit, browser: Any, url: str, tmp_path: Path
+) -> None:
+    around = tmp_path / "around.html"
+    around.write_text(f"""<!doctype html><iframe src="{url}#embed=1" width="600"></iframe>
+        <script>addEventListener("message", ({{data}}) => {{ window.heard = data.height; }});
+        </script>""")
+    page = browser.new_context(color_scheme="light").new_page()
+    page.goto(around.as_uri())
+    page.wait_for_function("window.heard > 300")
+    frame = page.frames[1]
+    assert not frame.locator("h1").is_visible()
+    assert not frame.locator("#views").is_visible()
+    height = frame.evaluate("document.body.getBoundingClientRect().height")
+    assert 0 <= page.evaluate("heard") - height < 1
+    page.evaluate("frames[0].postMessage({theme: 'dark', lang: 'zh'}, '*')")
+    frame.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    assert frame.evaluate("document.documentElement.lang") == "zh-CN"
+    page.evaluate("frames[0].postMessage({theme: 'pink'}, '*')")
+    page.evaluate("frames[0].postMessage('hello', '*')")
+    assert frame.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.context.close()

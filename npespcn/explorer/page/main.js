@@ -9,7 +9,7 @@ const orderNotes = () => ({
 });
 
 function orderNote({ order, C }) {
-  const rule = t("k = {formula}.", { formula: inWords(FORMULAS[order]) });
+  const rule = `k = ${inWords(FORMULAS[order])}${language() === "zh" ? "。" : "."}`;
   const same =
     C === 1 && order !== "paper" ? t("With one image channel, CRD and DCR are the same.") : "";
   return `${orderNotes()[order]} ${rule} ${same}`.trim();
@@ -63,6 +63,11 @@ function keyPressed(event) {
 const darkSystem = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (state.theme ? state.theme === "dark" : darkSystem.matches);
 
+function showLanguage() {
+  const [code, name] = language() === "zh" ? ["en", "English"] : ["zh-CN", "中文"];
+  Object.assign(one("#language"), { lang: code, textContent: name });
+}
+
 function showTheme() {
   document.documentElement.dataset.theme = isDark() ? "dark" : "light";
   one("#theme").textContent = isDark() ? t("Light") : t("Dark");
@@ -74,6 +79,7 @@ function showTheme() {
 function showPage() {
   document.documentElement.classList.toggle("embedded", Boolean(state.embed));
   translatePage();
+  showLanguage();
   showTheme();
   enterView();
 }

@@ -8,7 +8,7 @@ const squeezed = (text) => text.trim().replace(/\s+/g, " ");
 
 const language = () => state.lang ?? (/^zh\b/.test(navigator.language) ? "zh" : "en");
 
-// The text in the reader's language: t("Channel {k}", { k: 4 }).
+// The text in the reader's language; {k} in it becomes values.k.
 function t(english, values = {}) {
   const source = squeezed(english);
   const text = (language() === "zh" && CHINESE[source]) || source;
