@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-slow test-faults test-pythons test-oldest test-gpu test-browser audit fuzz lint tutorials \
-	check handout notebooks slides docs bench bench-fit bench-gpu bench-steps weights clean
+	check handout notebooks slides docs translations bench bench-fit bench-gpu bench-steps weights clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,8 @@ BROWSER_INSTALLED := $(VENV)/browser-installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 OLDEST := .venv-oldest
 OLDEST_INSTALLED := $(OLDEST)/installed
+SITE := $(BIN)/python -m sphinx -W --keep-going -b html
+MESSAGES := $(BIN)/python -m sphinx -q -b gettext -D language=en -d docs/_build/messages docs/zh docs/_build/gettext
 SKIPPED := $(addprefix --ignore=tests/,commands figures runs tutorials fast/test_processes.py) # depend little on versions
 
 help: ## print this
@@ -71,9 +73,17 @@ slides: tutorials ## write the figures of the lessons as slides, one a page, int
 	$(BIN)/python tutorials/to_slides.py
 
 docs: $(DOCS_INSTALLED) ## build the site into docs/_build/html; new and changed lessons are run
-	rm -rf docs/api docs/_build/html docs/_build/doctrees
-	$(BIN)/python -m sphinx -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	rm -rf docs/api docs/_build/html docs/_build/doctrees docs/_build/chinese
+	$(SITE) -d docs/_build/doctrees docs docs/_build/html
+	$(MESSAGES)
+	$(BIN)/python docs/translations.py --check
+	$(SITE) -d docs/_build/chinese docs/zh docs/_build/html/zh
 	$(BIN)/python docs/check_site.py docs/_build/html
+
+translations: $(DOCS_INSTALLED) ## update the Chinese catalogs, docs/locale, from the English text
+	$(SITE) -d docs/_build/doctrees docs docs/_build/html
+	$(MESSAGES)
+	$(BIN)/python docs/translations.py
 
 bench: $(INSTALLED) ## time it beside PyTorch and ONNX Runtime, if .venv has them (ARGS=--quick for less)
 	$(BIN)/python benchmarks/bench.py $(ARGS)
@@ -92,7 +102,7 @@ weights: $(INSTALLED) ## train the networks that come with the package again (DA
 
 clean: ## remove everything that make and the tools created, including the virtual environment
 	rm -rf $(VENV) $(OLDEST) .venv-newest build dist *.egg-info runs/demo runs/tutorials runs/notebooks runs/slides.pdf
-	rm -rf docs/_build docs/api docs/lessons .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/api docs/lessons docs/zh/lessons docs/zh/glossary.md .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml requirements.txt
