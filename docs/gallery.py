@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import drawing
+import thumbnails
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from lessons import PARTS, lessons
@@ -15,15 +16,36 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
+from sphinx import addnodes
+from sphinx.locale import _
 
 from npespcn import figures
 
 HERE = Path(__file__).parent
 SAVED: list[tuple[list[Path], str]] = []  # of the block that runs: light, dark, and their titles
+FOOTER = "sphx-glr-footer"
 SAVES = re.compile(r"runs/tutorials/\w+\.png")
 FIELD = """\
-<textarea class="prediction" rows="3" aria-label="Your prediction"
-placeholder="Your prediction. It stays in this browser."></textarea>"""
+<textarea class="prediction" rows="3" aria-label="{}" placeholder="{}"></textarea>"""
+MARK = """\
+<p class="lesson-end" hidden><button type="button" aria-pressed="false" data-done="{}">{}</button>
+<span data-words="{}"></span></p>"""
+BAR = """\
+<div class="course-bar" hidden data-done="{}" data-predictions="{}">
+<p><progress aria-label="{}"></progress> <span class="count" data-words="{}"></span></p>
+<p><span class="go-on" data-begin="{}">{}</span> <a></a></p>
+<p><button type="button">{}</button></p>
+</div>"""
+KEPT = """\
+<script>
+try { localStorage; } catch {  // it may be forbidden: then nothing is kept beyond the page
+  const kept = {};
+  const getItem = (key) => kept[key] ?? null, setItem = (key, value) => { kept[key] = value; };
+  const removeItem = (key) => { delete kept[key]; };
+  Object.defineProperty(window, "localStorage", {value: {getItem, setItem, removeItem}});
+}
+</script>
+"""
 
 
 def copy_lessons(to: Path, pages: Path) -> None:
@@ -47,20 +69,43 @@ def copy_lessons(to: Path, pages: Path) -> None:
 
 
 def contents() -> str:
-    """Return the list of lessons: a heading for each part, a paragraph for each lesson."""
+    """Return the list of lessons: a heading and the time for each part, a card for each lesson."""
     lines = []
     for number, part in enumerate(PARTS):
         title = part if part == PARTS[-1] else f"{'I' * (number + 1)}. {part}"
-        lines += ["", title, "-" * len(title), ""]
-        for lesson in lessons():
-            if lesson.part == part:
-                name = f"{lesson.number}. {lesson.title}"
+        inside = [lesson for lesson in lessons() if lesson.part == part]
+        time = f"{len(inside)} lessons, {sum(lesson.minutes for lesson in inside)} minutes"
+        lines += ["", title, "-" * len(title), "", time, "", ".. rst-class:: lesson-cards", ""]
+        for lesson in inside:
+            picture = f"/_build/thumbnails/{lesson.path.stem}"
+            _, about = thumbnails.draw(lesson.path.stem)
+            for mode in ("light", "dark"):
                 lines += [
-                    f":doc:`{name} <{lesson.path.stem}>` ({lesson.minutes} minutes)",
-                    f"   {lesson.question}",
+                    f"{'*' if mode == 'light' else ' '} .. image:: {picture}.{mode}.webp",
+                    f"     :alt: {about}",
+                    "     :loading: lazy",
+                    f"     :class: only-{mode}",
                     "",
                 ]
+            lines += [
+                f"  :doc:`{lesson.number}. {lesson.title} <{lesson.path.stem}>`",
+                "",
+                "  " + re.sub(r":doc:`(.+?)\s*<.+?>`", r"\1", lesson.question),
+                "",
+                f"  {lesson.minutes} minutes",
+                "",
+            ]
     return "\n".join(lines) + "\n"
+
+
+def draw_thumbnails(to: Path) -> None:
+    """Draw the pictures of the cards, light and dark."""
+    to.mkdir(parents=True, exist_ok=True)
+    for lesson in lessons():
+        figure, _ = thumbnails.draw(lesson.path.stem)
+        figures_save(figure, to / f"{lesson.path.stem}.light.webp", width=640)
+        darken(figure)
+        figures_save(figure, to / f"{lesson.path.stem}.dark.webp", width=640)
 
 
 def aims() -> str:
@@ -86,7 +131,8 @@ class Predict(Directive):
     def run(self):
         """Return an admonition."""
         box = nodes.admonition(classes=[self.kind])
-        box += nodes.title(text=self.title)
+        box += nodes.title(self.title, self.title)
+        box[0].source, box[0].line = self.state_machine.get_source_and_line(self.lineno)
         self.state.nested_parse(self.content, self.content_offset, box)
         return [box]
 
@@ -109,7 +155,8 @@ def fold_outputs(app, doctree) -> None:
     for question in list(doctree.findall(nodes.admonition)):
         if "predict" not in question["classes"]:
             continue
-        question += nodes.raw("", FIELD, format="html")
+        field = FIELD.format(_("Your prediction"), _("Your prediction. It stays in this browser."))
+        question += nodes.raw("", field, format="html")
         siblings = question.parent.children
         folded = None
         for node in siblings[siblings.index(question) + 1 :]:
@@ -124,6 +171,46 @@ def fold_outputs(app, doctree) -> None:
             else:
                 node.parent.remove(node)
                 folded += node
+
+
+def add_progress(app, doctree) -> None:
+    """Put a button at the end of each lesson, and at the head of the gallery what is done."""
+    if app.env.docname == "lessons/index":
+        words = [_("done"), _("predictions written: {0}"), _("Lessons done"), _("{0} of {1} done")]
+        words += [_("Begin with"), _("Go on with"), _("Forget what is done")]
+        first = next(node for node in doctree.findall(nodes.section) if node.parent is not doctree)
+        first.parent.insert(first.parent.index(first), _html(BAR, words))
+    for footer in [node for node in doctree.findall(nodes.container) if FOOTER in node["classes"]]:
+        words = [_("Done. Take it back"), _("Mark as done"), _("Predictions written: {0} of {1}")]
+        only = footer.parent  # for HTML
+        only.parent.insert(only.parent.index(only), _html(MARK, words))
+
+
+def _html(template: str, words: list[str]) -> nodes.raw:
+    return nodes.raw("", template.format(*words), format="html")
+
+
+def link_exercises(app, doctree) -> None:
+    """Lead each number in a lesson's link to the exercises to that exercise."""
+    chinese = app.config.language == "zh_CN"  # whose site is a folder deeper, without exercises
+    page = ("../" if chinese else "") + "../exercises.html"
+    for link in list(doctree.findall(addnodes.pending_xref)):
+        if link["reftarget"] != "/exercises" or not app.env.docname.startswith("lessons/"):
+            continue
+        parts = re.split(r"(\d+)", link.astext())
+        pieces = [nodes.Text(part) for part in parts]
+        for i in range(1, len(parts), 2):
+            address = f"{page}#exercise-{parts[i]}"
+            pieces[i] = nodes.reference("", parts[i], refuri=address, internal=True)
+        if len(parts) == 3:  # one number: all of the text is the link
+            pieces = [nodes.reference("", link.astext(), refuri=pieces[1]["refuri"], internal=True)]
+        if len(parts) > 1:
+            link.replace_self(pieces)
+
+
+def keep(app, page, template, context, doctree) -> None:
+    """Give every page a stand-in for the browser's storage."""
+    context["metatags"] = context.get("metatags", "") + KEPT
 
 
 def is_output(node) -> bool:
@@ -210,3 +297,8 @@ def setup(app):
     app.add_directive("predict", Predict)
     app.add_directive("answer", Answer)
     app.connect("doctree-read", fold_outputs)
+    app.connect("doctree-read", add_progress)
+    app.connect("doctree-read", link_exercises)
+    app.connect("html-page-context", keep)
+    app.add_css_file("course.css")
+    app.add_js_file("course.js")

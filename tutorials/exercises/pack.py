@@ -27,10 +27,15 @@ def main() -> None:
         _pack(HERE / "checker" / "starters.zip", starters)
     elif sys.argv[1:] == ["handout"]:
         HANDOUT.parent.mkdir(exist_ok=True)
-        _pack(HANDOUT, _files() | _wheel())
+        hand_out(HANDOUT)
         print(HANDOUT)
     else:
         sys.exit("pack.py starters, or pack.py handout")
+
+
+def hand_out(path: Path) -> None:
+    """Write the zip for students."""
+    _pack(path, _files() | _wheel())
 
 
 def _files() -> dict[str, bytes]:
