@@ -132,8 +132,8 @@ html_title = "npespcn"
 pygments_dark_style = "github-dark"
 html_static_path = ["_static"]
 html_favicon = "_static/logo.svg"
-html_css_files = ["look.css", "site.css"]
-html_js_files = ["site.js", "explorer-frame.js", "accessible.js"]
+html_css_files = ["look.css", "site.css", "course.css"]
+html_js_files = ["course.js", "explorer-frame.js", "accessible.js"]
 html_theme_options = {  # landing.css has the same accent
     f"{mode}_css_variables": dict.fromkeys(
         ("color-brand-primary", "color-brand-content", "color-brand-visited"), accent

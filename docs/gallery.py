@@ -300,5 +300,3 @@ def setup(app):
     app.connect("doctree-read", add_progress)
     app.connect("doctree-read", link_exercises)
     app.connect("html-page-context", keep)
-    app.add_css_file("course.css")
-    app.add_js_file("course.js")

@@ -13,6 +13,23 @@ const nameOf = (path) => path.split("/").pop();
 const predictions = (lesson) =>
   [...Array(50).keys()].filter((n) => localStorage.getItem(`npespcn ${lesson} ${n}`)).length;
 
+function keepPrediction(field, number) {
+  const key = `npespcn ${nameOf(location.pathname)} ${number}`;
+  field.value = localStorage.getItem(key) ?? "";
+  field.addEventListener("input", () => localStorage.setItem(key, field.value));
+}
+
+// Opening an answer opens the outputs that belong to it.
+function openOutputs(answer) {
+  answer.addEventListener("click", () => {
+    if (answer.classList.contains("toggle-hidden")) return;
+    for (let next = answer.nextElementSibling; next; next = next.nextElementSibling) {
+      if (next.matches(".predict")) return;
+      if (next.matches("details")) next.open = true;
+    }
+  });
+}
+
 function atTheEnd(end) {
   const lesson = nameOf(location.pathname);
   const [button, count] = end.children;
@@ -75,17 +92,24 @@ function overTheGallery(bar) {
   show();
 }
 
-document.querySelectorAll(".lesson-end").forEach(atTheEnd);
-document.querySelectorAll(".course-bar").forEach(overTheGallery);
-
 // From a file, no page may read another: then the search cannot show excerpts, and says so.
-if (location.protocol === "file:") {
+function sayWhatSearchCannot(results) {
+  if (location.protocol !== "file:") return;
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-  document.querySelectorAll("#search-results").forEach((results) => {
-    const note = document.createElement("p");
-    note.className = "search-note";
-    note.textContent = "This page was opened from a file. So the search finds pages and their "
-      + "sections, but cannot show what stands there: a browser lets no file read another.";
-    results.before(note);
-  });
+  const note = document.createElement("p");
+  note.className = "search-note";
+  note.textContent = "This page was opened from a file. So the search finds pages and sections, but "
+    + "cannot show what they say: a browser lets no file read another.";
+  results.before(note);
+}
+
+const uses = {
+  ".prediction": keepPrediction,
+  ".admonition.answer": openOutputs,
+  ".lesson-end": atTheEnd,
+  ".course-bar": overTheGallery,
+  "#search-results": sayWhatSearchCannot,
+};
+for (const [selector, use] of Object.entries(uses)) {
+  document.querySelectorAll(selector).forEach(use);
 }
