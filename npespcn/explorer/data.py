@@ -32,6 +32,7 @@ def library_data() -> dict[str, Any]:
         "formulas": {name: channel_formula(name) for name in ORDERS},
         "colors": {r: {c: _colors(r, c) for c in CHANNELS} for r in SCALES},  # in CRD
         "photo": _photo(),
+        "valley": _valley(),
     }
 
 
@@ -57,3 +58,13 @@ def _photo() -> dict[str, Any]:
 def _gray(luma: Array) -> Array:
     """Turn studio-range luma divided by 255 into gray from 0 to 255, uint8."""
     return quantize((255 * luma - 16) * 255 / 219)
+
+
+def _valley() -> dict[str, Any]:
+    """Return A, b and c of lesson 6's loss of two weights: w·(A w) - 2 b·w + c, with no rest."""
+    photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    gray = photograph[:600:12, :510].mean(axis=2) / 255  # (50, 510)
+    left, middle, right = (gray[:, n : n + 508].ravel() for n in range(3))  # (25400,) each
+    neighbors = np.stack([left, right])  # (2, 25400)
+    a, b = neighbors @ neighbors.T / len(middle), neighbors @ middle / len(middle)
+    return {"a": a.tolist(), "b": b.tolist(), "c": float((middle**2).mean())}
