@@ -12,21 +12,17 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.locale import _
 from sphinx.util import docname_join
+from translations import PAGES
 
 HERE = Path(__file__).parent
-CATALOGS = HERE / "locale" / "zh_CN" / "LC_MESSAGES"
-PAGES = {  # "lessons/01_pixels_and_channels": its catalog; sphinx.po has the words of the frame
-    path.relative_to(CATALOGS).with_suffix("").as_posix(): path
-    for path in sorted(CATALOGS.rglob("*.po"))
-    if path.name != "sphinx.po"
-}
 NOTE = re.compile(r"^\.\. only:: html\n\n    \.\. note::\n.*?\n(?=\S)", re.MULTILINE | re.DOTALL)
-FRAME = [  # words of the theme that it does not offer for translation
+ENGLISH_ONLY = [  # words of the theme and of togglebutton, which do not offer them for translation
     *("Contents", "Menu", "Expand"),
     *("Light mode", "Dark mode", "Auto light/dark, in light mode", "Auto light/dark, in dark mode"),
     "Toggle Light / Dark / Auto color theme",
     "Toggle site navigation sidebar",
     "Toggle table of contents sidebar",
+    "Toggle hidden content",
 ]
 
 
@@ -84,11 +80,11 @@ def share_images(app, page, template, context, doctree) -> None:
 
 
 def finish(app, error) -> None:
-    """Remove the copies of these images, and translate what the theme has in English only."""
+    """Remove the copies of these images, and translate what is in English only."""
     shutil.rmtree(app.outdir / "_images", ignore_errors=True)
-    for path in app.outdir.rglob("*.html"):
+    for path in [*app.outdir.rglob("*.html"), *app.outdir.rglob("togglebutton.js")]:
         text = path.read_text(encoding="utf-8")
-        for words in FRAME:
+        for words in ENGLISH_ONLY:
             text = re.sub(rf"(?<=[\">\n]){words}(?=[\"<\n])", _(words), text)
         path.write_text(text, encoding="utf-8")
 

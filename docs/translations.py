@@ -12,9 +12,16 @@ from pathlib import Path
 
 from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
-from languages import PAGES
 
-ENGLISH = Path(__file__).parent / "_build" / "gettext"  # written by sphinx -b gettext
+HERE = Path(__file__).parent
+ENGLISH = HERE / "_build" / "gettext"  # written by sphinx -b gettext
+CATALOGS = HERE / "locale" / "zh_CN" / "LC_MESSAGES"
+FRAME = CATALOGS / "sphinx.po"  # the words around the pages
+PAGES = {  # "lessons/01_pixels_and_channels": its catalog
+    path.relative_to(CATALOGS).with_suffix("").as_posix(): path
+    for path in sorted(CATALOGS.rglob("*.po"))
+    if path != FRAME
+}
 HEADER = b"""\
 msgid ""
 msgstr ""
@@ -32,8 +39,7 @@ def needs_translation(message: str) -> bool:
     >>> [needs_translation(text) for text in (r"\frac{1}{r^2}", r"\text{row} = 3", "40", "``x``")]
     [False, True, False, False]
     """
-    words = MARKUP.sub(lambda part: link(part[0])[0], message)
-    words = re.sub(r"\\(?:begin|end)\{\w+\}|\\[a-z]+", "", words)  # of a formula
+    words = re.sub(r"\\(?:begin|end)\{\w+\}|\\[a-z]+", "", words_of(message))  # of a formula
     return re.search(r"[A-Za-z]{2}", words) is not None
 
 
@@ -50,11 +56,16 @@ def link(markup: str) -> tuple[str, str]:
     return "" if words == target[1] else words, target[1]
 
 
+def words_of(message: str) -> str:
+    """Return a message without code, formulas and the targets of links."""
+    return MARKUP.sub(lambda markup: link(markup[0])[0], message)
+
+
 def differences(english: str, chinese: str) -> list[str]:
     """Return the code, formulas and links that are in one text only, and numbers that got lost."""
     sides = [re.sub(r"\\text\{[^}]*\}", r"\\text{}", text) for text in (english, chinese)]
     markup = [{link(part)[1] for part in MARKUP.findall(text)} for text in sides]
-    numbers = [set(re.findall(r"\d+(?:[.,]\d+)*", text)) for text in sides]
+    numbers = [set(re.findall(r"\d+(?:[.,]\d+)*", words_of(text))) for text in sides]
     return sorted(markup[0] ^ markup[1]) + sorted(numbers[0] - numbers[1])
 
 
@@ -65,13 +76,13 @@ def updated(catalog: Catalog, english: Catalog) -> Catalog:
         if message.id and needs_translation(message.id):
             template.add(message.id)
     catalog.update(template)
-    for message in catalog:
-        message.flags &= {"fuzzy"}  # Babel takes a formula's braces for a format
     return catalog
 
 
 def text_of(catalog: Catalog) -> bytes:
     """Return the catalog as a file, in which a small change makes a small difference."""
+    for message in catalog:
+        message.flags &= {"fuzzy"}  # Babel takes a formula's braces for a format
     file = io.BytesIO()
     write_po(
         file,
