@@ -49,7 +49,7 @@ test-gpu: $(DEV_INSTALLED) ## run the tests that need a GPU, on it (docs/gpu.md:
 fuzz: $(DEV_INSTALLED) ## damage files at random for 10 minutes (ARGS="--seconds 60" for less)
 	$(BIN)/python tests/fuzz.py $(ARGS)
 
-test-browser: $(BROWSER_INSTALLED) ## run the explorer's tests in Chromium, if that is installed
+test-browser: $(BROWSER_INSTALLED) ## run the tests of the site and the explorer in Chromium, if that is installed
 	$(BIN)/python -m pytest -n auto tests/browser
 
 lint: $(DEV_INSTALLED) ## check format, style and types

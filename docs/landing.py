@@ -108,7 +108,6 @@ def write_pictures(folder: Path) -> dict:
         "whole": in_address((folder / "network.webp").read_bytes()),
         "scores": scores,
         "colors": channel_colors(SCALE),
-        "small_colors": channel_colors(2),
         "course": course(),
         "chinese": "zh/index.html" if languages.PAGES else None,
     }

@@ -15,7 +15,9 @@
   darkSystem.addEventListener("change", tellAll);
   addEventListener("message", ({ data, source }) => {
     const frame = frames.find((each) => each.contentWindow === source);
-    if (frame && data?.height > 0) frame.style.height = `${Math.ceil(data.height)}px`;
+    if (!frame || !(data?.height > 0)) return;
+    const border = frame.offsetHeight - frame.clientHeight;
+    frame.style.height = `${data.height + border}px`;
   });
   for (const frame of frames) {
     frame.addEventListener("load", () => tell(frame));

@@ -120,6 +120,7 @@ one(".theme").addEventListener("click", () => {
 // --- the commands ---
 
 for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard; // browsers keep it from pages that came unencrypted
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = "Copied";
