@@ -9,6 +9,8 @@ Ctrl-C, SIGTERM or a closed terminal. A user's mistake is one line on stderr.
 from __future__ import annotations
 
 import argparse
+import glob
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,7 +23,10 @@ from npespcn.common.signals import interrupt_on_term
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    _refuse_files_like_options(parser, words)
+    options = parser.parse_args(words)
     try:
         with interrupt_on_term(), warnings.catch_warnings():
             tell_warnings(print_line)
@@ -32,8 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
         message = one_line(error) or "not enough memory"  # a MemoryError has no message
         print(f"npespcn {options.command}: {message}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError):  # else Python's last flush would complain again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 1 if failed else 0
+
+
+def _refuse_files_like_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Refuse -ocean.jpg, perhaps from a shell's pattern, where it is a file: not -o cean.jpg."""
+    for word in words[: words.index("--")] if "--" in words else words:
+        if word.startswith("-") and word != "-" and (os.path.lexists(word) or glob.glob(word)):
+            there = f".{os.sep}{one_line(word)}"
+            parser.error(f"{one_line(word)} is a file here, not an option: {there} or -- before it")
 
 
 def _parser() -> argparse.ArgumentParser:

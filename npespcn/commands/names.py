@@ -9,14 +9,16 @@ import glob
 import itertools
 import os
 import re
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from npespcn.common.kinds import is_address, unread_picture
 from npespcn.data.folders import natural_key
 
-_RESULT = re.compile(r"(.+)_x[2-9](_compare)?", re.DOTALL)  # the stem of a result of ours
+_RESULT = re.compile(r"((.+?)(_\d+)?)_x[2-9](_compare)?", re.DOTALL)  # the stem of a result of ours
 _DEEP = re.compile(
     rf"(^|[{re.escape(os.sep)}/]+)\*\*(?:[{re.escape(os.sep)}/]+|$)"
 )  # ** in a pattern
@@ -36,7 +38,7 @@ class Found:
 
     sources: list[Source] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
-    """Skipped files in folders, by their names: not images, or earlier results."""
+    """Skipped files, by their names: earlier results, and in folders what is no image."""
     problems: list[str] = field(default_factory=list)
     """One line for each name that leads to no file."""
 
@@ -49,8 +51,9 @@ def find_sources(
 ) -> Found:
     """Find the files that names, folders and globs stand for, each once, in natural order.
 
-    In a folder, hidden files are ignored, and so are earlier results: a file called ``NAME_x2`` or
-    the like beside an image called ``NAME``.
+    Earlier results are passed over: a file called ``NAME_x2`` or the like, if ``NAME`` is among the
+    images, too, and in the same folder, or if the file is in the folder of the results. So are
+    hidden files in a folder; pictures in formats that are not read are problems there.
 
     Parameters
     ----------
@@ -61,7 +64,7 @@ def find_sources(
     recursive
         Whether to search the folders in a folder, too.
     out
-        The folder of the results, which is not searched.
+        The folder of the results, which is not searched when it lies in another.
     """
     found = Found()
     results = None if out is None else identity(Path(out))
@@ -79,12 +82,16 @@ def find_sources(
             matches = sorted(_glob(name), key=natural_key)
             files = [Source(Path(match)) for match in matches if not os.path.isdir(match)]
             if not files:
-                found.problems.append(f"{name}: no such file")
+                what = "an address: download it first" if is_address(name) else "no such file"
+                found.problems.append(f"{name}: {what}")
             found.sources += files
     once: dict[str, Source] = {}
     for source in found.sources:
         once.setdefault(os.path.realpath(source.path), source)
-    found.sources = list(once.values())
+    results_too = list(once.values())
+    earlier = _earlier_results([source.path for source in results_too], out)
+    found.sources = [source for source in results_too if source.path not in earlier]
+    found.others += earlier
     return found
 
 
@@ -92,26 +99,45 @@ def _search(
     top: Path,
     is_picture: Callable[[Path], bool],
     recursive: bool,
-    results: tuple[int, int] | None,
+    results: tuple[int, int] | str | None,
     found: Found,
 ) -> None:
     def complain(error: OSError) -> None:
         found.problems.append(f"{error.filename}: {error.strerror}")
 
+    unread: defaultdict[str, list[Path]] = defaultdict(list)  # by what they are
     for folder, folders, names in _folders(str(top), complain):
         inner = sorted((f for f in folders if f[0] != "."), key=natural_key) if recursive else []
         apart = [f for f in inner if results and identity(Path(folder, f)) == results]
         folders[:] = [f for f in inner if f not in apart]
         found.others += [Path(folder, f) for f in apart]
-        paths = [Path(folder, n) for n in sorted(names, key=natural_key) if n[0] != "."]
-        pictures = {path for path in paths if is_picture(path)}
-        stems = {path.stem for path in pictures} | {_with_suffix(path) for path in pictures}
-        for path in paths:
-            result = _RESULT.fullmatch(path.stem)
-            if path in pictures and not (result and result[1] in stems):
+        for path in (Path(folder, n) for n in sorted(names, key=natural_key) if n[0] != "."):
+            if is_picture(path):
                 found.sources.append(Source(path, Path(folder).relative_to(top)))
+            elif what := unread_picture(path):
+                unread[what].append(path)
             else:
                 found.others.append(path)
+    for what, (first, *more) in unread.items():
+        found.problems.append(f"{first}{f' and {len(more)} more' if more else ''}: {what}")
+
+
+def _earlier_results(paths: Sequence[Path], out: str | None) -> list[Path]:
+    """Return those that are larger versions of others, by their names and folders."""
+    top = None if out is None else f"{_key(Path(out))}{os.sep}"
+    folders = {path.parent: _key(path.parent) for path in paths}
+    stems: defaultdict[str, set[str]] = defaultdict(set)  # of each folder, and of all together
+    for path in paths:
+        for place in (folders[path.parent], ""):
+            stems[place] |= {path.stem, _with_suffix(path), f"{_with_suffix(path)}_1"}
+    found = []
+    for path in paths:
+        folder = folders[path.parent]
+        near = stems["" if top and f"{folder}{os.sep}".startswith(top) else folder]
+        result = _RESULT.fullmatch(path.stem)
+        if result and not near.isdisjoint((result[1], f"{result[2]}_1" if result[3] else "")):
+            found.append(path)
+    return found
 
 
 def _folders(
@@ -186,13 +212,13 @@ def name_targets(
     return targets
 
 
-def identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path) -> tuple[int, int] | str | None:
     """Return an identity that all names of one file share, also where a disk ignores case."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if status.st_ino else _key(path)  # some drives have none
 
 
 def _with_suffix(path: Path) -> str:
@@ -200,4 +226,5 @@ def _with_suffix(path: Path) -> str:
 
 
 def _key(path: Path) -> str:
-    return os.path.realpath(path).casefold()
+    """Return what names share that are one on some disk: case and the form of accents aside."""
+    return unicodedata.normalize("NFC", os.path.realpath(path).casefold())

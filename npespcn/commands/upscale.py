@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tqdm import tqdm
 from npespcn.commands import HelpFormatter, from_, print_line, tell_warnings
 from npespcn.commands.names import Found, Source, find_sources, identity, name_targets
 from npespcn.common.checks import one_of
+from npespcn.common.kinds import is_address
 from npespcn.common.messages import one_line
 from npespcn.enlarge.picture import upscale
 from npespcn.enlarge.video import WRITABLE, is_video, upscale_video, video_size
@@ -40,6 +43,7 @@ from npespcn.pictures.formats import (
 from npespcn.pictures.modes import on_white
 
 LINE_EVERY = 30.0  # seconds between two lines about a video, where there is no terminal
+MOST_INPUT = 1 << 30  # bytes from standard input, which may never end
 
 Line = tuple[str, str]  # a text, and "stdout" or "stderr"
 Result = tuple[bool, list[Line]]  # whether a file succeeded, and lines about it
@@ -51,21 +55,23 @@ def add_to(commands: Any) -> None:
         "upscale",
         help="enlarge images and videos",
         description="Enlarge images, animations and videos. photo.jpg becomes photo_x2.png "
-        "beside it. No input is overwritten, unless --force allows it.",
+        "beside it. No file is overwritten that -o does not name, unless --force allows it. A "
+        "single - stands for standard input, and for standard output, as PNG.",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
-    add("names", nargs="+", metavar="IN", help="images, videos, folders or globs")
+    add("names", nargs="+", metavar="IN", help="images, videos, folders, globs, or -")
     add("-o", dest="out", metavar="OUT",
-        help="the file to write, whose suffix chooses the format, or a folder")  # fmt: skip
+        help="the file to write, whose suffix chooses the format, or a folder, or -")  # fmt: skip
     add("--scale", type=int, choices=PRETRAINED, help="upscale factor (default: 2)")
     add("--weights", metavar="FILE",
         help="your own network (.npz, .safetensors), with its own scale")  # fmt: skip
     add("--tile", type=from_(1), metavar="N", help="tile side in pixels (smaller: less memory)")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
     add("--recursive", action="store_true", help="search folders within folders, too")
-    add("--resume", action="store_true", help="skip results that exist and are whole")
-    add("--force", action="store_true", help="overwrite inputs and earlier results in folders")
+    add("--resume", action="store_true",
+        help="skip results that exist and are whole, and make the others anew")  # fmt: skip
+    add("--force", action="store_true", help="overwrite existing files, inputs too")
     add("--compare", action="store_true",
         help="also draw bicubic and network side by side (NAME_x2_compare.png)")  # fmt: skip
     add("--jobs", type=from_(1), default=1, metavar="N", help="processes that share the files")
@@ -79,18 +85,69 @@ def _run(options: argparse.Namespace) -> bool:
         raise ValueError(f"{options.weights} is for scale {model.scale}, not {options.scale}")
     one_of(f"{options.weights}: channels", model.options["channels"], (1, 3))
     check_device(options.device)
+    if options.out == "" or is_address(options.out or ""):
+        raise ValueError(f"-o {options.out!r} is neither a file nor a folder")
+    if "-" in (*options.names, options.out):
+        return _through_pipes(options, model)
+    return _enlarge_all(options, model, print_line)
+
+
+def _through_pipes(options: argparse.Namespace, model: Any) -> bool:
+    """Enlarge one image from standard input or to standard output, by way of temporary files."""
+    reads, writes = "-" in options.names, options.out in ("-", None)
+    if reads and (len(options.names) > 1 or not (writes or _is_file(options.out))):
+        raise ValueError("- is one image without a name: give no other input, and -o FILE or no -o")
+    if options.compare:
+        raise ValueError("--compare draws beside files: give names instead of -")
+    if writes and (sys.stdout is None or sys.stdout.isatty()):
+        raise ValueError("an image is not shown on a terminal: -o FILE, or > FILE")
+    with tempfile.TemporaryDirectory(prefix="npespcn-") as folder:
+
+        def tell(line: str, stream: str = "stderr") -> None:
+            if stream == "stderr" or not writes:
+                print_line(line.replace(f"{folder}{os.sep}", ""), stream)
+
+        tell_warnings(tell)
+        if reads:
+            options.names = [_copy_of_standard_input(folder)]
+        if writes:
+            options.out = os.path.join(folder, "standard output.png")
+        failed = _enlarge_all(options, model, tell)
+        if writes and not failed:
+            with open(options.out, "rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.flush()
+        return failed
+
+
+def _copy_of_standard_input(folder: str) -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ValueError("standard input (-) is no image, but a terminal: < FILE, or give its name")
+    path = os.path.join(folder, "standard input")
+    with open(path, "wb") as file:
+        while file.tell() <= MOST_INPUT and (some := sys.stdin.buffer.read(1 << 20)):
+            file.write(some)
+        if file.tell() > MOST_INPUT:
+            raise ValueError(f"standard input is longer than {MOST_INPUT >> 30} GB: give a file")
+    return path
+
+
+def _enlarge_all(
+    options: argparse.Namespace, model: Any, tell: Callable[[str, str], object]
+) -> bool:
+    """Find the files and enlarge them; return whether anything failed."""
     found = find_sources(options.names, _can_be_enlarged, options.recursive, options.out)
     for problem in found.problems:
-        print_line(*_complaint(problem))
+        tell(*_complaint(problem))
     if found.others:
         names = ", ".join(path.name for path in found.others[:3])
         more = f" and {len(found.others) - 3} more" if len(found.others) > 3 else ""
-        print_line(f"skipped, by their names: {one_line(names)}{more}")
+        tell(f"skipped, by their names: {one_line(names)}{more}", "stderr")
     work, failed = _Work(options, model, found), bool(found.problems)
     with _results(work) as results, _bar(len(work.items), "file", len(work.items) > 1) as files:
         for good, lines in results:
             for line in lines:
-                print_line(*line)
+                tell(*line)
             failed |= not good
             files.update()
     return failed
@@ -127,7 +184,7 @@ class _Work:
         self.options, self.model = options, model
         paths = [source.path for source in found.sources]
         self.inputs = {identity(path) for path in paths}
-        self.earlier = {identity(path) for path in found.others}
+        self.named = bool(options.out) and _is_file(options.out)
         self.items = list(zip(paths, self.targets(found.sources), strict=True))
         self.lines: list[Line] = []
 
@@ -140,10 +197,11 @@ class _Work:
         ending, out = f"_x{self.model.scale}", self.options.out
         if out is None:
             return name_targets(sources, None, ending, _new_suffix)
-        if Path(out).is_dir() or not Path(out).suffix or out.endswith(("/", os.sep)):
+        if not _is_file(out):
             return name_targets(sources, Path(out), ending, _new_suffix)
         if len(sources) > 1:
-            raise ValueError(f"-o {out} is one file, for {len(sources)} inputs; give a folder")
+            name = os.path.basename(out)
+            raise ValueError(f"-o {name} is one file, for {len(sources)} inputs; give a folder")
         if sources and not is_video(sources[0].path):
             check_writable(out)  # before the work, not after it
         return [Path(out) for _ in sources]
@@ -152,10 +210,13 @@ class _Work:
         """Enlarge one file; return whether it succeeded, and lines about it."""
         self.lines, (source, target) = [], item
         try:
-            if not (self.options.resume and self.is_done(source, target)):
-                self.check_free(target)
+            if self.is_wanted(source, target):
+                sheet = self.sheet(source, target)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                (self.do_video if is_video(source) else self.do_picture)(source, target)
+                if is_video(source):
+                    self.do_video(source, target)
+                else:
+                    self.do_picture(source, target, sheet)
                 self.lines.append((str(target), "stdout"))
         except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
             reason = str(error).removeprefix(f"{source}: ") or "not enough memory"
@@ -163,28 +224,38 @@ class _Work:
             return False, self.lines
         return True, self.lines
 
-    def check_free(self, target: Path) -> None:
-        """Refuse to overwrite an input, or an earlier result that was found beside one."""
-        there = identity(target)
+    def is_wanted(self, source: Path, target: Path) -> bool:
+        """Return whether to write the target: with --resume, not if it is the result already."""
+        if not (self.options.resume and identity(target)):
+            self.check_free(target, self.named)
+            return True
+        video = is_video(source)
+        width, height = video_size(source) if video else upright_size(source)
+        size = width * self.model.scale, height * self.model.scale
+        try:
+            if video_size(target) == size if video else is_whole(target, size):
+                return False
+        except (OSError, ValueError):
+            self.check_free(target, named=True)
+            self.lines.append((f"{target}: not whole, and made anew", "stderr"))
+            return True
+        self.check_free(target, self.named)
+        return True
+
+    def check_free(self, path: Path, named: bool = False) -> None:
+        """Refuse to overwrite an input, or a file that the user has not named for the result."""
+        there = identity(path)
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder: -o writes elsewhere")
         if there is None or self.options.force:
             return
         if there in self.inputs:
-            raise ValueError(f"{target} is an input: --force overwrites it, -o writes elsewhere")
-        if there in self.earlier and not self.options.resume:
-            how = "--resume keeps it if it is whole, --force overwrites it, -o writes elsewhere"
-            raise ValueError(f"{target} is an earlier result: {how}")
+            raise ValueError(f"{path} is an input: --force overwrites it, -o writes elsewhere")
+        if not named:
+            how = "--resume keeps it if it is the result, --force overwrites it"
+            raise ValueError(f"{path} exists: {how}, -o writes elsewhere")
 
-    def is_done(self, source: Path, target: Path) -> bool:
-        """Return whether the target exists, is whole and has the right size."""
-        video = is_video(source)
-        try:
-            width, height = video_size(source) if video else upright_size(source)
-            size = width * self.model.scale, height * self.model.scale
-            return video_size(target) == size if video else is_whole(target, size)
-        except (OSError, ValueError):
-            return False
-
-    def do_picture(self, source: Path, target: Path) -> None:
+    def do_picture(self, source: Path, target: Path, sheet: Path | None) -> None:
         """Enlarge an image, or every frame of an animation."""
         with open_image(source) as image, _bar(None, "tile", len(self.items) == 1) as bar:
             count, loop = frame_count(image), loops(image)
@@ -200,19 +271,27 @@ class _Work:
                 larger = upscale(frame, None, self.model, self.options.tile, progress=progress)
                 larger.info["duration"] = frame.info.get("duration")
                 frames.append(larger)
-        if self.options.compare:  # before the result, whose presence means that all is done
-            self.compare(source, first, frames[0], target)
+        if sheet:  # before the result, whose presence means that all is done
+            self.compare(sheet, source, first, frames[0])
         write_frames(target, frames, loop)
 
-    def compare(self, source: Path, small: Image.Image, larger: Image.Image, target: Path) -> None:
-        """Draw the first frame by bicubic interpolation and by the network side by side."""
-        from npespcn import figures  # Matplotlib takes a while to import
-
+    def sheet(self, source: Path, target: Path) -> Path | None:
+        """Return the file for the comparison, if one is wanted and --resume finds none."""
+        if not self.options.compare or is_video(source):
+            return None
         stem = target.stem
         if sum(path.with_suffix("") == target.with_suffix("") for _, path in self.items) > 1:
             stem = f"{source.stem}_{source.suffix[1:]}_x{self.model.scale}"
         path = target.with_name(f"{stem}_compare.png")
+        if self.options.resume and identity(path):
+            return None
         self.check_free(path)
+        return path
+
+    def compare(self, path: Path, source: Path, small: Image.Image, larger: Image.Image) -> None:
+        """Draw the first frame by bicubic interpolation and by the network side by side."""
+        from npespcn import figures  # Matplotlib takes a while to import
+
         small, larger = on_white(small), on_white(larger)
         bicubic = small.resize(larger.size, Image.Resampling.BICUBIC)
         arrays = {"bicubic": np.asarray(bicubic), "network": np.asarray(larger)}
@@ -240,6 +319,11 @@ class _Work:
             upscale_video(source, target, self.model, progress=progress)
         if self.options.compare:
             self.lines.append(_complaint(f"{source}: --compare is for images"))
+
+
+def _is_file(out: str) -> bool:
+    """Return whether -o names a file, not a folder."""
+    return not (os.path.isdir(out) or out.endswith(("/", os.sep))) and Path(out).suffix != ""
 
 
 def _can_be_enlarged(path: Path) -> bool:

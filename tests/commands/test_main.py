@@ -74,6 +74,34 @@ def test_wrong_words_are_wrong_usage(capsys):
         assert re.match(r"npespcn.*: error: ", line), words
 
 
+def test_a_file_whose_name_is_like_an_option_is_no_option(tmp_path, monkeypatch, capsys):
+    """Every option, short or long, with a value or a suffix: in a glob it is a file."""
+    monkeypatch.chdir(tmp_path)
+    (commands,) = (a.choices for a in cli._parser()._actions if a.dest == "command")
+    for command, parser in commands.items():
+        options = [flag for action in parser._actions for flag in action.option_strings]
+        names = [f"{flag}{more}" for flag in options for more in ("", "cean.jpg", "=2.png", ".png")]
+        for name in [*names, "-ocean.jpg", "--res", "-[1]*.png"]:
+            (tmp_path / name).touch()
+            with pytest.raises(SystemExit) as caught:
+                cli.main([command, "a.png", name, "z.png"])
+            assert caught.value.code == 2, (command, name)
+            line = capsys.readouterr().err.splitlines()[-1]
+            there = f"./{name} or -- before it"
+            assert line == f"npespcn: error: {name} is a file here, not an option: {there}"
+            (tmp_path / name).unlink()
+        assert os.listdir(tmp_path) == []
+    (tmp_path / "-o1.jpg").touch()
+    with pytest.raises(SystemExit):
+        cli.main(["upscale", "-o?.jpg"])  # which the shell has left to us
+    assert "-o?.jpg is a file here" in capsys.readouterr().err
+    assert cli.main(["upscale", "--", "-o1.jpg"]) == 1
+    assert "-o1.jpg: cannot be read as an image" in capsys.readouterr().err
+    assert cli.main(["upscale", "./-o1.jpg"]) == 1
+    assert cli.main(["upscale", "*.jpg"]) == 1
+    assert "-o1.jpg: cannot be read as an image" in capsys.readouterr().err
+
+
 def test_warnings_of_others_are_untouched():
     before = warnings.showwarning, list(warnings.filters)
     with pytest.raises(SystemExit):

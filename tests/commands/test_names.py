@@ -186,6 +186,38 @@ def test_earlier_results_are_passed_over(tmp_path: Path) -> None:
     assert sorted(path.name for path in found.others) == sorted(results)
 
 
+def test_earlier_results_among_named_files(tree: Path) -> None:
+    """Numbered ones, and those in the folder of results, too; but not without their source."""
+    names = ["a.png", "a.jpg", "a_x2.png", "a_jpg_x3.png", "a_jpg_2_x2.png", "a_x4_compare.png"]
+    others = ["a_2_x2.png", "b_x2.png", "photos/a_x2.png", "a_x2 copy.png"]
+    found = find_sources([*names, *others], is_picture)
+    assert found.problems == [f"{name}: no such file" for name in [*names, *others]]
+    (tree / "out").mkdir()
+    for name in [*names, *others, "out/a_x3.png", "out/b_x3.png"]:
+        (tree / name).touch()
+    found = find_sources([*names, *others, "out/a_x3.png", "out/b_x3.png"], is_picture, out="out")
+    assert paths(found) == ["a.png", "a.jpg", *others, "out/b_x3.png"]
+    assert [str(path) for path in found.others] == [*names[2:], "out/a_x3.png"]
+
+
+def test_addresses_are_named(tree: Path) -> None:
+    for name in ["https://example.com/a.jpg", "FILE:///a.jpg", "s3://b/*.png", "www.example.com/a"]:
+        assert find(name).problems == [f"{name}: an address: download it first"]
+
+
+def test_pictures_that_are_not_read_are_named_in_a_folder(tree: Path) -> None:
+    for name in ["IMG_2.HEIC", "IMG_10.heic", "deep/IMG_1.heic", "a.cr3", "a.svg"]:
+        (tree / "empty" / name).parent.mkdir(exist_ok=True)
+        (tree / "empty" / name).touch()
+    lines = find("empty", recursive=True).problems
+    assert len(lines) == 3
+    assert any(line.startswith("empty/a.cr3: a raw photograph: develop it") for line in lines)
+    assert any(line.startswith("empty/IMG_2.HEIC and 2 more: HEIC, ") for line in lines)
+    assert find_sources(["empty"], lambda path: path.suffix != ".svg").problems == [
+        "empty/a.svg: SVG, a drawing of any size: export it as PNG, at the size you want"
+    ]
+
+
 def test_a_result_of_another_folder_is_none_here(tmp_path: Path) -> None:
     for name in ("one/a.png", "two/a_x2.png"):
         (tmp_path / name).parent.mkdir()
@@ -243,6 +275,8 @@ def test_disks_that_know_no_case() -> None:
     found = targets(["a.png", "A.png", "B.PNG"])
     assert len({name.casefold() for name in found}) == 3
     assert found[2] == "B_x2.png"
+    accents = targets(["\u00e9.png", "e\u0301.jpg"])  # one name on a Mac
+    assert accents == ["\u00e9_png_x2.png", "e\u0301_jpg_x2.png"]
 
 
 def test_one_folder_under_two_names(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from npespcn.fast.threads import thread_count
 from npespcn.models import ESPCN
 
 Run = Callable[..., int]
+HOW = "exists: --resume keeps it if it is the result, --force overwrites it, -o writes elsewhere"
 
 
 def pixels(h: int = 8, w: int = 11, channels: int = 3, seed: int = 0) -> Any:
@@ -167,10 +168,10 @@ def test_tiles_and_jobs_change_nothing(here: Path, run: Run) -> None:
         noise(20, 23, 4, seed=i).save(f"{i}.png")
     assert run(*[f"{i}.png" for i in range(5)]) == 0
     whole = hashes(here)
-    assert run(*[f"{i}.png" for i in range(5)], "--jobs", 3) == 0
+    assert run(*[f"{i}.png" for i in range(5)], "--jobs", 3, "--force") == 0
     assert sorted(run.out) == [f"{i}_x2.png" for i in range(5)]
     assert hashes(here) == whole
-    assert run("0.png", "--tile", 6) == 0
+    assert run("0.png", "--tile", 6, "--force") == 0
     with Image.open("0_x2.png") as tiled:
         gap = np.asarray(tiled).astype(int) - np.asarray(
             upscale(noise(20, 23, 4), model=network(2))
@@ -387,9 +388,7 @@ def test_a_folder_in_the_way(here: Path, run: Run) -> None:
     Path("a_x2.png").mkdir()
     assert run("a.png", "b.png") == 1
     assert run.out == ["b_x2.png"]
-    assert run.err == [
-        "npespcn upscale: a.png: atomic_write: a_x2.png is a folder, expected a file"
-    ]
+    assert run.err == ["npespcn upscale: a.png: a_x2.png is a folder: -o writes elsewhere"]
 
 
 # --- what is never overwritten -------------------------------------------------------------------
@@ -433,6 +432,79 @@ def test_forced_onto_itself_the_comparison_is_with_what_was_there(
     bicubic = noise().resize((22, 16), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(drawn[0]["bicubic"], np.asarray(bicubic))
     np.testing.assert_array_equal(drawn[0]["network"], np.asarray(Image.open("a.png")))
+
+
+def test_a_file_of_ones_own_is_not_overwritten(here: Path, run: Run, drawn: list[Any]) -> None:
+    """However it is named or found; --force and -o FILE say that it may be."""
+    for way, words in {
+        "a name": ["photo.jpg"],
+        "a glob": ["*.jpg"],
+        "both": ["photo.jpg", "photo_x2.png"],
+        "all": ["*"],
+        "a folder": ["."],
+        "into a folder": ["photo.jpg", "-o", "."],
+        "its name with a number": ["photo.jpg", "--jobs", "2"],
+        "to resume": ["photo.jpg", "--resume"],
+        "to resume all": ["photo.jpg", "photo_x2.png", "--resume"],
+        "the comparison": ["photo.jpg", "--compare", "-o", "photo_x2.webp"],
+        "the comparison, too": ["photo.jpg", "--compare"],
+    }.items():
+        go(here / way)
+        noise(seed=0).save("photo.jpg")
+        noise(40, 50, seed=1).save("photo_x2.png")
+        noise(40, 50, seed=2).save("photo_x2_compare.png")
+        before = hashes(here / way)
+        assert run(*words) == 1, way
+        (line,) = (line for line in run.err if line.startswith("npespcn upscale: photo.jpg: "))
+        assert line.endswith(HOW), way
+        assert "--force" in line, way
+        assert hashes(here / way) == before, way
+        assert run(*words, "--force") == 0, way
+        assert hashes(here / way) != before, way
+    noise().save("b.png")
+    assert run("photo.jpg", "-o", "b.png") == 0  # as it was said
+
+
+def test_a_file_that_comes_meanwhile_is_not_known(here: Path, run: Run) -> None:
+    """A link to nowhere is no file yet, and is followed."""
+    noise().save("a.png")
+    Path("a_x2.png").symlink_to("there.png")
+    assert run("a.png") == 0
+    assert listing(here) == ["a.png", "a_x2.png", "there.png"]
+
+
+def test_results_are_not_enlarged_again(here: Path, run: Run) -> None:
+    """Also if a shell writes their names; --resume goes on, without it a line says so."""
+    for name in ("p1.png", "p2.jpg", "p2.png", "p3.png"):
+        noise(20, 30).save(name)
+    assert run("p1.png", "p2.png", "p2.jpg", "p3.png", "--scale", 3) == 0
+    Path("p3_x3.png").unlink()
+    results = ["p1_x3.png", "p2_jpg_x3.png", "p2_png_x3.png"]
+    before = hashes(here)
+    shell = sorted(listing(here))
+    for words in (shell, ["*"], ["*.png", "p2.jpg"], ["./*.*", "."]):
+        assert run(*words, "--scale", 3) == 1, words
+        assert run.err[0] == f"skipped, by their names: {', '.join(results)}", words
+        assert len(run.err) == 4, words
+        Path("p3_x3.png").unlink()
+        assert hashes(here) == before, words
+        assert run(*words, "--scale", 3, "--resume") == 0, words
+        assert [Path(name).name for name in run.out] == ["p3_x3.png"], words
+        assert len(listing(here)) == 8, words
+        Path("p3_x3.png").unlink()
+    assert run("p1_x3.png") == 0  # by itself it is an image like others
+    assert run.out == ["p1_x3_x2.png"]
+
+
+def test_results_in_their_folder_are_not_enlarged_again(here: Path, run: Run) -> None:
+    for name in ("a.png", "deep/b.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        noise().save(name)
+    for words in (["**/*.png"], ["a.png", "deep/b.png", "out/a_x2.png", "out/b_x2.png"]):
+        assert run("**/*.png", "-o", "out", "--force") == 0
+        Path("out/a_x2.png").unlink()
+        assert run(*words, "-o", "out", "--resume") in (0, 1)  # one that is named is not there
+        assert (run.out, len(listing(here))) == (["out/a_x2.png"], 4), words
 
 
 def test_earlier_results_in_a_folder(here: Path, run: Run) -> None:
@@ -486,7 +558,7 @@ def test_resume_skips_what_is_whole(here: Path, run: Run, monkeypatch: pytest.Mo
 
 
 def test_resume_makes_what_is_not_whole(here: Path, run: Run) -> None:
-    ways = ["cut short", "of another size", "empty", "missing", "no picture"]
+    ways = ["cut short", "empty", "missing", "no picture"]
     for i, words in enumerate([["a.png", "b.png"], ["."], [".", "-o", "out"]]):
         go(here / f"{i}")
         for name in ("a.png", "b.png"):
@@ -497,14 +569,14 @@ def test_resume_makes_what_is_not_whole(here: Path, run: Run) -> None:
         data = broken.read_bytes()
         contents = {"cut short": data[:-400], "empty": b"", "no picture": bytes(99)}
         for how in ways:
-            if how == "of another size":
-                noise(20, 30).save(broken)
-            elif how == "missing":
+            if how == "missing":
                 broken.unlink()
             else:
                 broken.write_bytes(contents[how])
             assert run(*words, "--resume") == 0, (words, how)
             assert run.out == [str(broken)], (words, how)
+            told = f"{broken}: not whole, and made anew" in run.err
+            assert told == (how != "missing"), (words, how)
             assert broken.read_bytes() == data, (words, how)
             assert (folder / "b_x2.png").stat().st_ino == other, (words, how)
 
@@ -525,7 +597,8 @@ def test_resume_overwrites_no_input(here: Path, run: Run) -> None:
     before = hashes(here)
     assert run("a.png", "a_x2.png", "--resume") == 1
     assert run.err == [
-        "npespcn upscale: a.png: a_x2.png is an input: --force overwrites it, -o writes elsewhere"
+        "skipped, by their names: a_x2.png",
+        f"npespcn upscale: a.png: a_x2.png {HOW}",
     ]
     assert {name: hashes(here)[name] for name in before} == before
 
@@ -618,7 +691,7 @@ def test_errors_on_the_way(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
             return upscale(frame, model=network(2))
 
         monkeypatch.setattr(command, "upscale", fail)
-        assert run("bad.png", "good.png") == 1, words
+        assert run("bad.png", "good.png", "--force") == 1, words
         assert run.err == [f"npespcn upscale: bad.png: {words}"]
         assert run.out == ["good_x2.png"], words
 
@@ -634,7 +707,7 @@ def test_a_full_disk_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    assert run("a.png") == 1
+    assert run("a.png", "--force") == 1
     assert run.err == ["npespcn upscale: a.png: [Errno 28] No space left on device"]
     assert listing(here) == ["a.png", "a_x2.png"]
     assert Path("a_x2.png").read_bytes() == b"before"
@@ -954,8 +1027,12 @@ def test_compare_overwrites_no_input(here: Path, run: Run, drawn: list[Any]) -> 
     noise().save("a.png")
     noise(seed=1).save("a_x2_compare.png")
     before = hashes(here)
+    assert run("a_x2_compare.png", "--compare") == 0
+    before |= hashes(here)
     assert run("a.png", "a_x2_compare.png", "--compare") == 1
-    assert "a_x2_compare.png is an input" in run.err[0]
+    assert "a_x2_compare.png exists: " in run.err[1]
+    assert run("a.png", "-o", "a_x2.tif", "--compare", "--resume") == 0  # it is kept
+    before |= hashes(here)
     assert {name: hashes(here)[name] for name in before} == before
 
 
@@ -975,7 +1052,7 @@ def test_progress_is_shown_on_a_terminal_alone(
     ]:
         with monkeypatch.context() as patch:
             patch.setattr(type(sys.stderr), "isatty", lambda stream: True)
-            assert run(*words) == 0
+            assert run(*words, "--force") == 0
         assert re.search(unit, "\n".join(run.err)), run.err
         assert len(run.out) == len(words) if words[-1] == "b.png" else 1
 
@@ -1001,8 +1078,13 @@ def test_videos_are_handed_on(here: Path, run: Run, monkeypatch: pytest.MonkeyPa
     Path("out").mkdir()
     sizes = {"old.mpg": (4, 6), "old_x2.mp4": (8, 12), "clip.MP4": (4, 6), "clip_x2.MP4": (8, 11)}
     monkeypatch.setattr(command, "video_size", lambda path: sizes[path.name])
+    for name in ("old_x2.mp4", "clip_x2.MP4"):
+        Path("out", name).write_bytes(b"a video")
+    assert run("old.mpg", "clip.MP4", "-o", "out", "--resume") == 1
+    assert run.err == [f"npespcn upscale: clip.MP4: out/clip_x2.MP4 {HOW}"]
+    sizes["clip_x2.MP4"] = (8, 12)
     assert run("old.mpg", "clip.MP4", "-o", "out", "--resume") == 0
-    assert run.out == ["out/clip_x2.MP4"]
+    assert run.out == run.err == []
 
 
 def test_a_video_without_what_reads_it(

@@ -207,7 +207,7 @@ def test_a_folder_removed_under_it_is_a_line_for_each_picture(
 
 
 def test_two_at_once_into_one_folder(place: Path, right: dict[str, bytes]) -> None:
-    more = ("--recursive", "--jobs", 2)
+    more = ("--recursive", "--jobs", 2, "--force")
     with Command(words("both", *more), place) as one, Command(words("both", *more), place) as two:
         while not (one.has_ended() and two.has_ended()):
             check(place / "both", right)
