@@ -100,7 +100,7 @@ function sayWhatSearchCannot(results) {
   note.className = "search-note";
   note.textContent = "This page was opened from a file. So the search finds pages and sections, but "
     + "cannot show what they say: a browser lets no file read another.";
-  results.before(note);
+  results.after(note);
 }
 
 const uses = {
