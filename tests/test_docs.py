@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
+from npespcn.shuffle import pixel_shuffle
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -27,3 +31,20 @@ def test_every_promise_names_its_test() -> None:
     assert len(promises) > 40
     for promise in promises:
         assert "test_" in promise.rstrip("| ").rpartition("|")[2], promise
+
+
+def test_the_code_of_the_cheat_sheet_is_right() -> None:
+    sheet = (ROOT / "docs" / "cheat_sheet.md").read_text("utf-8")
+    shuffle, training = re.findall(r"```python\n(.+?)```", sheet, re.DOTALL)
+    sizes = {"N": 2, "C": 3, "r": 2, "H": 4, "W": 5}
+    x = np.arange(2 * 12 * 4 * 5).reshape(2, 12, 4, 5)
+    names = {**sizes, "x": x}
+    exec(shuffle, names)  # noqa: S102
+    np.testing.assert_array_equal(names["y"], pixel_shuffle(x, 2))
+    for much, little in {"range(300)": "range(2)", "(20)": "(1, 64)", "16, 32": "2, 8"}.items():
+        assert much in training
+        training = training.replace(much, little)
+    names = {}
+    exec(training, names)  # noqa: S102
+    assert names["step"] == 1
+    assert np.isfinite(names["loss"])
