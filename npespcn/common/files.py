@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+fcntl: Any = None if os.name == "nt" else importlib.import_module("fcntl")
+msvcrt: Any = importlib.import_module("msvcrt") if os.name == "nt" else None
 
 _TEMPORARY = re.compile(r"\.npespcn-[0-9a-f]{16}(\..*)?", re.DOTALL)
+_FRESH = 60  # seconds
+_WINDOWS_REFUSES = re.compile(  # devices, streams, and what it would drop at the end of a name
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?"
+    r'|.*[<>:"/\\|?*\x00-\x1f].*|.*[. ]',
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @contextmanager
@@ -40,6 +47,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     OSError
         If `path` is a folder, or if no file can be made beside it. This is raised before the block
         runs, so that no long work is lost.
+    ValueError
+        On Windows, if it has no files of this name: ``aux.png`` is a device.
 
     Examples
     --------
@@ -50,15 +59,17 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     ...     Path(folder, "answer.txt").read_text()
     '42'
     """
+    if os.name == "nt" and _WINDOWS_REFUSES.fullmatch(os.path.basename(path)):
+        raise ValueError(f"{os.fspath(path)}: Windows has no file of this name; choose another")
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(f"atomic_write: {os.fspath(path)} is a folder, expected a file")
     sweep(target.parent)
     temporary = target.with_name(f".npespcn-{secrets.token_hex(8)}{target.suffix}")
-    lock: int | None = None
+    held: int | None = None
     try:
         try:
-            lock = _create_locked(temporary)
+            held = _create_locked(temporary)
         except OSError as error:
             raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         yield temporary
@@ -66,10 +77,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.copymode(target, temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
+        if fcntl is None:  # Windows does not rename an open file
+            os.close(held)
+            held = None
         os.replace(temporary, target)
     finally:
-        if lock is not None:
-            os.close(lock)
+        if held is not None:
+            os.close(held)
         with suppress(OSError):  # usually it has been renamed, or was never made
             temporary.unlink()
 
@@ -78,31 +92,58 @@ def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove the temporary files that killed processes have left in a folder.
 
     A process that writes one holds a lock on it, which the system releases when the process ends.
-    Where locks do not work (Windows, some network drives), the files stay.
+    Where locks do not work (some network drives), the files stay. Windows removes no open file;
+    a file that is just being renamed is closed, but fresh.
     """
-    if fcntl is None:
-        return
     with suppress(OSError):
         for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
-            with suppress(OSError), open(os.path.join(folder, name), "rb+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(file.fileno()).st_nlink:  # else another process has swept it away
-                    os.unlink(file.name)
+            path = os.path.join(folder, name)
+            with suppress(OSError):
+                if fcntl is not None:
+                    _unlink_unlocked(path)
+                elif time.time() - os.stat(path).st_mtime > _FRESH:
+                    os.unlink(path)
 
 
-def _create_locked(temporary: Path) -> int | None:
-    """Create the file; return the descriptor that holds its lock until it is closed."""
+def _unlink_unlocked(path: str) -> None:
+    with open(path, "rb+") as file:
+        lock(file.fileno())
+        if os.fstat(file.fileno()).st_nlink:  # else another process has swept it away
+            os.unlink(path)
+
+
+def _create_locked(temporary: Path) -> int:
+    """Create the file; return the descriptor that keeps it from being swept until it is closed."""
     while True:
         # Not tempfile.mkstemp: its files are readable by their owner only, and would stay so.
         file = os.open(temporary, os.O_CREAT | os.O_RDWR, 0o666)
-        if fcntl is None:  # Windows, where an open file cannot be renamed
-            os.close(file)
-            return None
+        if fcntl is None:
+            return file
         with suppress(OSError):  # this drive has no locks
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file).st_nlink:  # else another process has just swept it away
             return file
         os.close(file)
+
+
+def lock(file: int) -> None:
+    """Lock an open file until it is closed; the system closes what a dead process has open.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has locked it.
+    OSError
+        If this drive has no locks.
+    """
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    try:
+        os.lseek(file, 0, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # its first byte, which need not be there
+    except PermissionError as error:
+        raise BlockingIOError(*error.args) from None
 
 
 def check_file(path: str | os.PathLike[str]) -> None:

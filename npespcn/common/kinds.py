@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _HEAD = 4096  # bytes of a file that tell its kind
 
@@ -14,7 +16,7 @@ _HEIC = (
     ".heic .heics .heif .heifs .hif",
     "HEIC, the format of iPhones: pip install 'npespcn[heic]' reads it, or save it as JPEG",
 )
-RAW = (
+_RAW = (
     rb"FUJIFILMCCD-RAW|II(RO|RS|U\0)|MMOR|FOVb|\0MRM|II.{4}HEAP|(II\*\0|MM\0\*).{4}CR|....ftypcrx ",
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf "
     ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f",
@@ -22,13 +24,14 @@ RAW = (
 )
 _PICTURES = (
     _HEIC,
-    RAW,
-    (rb"....ftypavi[fs]", ".avif .avifs",
-        "AVIF, which this Pillow was built without: save it as PNG"),
+    _RAW,
+    (rb"....ftyp(avi[fs]|m[is]f1)", ".avif .avifs",
+        "AVIF, which is damaged, or which this Pillow was built without: save it as PNG"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", ".jxl", "JPEG XL: save it as PNG first (djxl IN.jxl OUT.png)"),
     (rb"II\xbc|v/1\x01|#\?(RADIANCE|RGBE)", ".exr .hdp .hdr .jxr .wdp",
         "a picture of high dynamic range: save it as PNG, with a tone curve"),
-    (rb"\xef?\xbb?\xbf?\s*<(?!html|!doctype html)(.{0,2000}<)?(\w+:)?svg\b", ".svg .svgz",
+    (rb"(?!.{0,200}(?i:<html|<!doctype html))\xef?\xbb?\xbf?\s*<(.{0,2000}<)?(\w+:)?svg\b",
+        ".svg .svgz",
         "SVG, a drawing of any size: export it as PNG, at the size you want"),
     (rb"%!PS|\xc5\xd0\xd3\xc6|\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF",
         ".ai .cdr .dwg .dxf .emf .eps .ps .wmf",
@@ -43,9 +46,11 @@ _PICTURES = (
         ".bpg .djv .djvu .flif .jb2 .jbig2 .jls .jng .mng",
         "an image in a format that is not read: save it as PNG"),
 )  # fmt: skip
+_BROKEN = "damaged, cut short, or of a rare kind"
 _OTHERS = (
     (rb".{0,1000}%PDF-", ".pdf", "a PDF document: save its pages as PNG first (pdftoppm -png)"),
-    (rb"\xef?\xbb?\xbf?\s*(?i:<(!doctype html|html|head|body|script))", ".htm .html .mht .mhtml",
+    (rb"\xef?\xbb?\xbf?\s*(<\?xml.{0,100}?>\s*)?(?i:<(!doctype html|html|head|body|script))",
+        ".htm .html .mht .mhtml",
         "a web page, not the picture on it: save the picture itself"),
     (rb"\xd0\xcf\x11\xe0|\{\\rtf",
         ".doc .docx .epub .key .numbers .odp .ods .odt .pages .ppt .pptx .rtf .xls .xlsx",
@@ -57,14 +62,16 @@ _OTHERS = (
     (rb"version https://git-lfs", "", "a pointer of Git LFS: git lfs pull fetches the file"),
     (rb"\[InternetShortcut|L\0\0\0\x01\x14\x02\0", ".lnk .url .webloc",
         "a shortcut: give the file that it leads to"),
+    (rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|8BPS|\0\0\0\x0cjP  ", "", _BROKEN),
 )  # fmt: skip
-_LAST = (  # what these hold, a suffix may tell better
+_LAST = (  # a suffix may tell better what is inside
     (rb"PK\x03\x04|\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!|.{257}ustar",
         ".7z .bz2 .cbr .cbz .gz .rar .tar .tgz .xz .zip .zst",
         "an archive, or a document that is one: unpack it first"),
-    (rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*|8BPS|\0\0\0\x0cjP  ", "",
-        "damaged, cut short, or of a rare kind"),
+    (rb"II\*\0|MM\0\*", "", _BROKEN),
 )  # fmt: skip
+_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 0xC612  # tags of TIFF
+RAW = _RAW[2]
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/|data:|www\.", re.IGNORECASE)  # C:\ has one letter
 
 
@@ -102,6 +109,13 @@ def unread_picture(path: str | os.PathLike[str]) -> str:
     ('a raw photograph: develop it first, to TIFF or PNG', '')
     """
     return _by_suffix(path, _PICTURES)
+
+
+def is_raw(tags: Mapping[int, Any]) -> bool:
+    """Return whether a TIFF with these tags is a raw photograph, of which a preview comes first."""
+    kind = tags.get(_SUBFILE_TYPE)
+    is_thumbnail = isinstance(kind, int) and kind & 1 == 1 and _SUB_IFDS in tags
+    return is_thumbnail or _DNG_VERSION in tags
 
 
 def is_address(name: str) -> bool:

@@ -6,7 +6,10 @@ ask for gigabytes of memory, or for minutes of work.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
+import importlib
 import logging
 import os
 
@@ -30,9 +33,12 @@ _BYTES_PER_ROW = 8  # Pillow keeps the address of each row
 _SILENCE = logging.NullHandler()  # without it, unhandled messages go to stderr
 
 
+@functools.cache
 def picture_formats() -> list[str]:
-    """Return the formats that files may have, as ``Image.open`` takes them."""
+    """Return the formats that files may have, as ``Image.open`` takes them; HEIF by pillow-heif."""
     Image.init()
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
     return [name for name in Image.ID if name not in NEVER_READ]
 
 

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
+from npespcn.common.kinds import RAW, is_raw, kind_of
 from npespcn.pictures.bombs import NEVER_READ, check_bomb, picture_formats
 from npespcn.pictures.modes import in_8_bits, to_plain_mode
 
@@ -28,7 +29,8 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 
 def format_of(path: str | os.PathLike[str]) -> str:
     """Return Pillow's name for the format of a file of this name, or an empty string."""
-    return Image.registered_extensions().get(os.path.splitext(path)[1].lower(), "")
+    picture_formats()
+    return Image.EXTENSION.get(os.path.splitext(path)[1].lower(), "")
 
 
 def is_image_file(path: str | os.PathLike[str]) -> bool:
@@ -52,7 +54,7 @@ def pillow_errors(
         if isinstance(error, OSError) and error.errno is not None:
             raise
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = "its format is not supported" if unknown else error
+        reason = (kind_of(path) or "its format is not supported") if unknown else error
         raise ValueError(f"{os.fspath(path)}: {failure}: {reason}") from error
 
 
@@ -69,7 +71,13 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
     """
     check_file(path)
     with pillow_errors(path):
-        return Image.open(path, formats=picture_formats())
+        if kind_of(path) == RAW:
+            raise ValueError(RAW)
+        image = Image.open(path, formats=picture_formats())
+        if is_raw(getattr(image, "tag_v2", {})):
+            image.close()
+            raise ValueError(RAW)
+        return image
 
 
 def read_image(path: str | os.PathLike[str]) -> Array:

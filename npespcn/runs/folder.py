@@ -23,15 +23,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from npespcn.common import Array
-from npespcn.common.files import atomic_write, sweep
+from npespcn.common.files import atomic_write, lock, sweep
 from npespcn.exchange.metadata import about, read_json
 from npespcn.exchange.npz import load, read_npz, save
 from npespcn.models import Network
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 LAST, BEST, HISTORY, LOCK = "last.npz", "best.npz", "history.csv", ".lock"
 _LONGEST = 800  # characters of a message
@@ -162,8 +157,7 @@ def _lock(folder: Path) -> IO[str]:
     """Open the lock file and lock it, for as long as it is open; a dead process holds no lock."""
     file = (folder / LOCK).open("a")
     try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file.fileno())
     except BlockingIOError:
         file.close()
         raise FileExistsError(f"another process is training in {folder}") from None

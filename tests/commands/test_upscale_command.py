@@ -624,7 +624,7 @@ def bad_files(folder: Path) -> dict[str, str]:
     bomb = b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
     contents = {
         "cut.png": (whole[: len(whole) // 2], "truncated"),
-        "empty.jpg": (b"", "its format is not supported"),
+        "empty.jpg": (b"", "it is empty"),
         "text.png": (b"no picture", "its format is not supported"),
         "bomb.bmp": (bomb, "decompression bomb"),
         "strip.gif": (b"GIF89a" + bytes(30), ""),

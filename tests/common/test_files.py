@@ -199,3 +199,81 @@ def test_a_writer_that_is_swept_before_it_holds_its_file_makes_it_again(tmp_path
 
 def test_a_folder_that_cannot_be_swept_is_left_alone(tmp_path):
     sweep(tmp_path / "nowhere")
+
+
+# --- Windows, as far as it can be played here ----------------------------------------------------
+
+
+def test_without_posix_locks_what_is_open_or_fresh_stays(tmp_path, monkeypatch):
+    """Windows removes no open file and renames none."""
+    monkeypatch.setattr(files, "fcntl", None)
+    fresh, old = (tmp_path / f".npespcn-{i:016x}.png" for i in range(2))
+    open_by_another = tmp_path / f".npespcn-{2:016x}.png"
+    for path in (fresh, old, open_by_another):
+        path.touch()
+    for path in (old, open_by_another):
+        os.utime(path, (time.time() - 100, time.time() - 100))
+    unlink, replace, held = os.unlink, os.replace, []
+
+    def unlink_if_closed(path):
+        if os.fspath(path) == os.fspath(open_by_another):
+            raise PermissionError(13, "in use by another process", os.fspath(path))
+        unlink(path)
+
+    def replace_if_closed(one, two):
+        with pytest.raises(OSError, match="descriptor"):
+            os.fstat(held[-1])
+        replace(one, two)
+
+    def note(*arguments, real=files._create_locked):
+        held.append(real(*arguments))
+        return held[-1]
+
+    monkeypatch.setattr(os, "unlink", unlink_if_closed)
+    monkeypatch.setattr(os, "replace", replace_if_closed)
+    monkeypatch.setattr(files, "_create_locked", note)
+    before = open_files()
+    with atomic_write(tmp_path / "a.png") as temporary:
+        os.fstat(held[-1])  # open until the end, so that no other process removes it
+        temporary.write_bytes(b"whole")
+    assert sorted(tmp_path.iterdir()) == sorted([fresh, open_by_another, tmp_path / "a.png"])
+    assert (tmp_path / "a.png").read_bytes() == b"whole"
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "b.png"):
+        _ = 1 / 0
+    assert not (tmp_path / "b.png").exists()
+    assert open_files() == before
+
+
+def test_the_lock_of_windows(tmp_path, monkeypatch):
+    """One byte of the file, asked for without waiting; a refusal is the error of other systems."""
+
+    class Stub:
+        LK_NBLCK, locked = 2, set()
+
+        def locking(self, file, how, count):
+            assert (how, count, os.lseek(file, 0, os.SEEK_CUR)) == (self.LK_NBLCK, 1, 0)
+            if os.fstat(file).st_ino in self.locked:
+                raise PermissionError(13, "Permission denied")
+            self.locked.add(os.fstat(file).st_ino)
+
+    (tmp_path / "lock").write_text("longer")
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(files, "msvcrt", Stub())
+    with (tmp_path / "lock").open("a") as one, (tmp_path / "lock").open("a") as two:
+        files.lock(one.fileno())
+        with pytest.raises(BlockingIOError):
+            files.lock(two.fileno())
+
+
+def test_names_that_windows_has_no_files_of(tmp_path, monkeypatch):
+    refused = ["con", "NUL.png", "aux.tar.gz", "com1.png", "LPT³", "aux .png", "conout$"]
+    refused += ["a.png.", "a ", "a:b.png", "why?.png", 'a"b.png', "a|b", "a\nb.png", "*.png"]
+    for name in refused:
+        assert files._WINDOWS_REFUSES.fullmatch(name), name
+    for name in ["console.png", "nul_x2.png", "aux-1.png", "com10.png", ".a", "a b.png", "ä$.png"]:
+        assert not files._WINDOWS_REFUSES.fullmatch(name), name
+    with atomic_write(tmp_path / "aux.png") as temporary:  # elsewhere it is a name like others
+        temporary.touch()
+    monkeypatch.setattr(os, "name", "nt")
+    with pytest.raises(ValueError, match=r"aux\.png: Windows has no file"), atomic_write("aux.png"):
+        pass
