@@ -58,8 +58,6 @@ myst_url_schemes = {
 
 # --- the lessons ---
 
-gallery.copy_lessons(BUILD / "lessons", DOCS / "lessons")
-gallery.draw_thumbnails(BUILD / "thumbnails")
 sphinx_gallery_conf = {
     "examples_dirs": "_build/lessons",
     "gallery_dirs": "lessons",
@@ -94,35 +92,6 @@ autodoc_inherit_docstrings = False  # what every layer does is said once, in the
 autodoc_typehints = "none"  # docstrings have the types, with shapes and units
 toc_object_entries_show_parents = "hide"
 
-# --- the commands: the output of --help, which commands.md includes ---
-
-os.environ["COLUMNS"] = "88"
-(BUILD / "help").mkdir(parents=True, exist_ok=True)
-for command in ("upscale", "train", "evaluate", "explain", "export"):
-    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
-        cli.main([command, "--help"])
-    (BUILD / "help" / f"{command}.txt").write_text(said.getvalue(), encoding="utf-8")
-
-# --- bad arguments: the tests' table, which arguments.md includes ---
-
-(BUILD / "arguments.md").write_text(arguments.tables(), encoding="utf-8")
-
-# --- the lessons' aims, which instructors.md includes ---
-
-(BUILD / "aims.md").write_text(gallery.aims(), encoding="utf-8")
-
-# --- the exercises: exercises.md includes their page, which offers the hand-out ---
-
-(BUILD / "exercises.md").write_text(practice.page(), encoding="utf-8")
-
-# --- the explorer: one file, which explorer.md shows ---
-
-(BUILD / "extra").mkdir(parents=True, exist_ok=True)
-explorer.write_page(BUILD / "extra" / "pixel-shuffle.html")
-to_notebooks.pack(BUILD / "extra" / "lessons.zip")
-practice.hand_out(BUILD / "extra" / "exercises.zip")
-html_extra_path = ["_build/extra"]
-
 STARS_AND_BARS = re.compile(r"(?<=[\w'])\*(?=\w)|(?<=\()\*(?=, )|\|")  # not emphasis
 
 # --- appearance ---
@@ -131,6 +100,7 @@ html_theme = "furo"
 html_title = "npespcn"
 pygments_dark_style = "github-dark"
 html_static_path = ["_static"]
+html_extra_path = ["_build/extra"]
 html_favicon = "_static/logo.svg"
 html_css_files = ["look.css", "site.css", "course.css"]
 html_js_files = ["course.js", "explorer-frame.js", "accessible.js"]
@@ -142,6 +112,29 @@ html_theme_options = {  # landing.css has the same accent
 }
 html_copy_source = False
 html_show_sphinx = False
+
+
+def write_parts(app, config):
+    """Write what pages are made of: the lessons, parts that pages include, files to download."""
+    for folder in ("help", "extra"):
+        (BUILD / folder).mkdir(parents=True, exist_ok=True)
+    gallery.copy_lessons(BUILD / "lessons", DOCS / "lessons")
+    gallery.draw_thumbnails(BUILD / "thumbnails")
+    parts = {
+        "arguments": arguments.tables(),  # bad arguments: the tests' table
+        "aims": gallery.aims(),  # the lessons' aims, for instructors
+        "exercises": practice.page(),
+    }
+    for name, text in parts.items():
+        (BUILD / f"{name}.md").write_text(text, encoding="utf-8")
+    os.environ["COLUMNS"] = "88"
+    for command in ("upscale", "train", "evaluate", "explain", "export"):
+        with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+            cli.main([command, "--help"])
+        (BUILD / "help" / f"{command}.txt").write_text(said.getvalue(), encoding="utf-8")
+    explorer.write_page(BUILD / "extra" / "pixel-shuffle.html")
+    to_notebooks.pack(BUILD / "extra" / "lessons.zip")
+    practice.hand_out(BUILD / "extra" / "exercises.zip")
 
 
 def skip_type_aliases(app, what, name, obj, skip, options):
@@ -182,7 +175,8 @@ def resolve_at_the_door(app, env, node, contnode):
 
 
 def setup(app):
-    """Have Sphinx call the three."""
+    """Have Sphinx call them."""
+    app.connect("config-inited", write_parts, priority=1)  # before sphinx-gallery reads the lessons
     app.connect("autodoc-process-docstring", mend_docstring, priority=400)  # before numpydoc
     app.connect("autodoc-skip-member", skip_type_aliases)
     app.connect("missing-reference", resolve_at_the_door)

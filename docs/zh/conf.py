@@ -22,6 +22,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.extlinks",
     "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
     "sphinx_gallery.load_style",
     "sphinx_togglebutton",
     "gallery",
