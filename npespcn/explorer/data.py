@@ -1,27 +1,26 @@
-"""What the library hands over to the explorer: orders, formulas, colors, a photograph."""
+"""What the library hands over to the explorer: orders, formulas, colors, networks, photographs."""
 
 from __future__ import annotations
 
 import base64
+import zlib
+from importlib import resources
 from typing import Any
 
 import numpy as np
 from matplotlib import cbook
 
-from npespcn.common import Array
 from npespcn.exchange import pretrained
-from npespcn.figures.channels import subpixel_channels
 from npespcn.figures.sheet import channel_colors, text_color
 from npespcn.figures.shuffle import channel_formula
-from npespcn.pictures.color import quantize, rgb_to_y
+from npespcn.pictures.color import rgb_to_ycbcr, ycbcr_to_rgb
 from npespcn.pictures.files import read_image
-from npespcn.pictures.resize import downscale
 from npespcn.shuffle import ORDERS
 
 SCALES, CHANNELS = (2, 3, 4), (1, 3)
 SIZE = (2, 3)  # H and W of the channels that are drawn cell by cell
-PHOTO_SCALE = 3
-FACE = (slice(36, 96), slice(61, 117))  # LR rows and columns of the photograph
+LARGEST = {"conv1": 32767, "conv2": 8191, "conv3": 32767}  # whole numbers for weights
+PICTURES = ("hopper", "chelsea", "collins")
 
 
 def library_data() -> dict[str, Any]:
@@ -31,7 +30,9 @@ def library_data() -> dict[str, Any]:
         "orders": ORDERS,
         "formulas": {name: channel_formula(name) for name in ORDERS},
         "colors": {r: {c: _colors(r, c) for c in CHANNELS} for r in SCALES},  # in CRD
-        "photo": _photo(),
+        "networks": {r: _network(r) for r in SCALES},
+        "pictures": {name: _picture(name) for name in PICTURES},
+        "ycbcr": _ycbcr(),
         "valley": _valley(),
     }
 
@@ -40,24 +41,51 @@ def _colors(r: int, c: int) -> list[dict[str, str]]:
     return [{"fill": fill, "ink": text_color(fill)} for fill in channel_colors(r, c)]
 
 
-def _photo() -> dict[str, Any]:
-    """Return a face at low resolution, and its channels in the ×3 network."""
-    photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    luma = rgb_to_y(downscale(photograph, PHOTO_SCALE).astype(np.float32)) / 255  # (H, W)
-    features = subpixel_channels(pretrained(PHOTO_SCALE), luma[None, None])[0]  # (9, H, W)
-    channels = _gray(features[(slice(None), *FACE)])
+def _network(r: int) -> str:
+    """Pack the network that comes with the package: its weights as whole numbers of 16 bits.
+
+    Each filter has a scale of its own, so that its largest weight becomes the number in `LARGEST`.
+    The scales and the biases of all layers come first, float32, then the lower bytes of all
+    weights, then the upper ones, which are often alike. Everything is deflated by zlib. The output
+    differs from that of the exact weights by less than half a gray level.
+    """
+    params = pretrained(r).params
+    scales, biases, weights = [], [], []
+    for name, largest in LARGEST.items():
+        weight = params[f"{name}.weight"].astype(np.float64)  # (O, C, k, k)
+        scale = (abs(weight).max(axis=(1, 2, 3)) / largest).astype("<f4")
+        scales.append(scale)
+        biases.append(params[f"{name}.bias"].astype("<f4"))
+        weights.append(np.rint(weight / scale[:, None, None, None]).astype("<i2").ravel())
+    bytes_apart = np.concatenate(weights).view(np.uint8).reshape(-1, 2).T
+    parts = (*scales, *biases, bytes_apart)
+    return _base64(zlib.compress(b"".join(part.tobytes() for part in parts), 9))
+
+
+def _picture(name: str) -> str:
+    """Return one of the photographs in ``photo/``, WebP of 264 by 264 pixels.
+
+    hopper: Matplotlib's sample data, a portrait of Grace Hopper by the U.S. Navy, public domain.
+    chelsea: the cat of scikit-image's data, by Stéfan van der Walt, CC0.
+    collins: a part of NASA's portrait of Eileen Collins, public domain; also there.
+    """
+    return _base64(
+        resources.files("npespcn.explorer").joinpath("photo", f"{name}.webp").read_bytes()
+    )
+
+
+def _ycbcr() -> dict[str, Any]:
+    """Return the matrices from RGB to YCbCr and back, and what YCbCr is for black."""
+    unit, offset = np.eye(3), rgb_to_ycbcr(np.zeros(3))
     return {
-        "r": PHOTO_SCALE,
-        "h": channels.shape[1],
-        "w": channels.shape[2],
-        "channels": base64.b64encode(channels.tobytes()).decode(),
-        "input": base64.b64encode(_gray(luma[FACE]).tobytes()).decode(),
+        "offset": offset.tolist(),
+        "matrix": (rgb_to_ycbcr(unit) - offset).T.tolist(),
+        "inverse": ycbcr_to_rgb(unit + offset).T.tolist(),
     }
 
 
-def _gray(luma: Array) -> Array:
-    """Turn studio-range luma divided by 255 into gray from 0 to 255, uint8."""
-    return quantize((255 * luma - 16) * 255 / 219)
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _valley() -> dict[str, Any]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
+import zlib
 from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib import cbook
+from PIL import Image
 
 from npespcn import explorer
-from npespcn.common import Array
 from npespcn.exchange import pretrained
-from npespcn.explorer.data import FACE
+from npespcn.explorer.data import LARGEST, PICTURES
 from npespcn.figures import channel_colors, channel_formula, text_color
-from npespcn.pictures import downscale, read_image, rgb_to_y
-from npespcn.shuffle import ORDERS, pixel_shuffle
+from npespcn.pictures import rgb_to_ycbcr
+from npespcn.shuffle import ORDERS
 
 MOST_BYTES = 400_000
 VOID = {"meta", "link", "input"}
@@ -46,25 +47,40 @@ def test_it_hands_over_what_the_library_knows(data: dict[str, Any]) -> None:
             assert data["colors"][str(r)][str(c)] == expected
 
 
-def decoded(photo: dict[str, Any], name: str) -> Array:
-    pixels = np.frombuffer(base64.b64decode(photo[name]), np.uint8)
-    return pixels.reshape(-1, photo["h"], photo["w"])
+@pytest.mark.parametrize("r", [2, 3, 4])
+def test_the_networks_weights_fit_into_16_bits(data: dict[str, Any], r: int) -> None:
+    content = zlib.decompress(base64.b64decode(data["networks"][str(r)]))
+    params = pretrained(r).params
+    filters = 64 + 32 + r * r
+    scales, biases = np.frombuffer(content, "<f4", 2 * filters).reshape(2, filters)
+    bytes_apart = np.frombuffer(content, np.uint8, offset=8 * filters)
+    whole = bytes_apart.reshape(2, -1).T.copy().view("<i2")[:, 0]
+    at, first = 0, 0
+    for layer in (1, 2, 3):
+        weight, bias = params[f"conv{layer}.weight"], params[f"conv{layer}.bias"]
+        ints = whole[at : at + weight.size].reshape(weight.shape).astype(np.float64)
+        scale = scales[first : first + len(weight), None, None, None]
+        assert (abs(ints).max(axis=(1, 2, 3)) == LARGEST[f"conv{layer}"]).all()
+        assert (abs(ints * scale - weight) <= 0.51 * scale).all()
+        np.testing.assert_array_equal(biases[first : first + len(weight)], bias)
+        at, first = at + weight.size, first + len(weight)
+    assert (at, first) == (len(whole), filters)
 
 
-def test_the_photograph_is_what_the_network_makes_of_it(data: dict[str, Any]) -> None:
-    photo = data["photo"]
-    r, h, w = photo["r"], photo["h"], photo["w"]
-    assert r == 3
-    assert h != w
-    assert all(40 <= side <= 60 for side in (h, w))
-    picture = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    luma = rgb_to_y(downscale(picture, r).astype(np.float32)) / 255
-    gray = np.clip((255 * pretrained(r).predict(luma[None, None])[0, 0] - 16) / 219, 0, 1)
-    rows, cols = ((piece.start * r, piece.stop * r) for piece in FACE)
-    image = pixel_shuffle(decoded(photo, "channels"), r)[0]
-    np.testing.assert_allclose(image, 255 * gray[slice(*rows), slice(*cols)], atol=0.51)
-    small = np.clip((255 * luma[FACE] - 16) / 219, 0, 1)
-    np.testing.assert_allclose(decoded(photo, "input")[0], 255 * small, atol=0.51)
+def test_pictures_can_be_made_smaller_by_every_scale(data: dict[str, Any]) -> None:
+    assert tuple(data["pictures"]) == PICTURES
+    for content in data["pictures"].values():
+        picture = Image.open(io.BytesIO(base64.b64decode(content)))
+        assert (picture.format, picture.size) == ("WEBP", (264, 264))
+    assert sum(map(len, data["pictures"].values())) < 45_000
+
+
+def test_colors_are_converted_as_in_the_library(data: dict[str, Any]) -> None:
+    rgb = np.random.default_rng(0).uniform(0, 255, (50, 3))
+    there = data["ycbcr"]["offset"] + rgb @ np.array(data["ycbcr"]["matrix"]).T
+    np.testing.assert_allclose(there, rgb_to_ycbcr(rgb), rtol=1e-12)
+    back = (there - data["ycbcr"]["offset"]) @ np.array(data["ycbcr"]["inverse"]).T
+    np.testing.assert_allclose(back, rgb, rtol=0, atol=1e-9)
 
 
 def test_it_is_one_small_file_that_loads_nothing(html: str) -> None:
