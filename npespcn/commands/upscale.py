@@ -100,7 +100,7 @@ def _through_pipes(options: argparse.Namespace, model: Any) -> bool:
     if options.compare:
         raise ValueError("--compare draws beside files: give names instead of -")
     if writes and (sys.stdout is None or sys.stdout.isatty()):
-        raise ValueError("an image is not shown on a terminal: -o FILE, or > FILE")
+        raise ValueError("standard output is closed, or a terminal: -o FILE, or > FILE")
     with tempfile.TemporaryDirectory(prefix="npespcn-") as folder:
 
         def tell(line: str, stream: str = "stderr") -> None:
@@ -114,15 +114,18 @@ def _through_pipes(options: argparse.Namespace, model: Any) -> bool:
             options.out = os.path.join(folder, "standard output.png")
         failed = _enlarge_all(options, model, tell)
         if writes and not failed:
-            with open(options.out, "rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.flush()
+            try:
+                with open(options.out, "rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.flush()
+            except OSError as error:
+                raise type(error)(error.errno, error.strerror, "standard output") from None
         return failed
 
 
 def _copy_of_standard_input(folder: str) -> str:
     if sys.stdin is None or sys.stdin.isatty():
-        raise ValueError("standard input (-) is no image, but a terminal: < FILE, or give its name")
+        raise ValueError("standard input is closed, or a terminal: < FILE, or give its name")
     path = os.path.join(folder, "standard input")
     with open(path, "wb") as file:
         while file.tell() <= MOST_INPUT and (some := sys.stdin.buffer.read(1 << 20)):

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -389,6 +390,139 @@ def test_a_folder_in_the_way(here: Path, run: Run) -> None:
     assert run("a.png", "b.png") == 1
     assert run.out == ["b_x2.png"]
     assert run.err == ["npespcn upscale: a.png: a_x2.png is a folder: -o writes elsewhere"]
+
+
+# --- standard input and output -------------------------------------------------------------------
+
+
+class Pipes:
+    """Run the command with bytes as its standard input, and keep the bytes of its output."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.patch = monkeypatch
+
+    def __call__(self, *words: Any, given: bytes | None = b"", terminal: bool = False) -> int:
+        streams = {name: io.TextIOWrapper(io.BytesIO()) for name in ("stdout", "stderr")}
+        stdin = None if given is None else io.TextIOWrapper(io.BytesIO(given))
+        with self.patch.context() as patch:
+            for name, stream in {**streams, "stdin": stdin}.items():
+                patch.setattr(sys, name, stream)
+            if terminal:
+                patch.setattr(streams["stdout"], "isatty", lambda: True, raising=False)
+            status = cli.main(["upscale", *map(str, words)])
+            for stream in streams.values():
+                stream.flush()
+        self.out, err = (stream.buffer.getvalue() for stream in streams.values())  # type: ignore[attr-defined]
+        self.err = err.decode().splitlines()
+        assert not any("Traceback" in line or "npespcn-" in line for line in self.err)
+        return status
+
+
+@pytest.fixture
+def piped(here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pipes:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return Pipes(monkeypatch)
+
+
+def bytes_of(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def test_from_standard_input_to_standard_output(here: Path, piped: Pipes, tmp_path: Path) -> None:
+    """A PNG and nothing else; what is said goes to stderr."""
+    noise().save("a.png")
+    for words, given in [
+        (["-"], bytes_of(noise())),
+        (["-", "-o", "-"], bytes_of(noise(), "TIFF")),
+        (["a.png", "-o", "-"], None),
+        (["--", "-"], bytes_of(noise(), "BMP")),
+    ]:
+        assert piped("--scale", 3, *words, given=given) == 0, words
+        assert piped.err == []
+        with Image.open(io.BytesIO(piped.out)) as larger:
+            assert (larger.format, larger.tobytes()) == ("PNG", expected(noise(), 3))
+        assert piped.out.endswith(b"IEND\xaeB\x60\x82")
+    for out in ("b.webp", "deep/b.webp"):
+        assert piped("-", "-o", out, given=bytes_of(noise())) == 0
+        assert (piped.out, piped.err) == (f"{out}\n".encode(), [])
+    frames = [noise(seed=i) for i in range(3)]
+    film = bytes_of(
+        frames[0], "GIF", save_all=True, append_images=frames[1:], duration=[30, 40, 50]
+    )
+    assert piped("-", given=film, terminal=False) == 0
+    with Image.open(io.BytesIO(piped.out)) as larger:
+        assert (larger.n_frames, larger.size) == (3, (22, 16))  # type: ignore[attr-defined]
+    assert piped("-", given=b"P6 2 1 65535\n" + bytes(range(12))) == 0
+    assert piped.err == ["npespcn: standard input: has 16 bits a channel, of which 8 are read"]
+    assert listing(here) == ["a.png", "b.webp", "deep/b.webp"]
+    assert listing(tmp_path / "temporary") == []
+    Path("-").mkdir()
+    noise(seed=5).save("-/a.png")
+    assert piped("./-", "-o", "-", given=b"") == 0  # the folder of that name
+    with Image.open(io.BytesIO(piped.out)) as larger:
+        assert larger.tobytes() == expected(noise(seed=5))
+
+
+def test_what_a_pipe_cannot_do_is_one_line(
+    here: Path, piped: Pipes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("a.png", "b.png"):
+        noise().save(name)
+    Path("clip.mp4").write_bytes(b"")
+    good, video = bytes_of(noise()), b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"
+    before = hashes(here)
+    monkeypatch.setattr(command, "MOST_INPUT", 1 << 20)
+    for words, given, terminal, said in [
+        (["-"], good, True, "standard output is closed, or a terminal"),
+        (["a.png", "-o", "-"], None, True, "standard output is closed, or a terminal"),
+        (["-"], None, False, "standard input is closed, or a terminal"),
+        (["-", "a.png"], good, False, "- is one image without a name: give no other input"),
+        (["-", "-"], good, False, "- is one image without a name: give no other input"),
+        (["-", "-o", "out/"], good, False, "- is one image without a name"),
+        (["-", "-o", "."], good, False, "- is one image without a name"),
+        (["a.png", "b.png", "-o", "-"], None, False, "is one file, for 2 inputs"),
+        ([".", "-o", "-"], None, False, "is one file, for 3 inputs"),
+        (["-", "--compare"], good, False, "--compare draws beside files"),
+        (["-"], b"", False, "standard input: cannot be read as an image: it is empty"),
+        (["-"], good[:-30], False, "standard input: cannot be read as an image: "),
+        (["-"], video, False, "standard input: cannot be read as an image: a video"),
+        (["-"], b"<html>", False, "standard input: cannot be read as an image: a web page"),
+        (["-"], bytes(3 << 20), False, "standard input is longer than"),
+        (["-", "-o", "c.xyz"], good, False, "c.xyz: images are not written as '.xyz'"),
+        (["clip.mp4", "-o", "-"], None, False, "standard output.png"),
+        (["missing.png", "-o", "-"], None, False, "missing.png: no such file"),
+    ]:
+        assert piped(*words, given=given, terminal=terminal) == 1, words
+        assert piped.out == b"", words
+        (line,) = piped.err
+        assert line.startswith("npespcn upscale: "), words
+        assert said in line, words
+        assert hashes(here) == before, words
+        assert listing(tmp_path / "temporary") == [], words
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
+def test_standard_output_that_is_full_or_closed(here: Path, start: Any) -> None:
+    noise(400, 500).save("a.png")
+    save(network(2), "w.npz")
+    words = [sys.executable, "-m", "npespcn", "upscale", "a.png", "-o", "-", "--weights", "w.npz"]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, env=env, stdout=full, stderr=subprocess.PIPE)  # noqa: S603
+    assert done.returncode == 1
+    assert done.stderr == (
+        b"npespcn upscale: [Errno 28] No space left on device: 'standard output'\n"
+    )
+    for more in ([], ["--force"]):
+        process = start("a.png", "--weights", "w.npz", *(more or ["-o", "-"]))
+        process.stdout.close()
+        with process.stderr as stderr:
+            err = stderr.read()
+        assert process.wait(60) == 1
+        assert re.fullmatch(r"npespcn upscale: \[Errno 32\] Broken pipe.*\n", err), err
 
 
 # --- what is never overwritten -------------------------------------------------------------------

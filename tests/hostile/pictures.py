@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from npespcn.pictures.bombs import picture_formats
+
 Files = dict[str, bytes]
 
 WIDTH, HEIGHT = 11, 8
@@ -51,6 +53,7 @@ _SAVED = {  # Pillow's formats, their suffixes, and the modes in which it writes
     "DDS": ("dds", "L LA RGB RGBA"),
     "DIB": ("dib", "1 L P RGB"),
     "GIF": ("gif", "1 L P RGB RGBA"),
+    "HEIF": ("heic", "L RGB RGBA"),
     "ICO": ("ico", "RGBA L"),
     "IM": ("im", "1 L LA P PA I;16 RGB RGBA CMYK YCbCr"),
     "JPEG": ("jpg", "L RGB CMYK YCbCr"),
@@ -98,7 +101,7 @@ _OTHERWISE: list[tuple[str, str, str, dict[str, Any]]] = [  # format, suffix, mo
 def whole() -> Files:
     """Return a small whole picture of every format that is read, in many of its modes."""
     files = {}
-    Image.init()
+    picture_formats()
     for image_format, (suffix, modes) in _SAVED.items():
         for mode in modes.split() if image_format in Image.SAVE else ():
             name = f"{image_format} {mode.replace(';', '')}.{suffix}"

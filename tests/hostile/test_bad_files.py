@@ -199,7 +199,7 @@ def test_pipes_and_devices_are_never_waited_for(
     with socket.socket(socket.AF_UNIX) as server:
         monkeypatch.chdir(tmp_path)  # a socket's name must be short
         server.bind("socket.png")
-    for words in ([".", "--recursive"], [judge.GOOD, *bad], [".", "--resume"]):
+    for words in ([".", "--recursive"], [judge.GOOD, *bad, "--force"], [".", "--resume"]):
         answer = worker.run(["upscale", *words, "-o", "out"], tmp_path)
         assert answer["status"] == 1
         assert os.listdir(tmp_path / "out") == ["good_x2.png"]
