@@ -83,6 +83,8 @@ def test_the_address_follows_the_reader(visit: Visit) -> None:
     expect("mode=photo&r=3&order=dcr")
     assert not page.locator("input[name=c]").first.is_visible()
     choose("Quiz")
+    expect("mode=quiz&level=1")
+    page.locator("[name=level][value='0']").check()
     page.locator("#theme").click()
     expect("mode=quiz&r=3&c=1&order=dcr&theme=dark")
     link = page.url

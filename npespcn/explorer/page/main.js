@@ -31,7 +31,7 @@ function showChoices() {
   const { title, lead } = current.root.dataset;
   one("h1").textContent = title;
   one("#lead").textContent = lead;
-  one("#order-note").hidden = !current.choices.includes("order");
+  one("#order-note").hidden = current.note === false || !current.choices.includes("order");
   one("#order-note").textContent = orderNote(setupOf(state));
 }
 
