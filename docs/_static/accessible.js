@@ -14,5 +14,7 @@ document.addEventListener("DOMContentLoaded", () => {
       else target.removeAttribute("tabindex");
     }
   });
-  document.querySelectorAll("pre, .table-wrapper, div.math").forEach((each) => resized.observe(each));
+  for (const each of document.querySelectorAll("pre, .table-wrapper, div.math")) {
+    resized.observe(each);
+  }
 });

@@ -62,8 +62,8 @@ async function startShuffle() {
   const show = () => {
     const t = slide.value / 100;
     draw(t);
-    const words = t === 0 ? "nine channels" : t === 1 ? "one picture" : `${slide.value}% of the way`;
-    slide.setAttribute("aria-valuetext", words);
+    const ends = { 0: "nine channels", 100: "one picture" };
+    slide.setAttribute("aria-valuetext", ends[slide.value] ?? `${slide.value}% of the way`);
   };
   show();
   images[0].hidden = true;
