@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from npespcn import __version__
 from npespcn.commands import evaluate, explain, export, print_line, tell_warnings, train, upscale
+from npespcn.common.kinds import is_address
 from npespcn.common.messages import one_line
 from npespcn.common.signals import interrupt_on_term
 
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
         message = one_line(error) or "not enough memory"  # a MemoryError has no message
+        if isinstance(error, FileNotFoundError) and is_address(str(error.filename)):
+            message += ": an address: download it first"
         print(f"npespcn {options.command}: {message}", file=sys.stderr)
         if isinstance(error, BrokenPipeError):  # else Python's last flush would complain again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

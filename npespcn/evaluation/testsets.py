@@ -17,8 +17,10 @@ from PIL import Image
 
 from npespcn.common.checks import whole_number
 from npespcn.common.files import check_file
+from npespcn.common.kinds import unread_picture
 from npespcn.data.folders import natural_key
-from npespcn.pictures.bombs import NEVER_READ, picture_formats
+from npespcn.pictures.bombs import picture_formats
+from npespcn.pictures.files import is_image_file
 
 DEFAULT_SCALE = 3
 
@@ -192,11 +194,10 @@ def _size(path: Path) -> list[int]:
 
 
 def _pictures(files: list[Path]) -> list[Path]:
-    formats = Image.registered_extensions()
-    pictures = [p for p in files if formats.get(p.suffix.lower(), NEVER_READ[0]) not in NEVER_READ]
+    pictures = [path for path in files if is_image_file(path)]
     for path in files:
         if path not in pictures:
-            reason = f"{path.suffix!r} is not the suffix of an image format"
+            reason = unread_picture(path) or f"{path.suffix!r} is not the suffix of an image format"
             warnings.warn(f"skipped {path}: {reason}", stacklevel=3)
     return pictures
 

@@ -102,6 +102,19 @@ def test_a_file_whose_name_is_like_an_option_is_no_option(tmp_path, monkeypatch,
     assert "-o1.jpg: cannot be read as an image" in capsys.readouterr().err
 
 
+def test_an_address_is_no_file(capsys):
+    address = "https://example.com/a"
+    for words in [
+        *(["evaluate", address], ["train", "--data", address, "--steps", "1"]),
+        *(["upscale", "a.png", "--weights", f"{address}.npz"], ["export", address, "-o", "a.onnx"]),
+        *(["upscale", f"{address}.jpg"], ["upscale", "a.png", "-o", f"{address}.png"]),
+    ]:
+        assert cli.main(words) == 1, words
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "an address: download it first" in line or "neither a file nor" in line, words
+    assert not os.path.exists("https:")
+
+
 def test_warnings_of_others_are_untouched():
     before = warnings.showwarning, list(warnings.filters)
     with pytest.raises(SystemExit):

@@ -200,13 +200,14 @@ def test_a_folder_named_after_a_scale_may_hold_pictures_alone(tmp_path):
 
 
 def test_files_that_are_no_pictures_are_passed_over_with_a_warning(tmp_path):
-    touch(tmp_path, "HR/a.png", "HR/Thumbs.db", "LR/a.png", "LR/notes", "README.md")
+    touch(tmp_path, "HR/a.png", "HR/Thumbs.db", "HR/z.dng", "LR/a.png", "LR/notes", "README.md")
     with pytest.warns(UserWarning, match="skipped") as caught:
         found = find_pictures(tmp_path, 3)
     assert inside(tmp_path, found.pairs) == [("HR/a.png", "LR/a.png")]
     assert found.unpaired == []
     assert words(tmp_path, [str(one.message) for one in caught]) == [
         "skipped HR/Thumbs.db: '.db' is not the suffix of an image format",
+        "skipped HR/z.dng: a raw photograph: develop it first, to TIFF or PNG",
         "skipped LR/notes: '' is not the suffix of an image format",
     ]
 
