@@ -37,8 +37,8 @@ function productsAt(picture, weights, p, q) {
 
 const sumAt = (...where) => productsAt(...where).reduce((sum, { product }) => sum + product, 0);
 
-// Pixel (row, col) meets weight w[i, j] on its way to y[row - i, col - j], if there is such a pixel.
-// In the order of the output, the last weight comes first.
+// Pixel (row, col) meets weight w[i, j] on its way to y[row - i, col - j], if the output has that
+// pixel. In the order of the output, the last weight comes first.
 function reachOf(weights, row, col) {
   return [...weights].reverse().map((weight, n) => {
     const [i, j] = placeIn(3, 8 - n);

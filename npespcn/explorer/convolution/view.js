@@ -113,7 +113,9 @@ VIEWS.convolution = {
       input.setAttribute("aria-label", t("Weight in row {row}, column {col}", { row, col }));
     });
     this.showWeights();
-    const look = state.look ?? (three ? [3, 2, 2] : [1, 2, 1]);
+    if (!three) this.showPictures();
+    state.look ??= three ? [3, 2, 2] : [1, 2, 1];
+    const { look } = state;
     const position = three ? state.through : look[1] * 10 + look[2];
     player.setUp({ last: three ? 3 : 99, delay: three ? 1200 : 350, position });
     state.look = look; // the player knows only the output's pixels
@@ -149,7 +151,7 @@ VIEWS.convolution = {
     const sheet = make(
       "div",
       { className: "sheet", role: "group", name: heading, css: { "--side": side } },
-      make("h3", { text: heading }),
+      make("h2", { text: heading }),
       make("div", { className: "cells" }, ...cells, mark),
     );
     roveWithin(sheet);
@@ -176,8 +178,7 @@ VIEWS.convolution = {
     if (!valid) return;
     state.filter = weights.join();
     this.checkFilter();
-    this.tell();
-    saveAddress();
+    this.redraw();
   },
 
   // Touch: a tap first points at the cell, then clicks it. All ways lead here.
@@ -208,6 +209,11 @@ VIEWS.convolution = {
 
   paint(picture) {
     state.paint = picture;
+    this.redraw();
+  },
+
+  redraw() {
+    this.showPictures();
     this.tell();
     saveAddress();
   },
@@ -253,7 +259,6 @@ VIEWS.convolution = {
       return { down, right, rows, cols, most: Math.max(...down.ways) * Math.max(...right.ways) };
     });
     if (state.layers === 3) return this.tellWays(boxes, stage);
-    this.showPictures();
     return stage === 1 ? this.tellSum(row, col) : this.tellReach(row, col);
   },
 
@@ -310,7 +315,7 @@ VIEWS.convolution = {
   tellNine(heading, terms, sum) {
     const products = one(".products", this.middle);
     products.setAttribute("aria-label", heading);
-    one("h3", products).textContent = heading;
+    one("h2", products).textContent = heading;
     all("span > *", products).forEach((part, n) => {
       part.textContent = terms[Math.floor(n / 2)][n % 2];
     });
@@ -318,17 +323,11 @@ VIEWS.convolution = {
   },
 
   tellWays(boxes, stage) {
-    boxes.forEach((box, other) => {
-      this.fill(other, (row, col) => {
-        const ways = (box?.down.ways[row - box.down.first] ?? 0) * (box?.right.ways[col - box.right.first] ?? 0);
-        if (!ways) return { text: "", fill: "var(--empty)", ink: "var(--text)" };
-        return { text: ways, ...between(PALE, DEEP, Math.sqrt(ways / Math.max(box.most, 4))) };
-      });
-    });
-    const where = (other) => [t("of the input"), , , t("of the output")][other] ?? this.stageName(other);
+    boxes.forEach((box, other) => this.fillWays(other, box));
+    const [first, last] = [boxes.findIndex(Boolean), boxes.findLastIndex(Boolean)];
+    const where = (other) =>
+      ({ 0: t("of the input"), 3: t("of the output") })[other] ?? this.stageName(other);
     const words = [];
-    const first = boxes.findIndex(Boolean);
-    const last = boxes.findLastIndex(Boolean);
     if (first < stage) {
       const there = { ...boxes[first], where: where(first) };
       words.push(t("This pixel depends on {rows}×{cols} pixels {where}.", there));
@@ -339,7 +338,18 @@ VIEWS.convolution = {
       words.push(t("This pixel reaches {rows}×{cols} pixels {where}.", there));
       if (there.most > 1) words.push(t("Up to {most} ways lead to one of them.", there));
     }
-    this.say(words.join(language() === "zh" ? "" : " ") || t("How far does this pixel look? Go on through the layers."));
+    if (!words.length) words.push(t("How far does this pixel look? Go on through the layers."));
+    this.say(words.join(language() === "zh" ? "" : " "));
+  },
+
+  // Rows and columns are chosen independently, so their ways are multiplied.
+  fillWays(stage, box) {
+    const along = (axis, at) => (box && axis.ways[at - axis.first]) || 0;
+    this.fill(stage, (row, col) => {
+      const text = along(box?.down, row) * along(box?.right, col);
+      if (!text) return { text: "", fill: "var(--empty)", ink: "var(--text)" };
+      return { text, ...between(PALE, DEEP, Math.sqrt(text / Math.max(box.most, 4))) };
+    });
   },
 
   say(text) {

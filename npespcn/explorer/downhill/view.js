@@ -85,6 +85,8 @@ VIEWS.downhill = {
     });
     for (const event of ["pointerdown", "pointermove", "click"])
       this.map.addEventListener(event, (happened) => this.dragged(happened));
+    // A finger on the start does not scroll. (Chromium does not heed touch-action within an svg.)
+    this.handle.addEventListener("touchstart", (event) => event.preventDefault());
     this.handle.addEventListener("keydown", (event) => this.nudged(event));
   },
 
@@ -168,7 +170,10 @@ VIEWS.downhill = {
     }
     const [a, b] = ["jumps", "diverges"].map((name) => bounds[name]?.toFixed(2));
     one(".bounds", this.root).textContent = {
-      sgd: t("Above {a} = 1 / curvature, SGD jumps over the floor. Above {b}, it diverges.", { a, b }),
+      sgd: t("Above {a} = 1 / curvature, SGD jumps over the floor. Above {b}, it diverges.", {
+        a,
+        b,
+      }),
       momentum: t("Above {b}, momentum diverges.", { b }),
     }[state.optimizer] ?? t("The rate is a length: about so far each weight goes in a step.");
   },
@@ -200,13 +205,19 @@ VIEWS.downhill = {
         long,
       }),
       momentum: t("Across the valley the gradients cancel. Along it they pile up."),
-      adam: t("Each weight has its own rate. But the valley lies diagonally: that helps little."),
+      adam: t("Each weight has its own rate. But the valley lies diagonally, along neither."),
       soap: t("SOAP turns the valley first. Across and along it have their own rates."),
     };
-    const high = path[steps].loss > path[0].loss && t("It ends higher than it began.");
+    const climbs = path.some(({ loss }) => loss > path[0].loss * 1.001);
+    const high = climbs && t("On the way the loss is higher than at the start.");
     const diverges = rate > BOUNDS[optimizer]?.diverges && t("Too large: the path diverges.");
-    const after = t("After {steps} steps the loss is {loss} above the lowest one.", { steps, loss });
-    return [diverges || high, ways[optimizer], after].filter(Boolean).join(language() === "zh" ? "" : " ");
+    const after = t("After {steps} steps the loss is {loss} above the lowest one.", {
+      steps,
+      loss,
+    });
+    const way = (!diverges || optimizer === "sgd") && ways[optimizer];
+    const words = [diverges || high, way, after].filter(Boolean);
+    return words.join(language() === "zh" ? "" : " ");
   },
 
   show(position) {
@@ -215,8 +226,9 @@ VIEWS.downhill = {
     const near = far < 0 ? this.path : this.path.slice(0, far);
     const points = near.map(({ w }) => onMap(w));
     this.draw(this.map, points, position);
-    for (const [n, points] of all(".dots", this.map).entries())
-      points.setAttribute("d", near.slice(0, n ? position + 1 : undefined).map(({ w }) => `M${onMap(w)}h0`).join(""));
+    const dots = points.map((point) => `M${point}h0`);
+    one(".all.dots", this.map).setAttribute("d", dots.join(""));
+    one(".walked.dots", this.map).setAttribute("d", dots.slice(0, position + 1).join(""));
     const { w, g } = this.path[position];
     // A gradient of 1 is as long as a weight of 1, but never longer than that.
     const tip = plus(w, g, -1 / Math.max(1, Math.hypot(...g)));
@@ -238,10 +250,13 @@ VIEWS.downhill = {
   showNumbers(position) {
     const { root, path } = this;
     const loss = digits(path[position].loss);
-    const words = t("The loss after each step. After {position} steps it is {loss}.", { position, loss });
+    const words = t("The loss after each step. After {position} steps it is {loss}.", {
+      position,
+      loss,
+    });
     one(".losses", root).setAttribute("aria-label", words);
     const at = Math.min(position, state.steps - 1);
-    one(".numbers h3", root).textContent = t("Step {step}", { step: at + 1 });
+    one(".numbers h2", root).textContent = t("Step {step}", { step: at + 1 });
     one(".numbers code", root).textContent = RULES[state.optimizer];
     const lines = this.stepLines(path[at], path[at + 1].w);
     one(".numbers dl", root).replaceChildren(
@@ -261,6 +276,7 @@ VIEWS.downhill = {
       `(${basis[n].map(round2).map(digits).join(", ")})`,
       `${quotient(n)} = ${digits(turned[n])}`,
     ];
-    return [...(old ? both("v", velocity) : []), ...(basis ? [along(0), along(1)] : []), ...both("w", step)];
+    const first = (old && both("v", velocity)) || (basis && [along(0), along(1)]) || [];
+    return [...first, ...both("w", step)];
   },
 };

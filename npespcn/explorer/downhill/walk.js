@@ -56,7 +56,7 @@ function adamParts(g, memory, t) {
 const quotients = (parts) => parts.map(([above, below]) => above / below);
 
 // SOAP counts a gradient into its covariance after the step, and then turns its basis: one step of
-// orthogonal iteration. In the plane, a basis is one direction; the other is at a right angle to it.
+// orthogonal iteration. In the plane a basis is one direction, and another at a right angle to it.
 function follow(memory, g) {
   memory.covariance = memory.covariance.map((row, i) =>
     row.map((old, j) => BETAS[1] * old + (1 - BETAS[1]) * g[i] * g[j]),
