@@ -108,6 +108,8 @@ drawing.save(drawing.kernel_positions(x, kernel, y, [(0, 0), (0, 1), (1, 2)]), "
 # The kernel is the same at all positions. Therefore a convolution does the same in every part of an
 # image, and a small table of weights is enough for an image of any size.
 #
+# In the explorer you can :explorer:`slide a kernel over a picture yourself <mode=convolution>`.
+#
 # Convolution or cross-correlation?
 # ---------------------------------
 #
@@ -560,6 +562,8 @@ assert 8 * x64.nbytes < columns.nbytes < 9 * x64.nbytes
 # back to the input. The numbers between two rows are the size of the kernel that leads from the
 # lower row to the upper one. Gray pixels are those on which the output pixel depends. Going back
 # from one output pixel there are 3 of them, then 5, and then 9.
+#
+# The explorer shows :explorer:`whole pictures in place of rows <mode=convolution&layers=3>`.
 
 names = ["output", "after conv2", "after conv1", "input"]
 drawing.save(drawing.receptive_cone((5, 3, 3), names), "04_cone.png")

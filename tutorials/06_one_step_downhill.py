@@ -552,7 +552,8 @@ assert loss(diverging[-1]) > loss(start) > loss(paths["SGD, rate 2.7"][-1])
 assert loss(paths["SGD, rate 1"][-1]) > loss(paths["SGD, rate 2.7"][-1])
 
 # %%
-# The square is the start. After 40 steps w is still far from the cross.
+# The square is the start. After 40 steps w is still far from the cross. In the explorer you can
+# :explorer:`drag the start and change the rate <mode=downhill>`.
 #
 # Why "SGD"? The letters mean *stochastic gradient descent*. Descent is the way down. Stochastic
 # means "by chance": one does not compute the gradient of all examples. One draws a few of them by
@@ -972,7 +973,9 @@ drawing.save(drawing.loss_curves(losses, "loss above the lowest loss"), "06_curv
 
 # %%
 # The vertical axis is logarithmic: from one labeled mark to the next, the loss is ten times as
-# large.
+# large. In the explorer each method walks step by step: :explorer:`momentum
+# <mode=downhill&optimizer=momentum>`, :explorer:`Adam <mode=downhill&optimizer=adam>`,
+# :explorer:`SOAP <mode=downhill&optimizer=soap>`.
 #
 # Momentum ends lowest on this map. Do not conclude that it is the best method. We knew both
 # curvatures, and we chose its two numbers well. A valley with fixed directions and a single lowest
