@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
         message = one_line(error) or "not enough memory"  # a MemoryError has no message
         if isinstance(error, FileNotFoundError) and is_address(str(error.filename)):
-            message += ": an address: download it first"
+            message += ": an address: download it first, or give the path"
         print(f"npespcn {options.command}: {message}", file=sys.stderr)
         if isinstance(error, BrokenPipeError):  # else Python's last flush would complain again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -82,7 +82,11 @@ def find_sources(
             matches = sorted(_glob(name), key=natural_key)
             files = [Source(Path(match)) for match in matches if not os.path.isdir(match)]
             if not files:
-                what = "an address: download it first" if is_address(name) else "no such file"
+                what = (
+                    "an address: download it first, or give the path"
+                    if is_address(name)
+                    else "no such file"
+                )
                 found.problems.append(f"{name}: {what}")
             found.sources += files
     once: dict[str, Source] = {}

@@ -70,7 +70,8 @@ _LAST = (  # a suffix may tell better what is inside
         "an archive, or a document that is one: unpack it first"),
     (rb"II\*\0|MM\0\*", "", _BROKEN),
 )  # fmt: skip
-_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 0xC612  # tags of TIFF
+_SUBFILE_TYPE, _SUB_IFDS = 254, 330  # tags of TIFF
+_OF_CAMERAS = (0xC612, 0x9216, 0x828D)  # DNGVersion, TIFF/EPStandardID, CFARepeatPatternDim
 RAW = _RAW[2]
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/|data:|www\.", re.IGNORECASE)  # C:\ has one letter
 
@@ -115,7 +116,7 @@ def is_raw(tags: Mapping[int, Any]) -> bool:
     """Return whether a TIFF with these tags is a raw photograph, of which a preview comes first."""
     kind = tags.get(_SUBFILE_TYPE)
     is_thumbnail = isinstance(kind, int) and kind & 1 == 1 and _SUB_IFDS in tags
-    return is_thumbnail or _DNG_VERSION in tags
+    return is_thumbnail or any(tag in tags for tag in _OF_CAMERAS)
 
 
 def is_address(name: str) -> bool:

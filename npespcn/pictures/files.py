@@ -24,6 +24,7 @@ _OF_FIXED_SIZES = ("ICO", "ICNS")  # Pillow would resize the image to one of the
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
+    "HEIF": {"quality": 95, "chroma": 444},
 }
 
 

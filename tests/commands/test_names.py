@@ -202,7 +202,7 @@ def test_earlier_results_among_named_files(tree: Path) -> None:
 
 def test_addresses_are_named(tree: Path) -> None:
     for name in ["https://example.com/a.jpg", "FILE:///a.jpg", "s3://b/*.png", "www.example.com/a"]:
-        assert find(name).problems == [f"{name}: an address: download it first"]
+        assert find(name).problems == [f"{name}: an address: download it first, or give the path"]
 
 
 def test_pictures_that_are_not_read_are_named_in_a_folder(tree: Path) -> None:

@@ -187,6 +187,7 @@ def test_a_raw_photograph_is_not_its_thumbnail(tmp_path: Path) -> None:
     for name, data in {
         "a.dng": tiff(version=version),
         "renamed.tif": tiff(version=version),
+        "ep.tif": tiff(standard=(0x9216, 1, 1)),
         "a.tif": tiff(thumbnail=thumbnail, sub_ifds=sub_ifds),  # as NEF and ARW begin
         "by suffix.NEF": tiff(),
         "whatever.3fr": tiff(thumbnail=thumbnail),

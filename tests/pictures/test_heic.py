@@ -10,7 +10,8 @@ from PIL import Image, ImageCms
 
 from npespcn import upscale
 from npespcn.common import Array
-from npespcn.pictures.files import is_image_file, open_image, read_image
+from npespcn.evaluation import psnr
+from npespcn.pictures.files import is_image_file, open_image, read_image, write_image
 from npespcn.pictures.formats import frame_count, plain_frames, upright_size
 
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -108,3 +109,10 @@ def test_of_several_images_the_main_one_is_taken(tmp_path: Path) -> None:
             assert frame_count(opened) == 1
             (plain,) = plain_frames(opened)
         np.testing.assert_array_equal(np.asarray(plain), np.asarray(image))
+
+
+def test_heic_is_written_nearly_without_loss(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    for pixels, least in ((x, 40), (np.asarray(upscale(corners())), 45)):
+        write_image(tmp_path / "a.heic", pixels)
+        assert psnr(read_image(tmp_path / "a.heic"), pixels) > least
