@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from npespcn.shuffle import pixel_shuffle
 
@@ -20,18 +23,18 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 
 
-# The pixels of a picture or a canvas: its side, and R, G, B, A of each
+# A picture or a canvas as a PNG file in an address
 READ = """shown => {
-  const { width, height } = shown;
-  const brush = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  brush.drawImage(shown, 0, 0, width, height);
-  return [width, [...brush.getImageData(0, 0, width, height).data]];
+  const copy = document.createElement("canvas");
+  [copy.width, copy.height] = [shown.width, shown.height];
+  copy.getContext("2d").drawImage(shown, 0, 0, shown.width, shown.height);
+  return copy.toDataURL("image/png");
 }"""
 
 
 def pixels(page: Any, selector: str) -> np.ndarray:
-    side, numbers = page.locator(selector).evaluate(READ)
-    return np.array(numbers, np.uint8).reshape(side, side, 4)
+    file = base64.b64decode(page.locator(selector).evaluate(READ).partition(",")[2])
+    return np.array(Image.open(io.BytesIO(file)))  # (H, W, 4)
 
 
 def slide(page: Any, value: int) -> np.ndarray:
