@@ -410,7 +410,8 @@ drawing.save(
 # of equally many terms. If not, some output pixels get more terms than others. Odena, Dumoulin and
 # Olah found this *uneven overlap* behind the checkerboards of many published networks:
 # `Deconvolution and Checkerboard Artifacts <https://distill.pub/2016/deconv-checkerboard/>`_,
-# Distill, 2016. You can move sliders there.
+# Distill, 2016. You can move sliders there, and in :explorer:`the explorer
+# <mode=deconvolution&k=3&s=2>`, where every pixel also says which numbers it is the sum of.
 #
 # In the language of filters: a kernel of three at stride 2 is a pair of filters, one of two numbers
 # and one of a single number. Even if all three numbers are equal, the sums of the two filters are

@@ -141,7 +141,7 @@ def test_every_number_is_the_librarys(visit: Visit, kind: str) -> None:
         expected = outputs(kernel, s, x)
         for name in NAMES:
             assert abs(shown[name] - expected[name]).max() < 1e-9, (words, name)
-        assert page.locator("h3", has_text="= Sub-pixel convolution").count() == 1
+        assert page.locator("h2", has_text="= Sub-pixel convolution").count() == 1
         low, high = expected["dealt"].min().round(), expected["dealt"].max().round()
         span = text(page, f"{VIEW} figure:nth-child(2) .range").replace("−", "-")
         same = f"{high:.0f} everywhere"
@@ -272,7 +272,9 @@ def test_by_mouse_keyboard_and_touch(visit: Visit) -> None:
     maps.nth(1).locator('[data-row="5"][data-col="0"]').tap()
     expect("k=3&s=2&weights=ones&pixel=5,0")
     maps.nth(0).focus()
-    for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowRight"):  # the first is at the edge
+    page.keyboard.press("ArrowLeft")  # there is nothing to the left
+    expect("k=3&s=2&weights=ones&pixel=5,0")
+    for key in ("ArrowUp", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     assert place() == "Row 4, column 2"
     page.locator('[name="k"]').focus()
@@ -315,4 +317,9 @@ def test_what_to_touch_is_in_sight(visit: Visit) -> None:
             box = page.locator(f"{VIEW} {selector}").bounding_box()
             assert box["y"] + box["height"] <= viewport["height"], selector
     assert page.locator(f"{VIEW} [role=status]").count() == 2
-    assert page.locator(f"{VIEW} [role=application]").count() == 4
+    for lang in ("en", "zh"):
+        page = visit(f"mode=deconvolution&lang={lang}")
+        maps = page.locator(f"{VIEW} [role=application]")
+        names = maps.evaluate_all("all => all.map(one => one.ariaLabel)")
+        assert names == page.locator(f"{VIEW} .maps h2").all_text_contents()
+        assert len(set(names)) == 4

@@ -43,7 +43,7 @@ VIEWS.deconvolution = {
       const map = make("div", { className: "output map", role: "application", tabIndex: 0 });
       this.maps[name] = map;
       const range = make("p", { className: "range" });
-      one(".maps", root).append(make("figure", {}, make("h3"), map, range));
+      one(".maps", root).append(make("figure", {}, make("h2"), map, range));
       for (const event of ["pointermove", "click"])
         map.addEventListener(event, ({ target: { dataset } }) => {
           if (dataset.row) this.choose(Number(dataset.row), Number(dataset.col));
