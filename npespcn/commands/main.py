@@ -40,8 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, FileNotFoundError) and is_address(str(error.filename)):
             message += ": an address: download it first, or give the path"
         print(f"npespcn {options.command}: {message}", file=sys.stderr)
-        if isinstance(error, BrokenPipeError):  # else Python's last flush would complain again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 1 if failed else 0
 
