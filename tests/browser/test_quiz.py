@@ -235,7 +235,8 @@ def test_levels_and_free_practice(visit: Visit) -> None:
     page.clock.run_for(300)
     assert page.url.endswith("#mode=quiz&r=4&c=3&order=dcr")
     assert page.locator("#choices fieldset:visible").count() == 3
-    assert page.locator(f"{VIEW} .plane").count() == 3
+    assert page.locator(f"{VIEW} .plane:visible").count() == 3
+    assert page.locator(f"{VIEW} .channel:visible").count() == 1  # of 48
     assert not page.locator("#order-note").is_visible()
     page = visit("mode=quiz&level=4")  # a link opens its level
     assert page.locator("[name=level]:enabled").count() == 5
