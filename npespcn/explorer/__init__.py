@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from importlib import resources
 
 from npespcn.common.checks import one_of
@@ -86,7 +87,15 @@ def _sources(kind: str) -> list[str]:
         files += [(view, name) for name in sorted(names) if name.endswith(kind)]
     if kind == ".js":
         files.append(("page", "main.js"))
-    return [_source(*file) for file in files]
+    return [lean(_source(*file)) for file in files]
+
+
+def lean(text: str) -> str:
+    """Return a script or a style sheet without indentation and lines of comment.
+
+    They are a tenth of the page, and the files have them for those who read.
+    """
+    return re.sub(r"^[ \t]*(//.*\n)?", "", text, flags=re.MULTILINE)
 
 
 def _source(folder: str, name: str) -> str:

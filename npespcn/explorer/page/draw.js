@@ -116,7 +116,7 @@ class Pair {
     return make(
       "div",
       { className: "side source", role: "group", name: heading },
-      make("h3", { text: heading }),
+      make("h2", { className: "heading", text: heading }),
       grids,
     );
   }
@@ -133,7 +133,7 @@ class Pair {
     return make(
       "div",
       { className: "side output", role: "group", name: heading },
-      make("h3", { text: heading }),
+      make("h2", { className: "heading", text: heading }),
       planes,
     );
   }

@@ -58,7 +58,7 @@ class Inside {
     return make(
       "div",
       { className: "sheet", role: "group", css, data: { sheet: n } },
-      make("h3"),
+      make("h2"),
       make("div", { className: "maps" }, ...cells),
     );
   }
@@ -102,7 +102,7 @@ class Inside {
     const part = made.parts[this.part ?? byWeight[0].c];
     const focused = document.activeElement?.dataset.part;
     this.numbers.replaceChildren(
-      make("h3", { text: unitWords(n, o, h, w) }),
+      make("h2", { text: unitWords(n, o, h, w) }),
       ...(n > 1 ? [this.drawParts(made, byWeight, part)] : []),
       this.drawProducts(made, part),
       this.drawSum(made),

@@ -154,21 +154,23 @@ function cubic(x) {
   return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
 }
 
-// What each of `count` pixels takes of the `size` pixels of a row: [[place, weight], ...]. Where the
-// row ends, it is either cut off, as in Pillow, or its last pixel repeats.
+// What each of `count` pixels takes of the `size` pixels of a row: {places, weights}. Where the row
+// ends, it is either cut off, as in Pillow, or its last pixel repeats.
 function shares(size, count, repeats) {
   const step = size / count;
   const wide = Math.max(step, 1); // the cubic is stretched when shrinking, against aliasing
   return Array.from({ length: count }, (_, n) => {
     const center = (n + 0.5) * step;
     const [first, end] = [-1, 1].map((side) => Math.floor(center + side * 2 * wide + 0.5));
-    const share = [];
+    const [places, weights] = [[], []];
     for (let at = first; at < end; at++) {
       const place = Math.min(Math.max(at, 0), size - 1);
-      if (place === at || repeats) share.push([place, cubic((at + 0.5 - center) / wide)]);
+      if (place !== at && !repeats) continue;
+      places.push(place);
+      weights.push(cubic((at + 0.5 - center) / wide));
     }
-    const total = share.reduce((sum, [, weight]) => sum + weight, 0);
-    return share.map(([place, weight]) => [place, weight / total]);
+    const total = weights.reduce((sum, weight) => sum + weight);
+    return { places, weights: weights.map((weight) => weight / total) };
   });
 }
 
@@ -178,15 +180,18 @@ function mix(data, inner, size, table) {
   const bytes = data instanceof Uint8ClampedArray;
   const outer = data.length / (inner * size);
   const mixed = new data.constructor(outer * table.length * inner);
-  let at = 0;
   const fixed = (weight) => Math.sign(weight) * Math.round(Math.abs(weight) * 2 ** 22);
+  const taken = table.map(({ places, weights }) => ({
+    places,
+    weights: bytes ? weights.map(fixed) : weights,
+  }));
+  let at = 0;
   for (let o = 0; o < outer; o++) {
-    for (const share of table) {
-      const places = share.map(([place]) => (o * size + place) * inner);
-      const weights = share.map(([, weight]) => (bytes ? fixed(weight) : weight));
+    for (const { places, weights } of taken) {
       for (let i = 0; i < inner; i++) {
         let sum = 0;
-        for (let n = 0; n < places.length; n++) sum += weights[n] * data[places[n] + i];
+        for (let n = 0; n < places.length; n++)
+          sum += weights[n] * data[(o * size + places[n]) * inner + i];
         mixed[at++] = bytes ? Math.floor(sum / 2 ** 22 + 0.5) : sum;
       }
     }

@@ -72,7 +72,7 @@ VIEWS.photo = {
   start() {
     const { root } = this;
     this.inside = new Inside(one(".inside", root), (n, o) => this.choseUnit(n, o));
-    this.player = new Player(one(".player-here", root), {
+    this.shuffle = new Player(one(".player-here", root), {
       show: (position) => this.showShuffle(position),
       words: (position) => `${Math.round((100 * position) / (2 * HALF))} %`,
     });
@@ -101,7 +101,12 @@ VIEWS.photo = {
   },
 
   leave() {
-    this.player.pause();
+    this.shuffle.pause();
+  },
+
+  // For the keys of the page: none while it is hidden.
+  get player() {
+    return state.inside ? undefined : this.shuffle;
   },
 
   // --- a picture to enlarge ---
@@ -137,18 +142,14 @@ VIEWS.photo = {
   },
 
   takesDrops() {
-    const { root } = this;
-    const over = (on) => root.classList.toggle("over", on);
-    root.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      over(true);
-    });
-    root.addEventListener("dragleave", () => over(false));
-    root.addEventListener("drop", (event) => {
-      event.preventDefault();
-      over(false);
-      this.openOwn(event.dataTransfer.files[0]);
-    });
+    for (const type of ["dragover", "dragleave", "drop"]) {
+      document.addEventListener(type, (event) => {
+        if (this.root.hidden) return;
+        event.preventDefault(); // the browser would show the file instead of the page
+        this.root.classList.toggle("over", type === "dragover");
+        if (type === "drop") this.openOwn(event.dataTransfer.files[0]);
+      });
+    }
   },
 
   // The part of the picture that the network gets.
@@ -190,14 +191,16 @@ VIEWS.photo = {
   },
 
   finish(made) {
-    const { r, small } = made;
+    const { r, small, original } = made;
     const { height: h, width: w } = small;
     const chroma = [1, 2].map((n) => enlarged(planeOf(small, n), h, w, 1, r));
-    this.shown = { ...made, h, w, chroma, bicubic: bicubic(small, r) };
-    if (!made.original && this.sides.includes("original")) this.sides = ["bicubic", "network"];
-    const { bicubic: plain, original } = this.shown;
+    this.shown = { ...made, h, w, chroma };
+    const plain = bicubic(small, r);
     drawImage(this.canvas("bicubic"), plain);
+    this.showDecibels("bicubic", plain);
+    one("[data-near-original]", this.root).hidden = !original;
     if (original) drawImage(this.canvas("original"), original);
+    else if (this.sides.includes("original")) this.sides = ["bicubic", "network"];
     this.drawTiles();
     this.inside.draw(this.shown);
     this.seconds = made.seconds;
@@ -247,6 +250,7 @@ VIEWS.photo = {
       const direction = DIRECTIONS[event.key];
       if (!direction) return;
       event.preventDefault();
+      event.stopPropagation();
       const { left, top, width, height } = this.part();
       const [x, y] = [left + width / 2, top + height / 2];
       this.moveCut(x + (direction[0] * width) / 4, y + (direction[1] * height) / 4);
@@ -264,8 +268,8 @@ VIEWS.photo = {
   showCut() {
     const { width, height, bitmap } = this.picture;
     const part = this.part();
-    const all = part.width === width && part.height === height;
-    one(".cut", this.root).hidden = all || this.isNearlyAll(part);
+    const { r } = state; // fewer pixels than r are only the rest of a division
+    one(".cut", this.root).hidden = width - part.width < r && height - part.height < r;
     const canvas = one(".whole canvas", this.root);
     const scale = Math.min(1, 220 / Math.max(width, height));
     canvas.width = Math.max(1, Math.round(width * scale));
@@ -279,17 +283,12 @@ VIEWS.photo = {
     this.sayCut();
   },
 
-  // Only the rest of a division by r is missing.
-  isNearlyAll(part) {
-    return this.picture.width - part.width < state.r && this.picture.height - part.height < state.r;
-  },
-
   sayCut() {
     if (!this.picture) return;
     const { width, height } = this.picture;
     const { left, top, width: w, height: h } = this.part();
     one("#cut-words", this.root).textContent = t(
-      "{w} × {h} of {width} × {height} pixels, from column {left} and row {top}. Drag the frame.",
+      "{h} × {w} of {height} × {width} pixels, from row {top} and column {left}. Drag the frame.",
       { w, h, width, height, left, top },
     );
   },
@@ -365,6 +364,7 @@ VIEWS.photo = {
     } else if (target.name === "look") {
       state.inside = target.value === "inside";
       this.showLook();
+      if (this.shown) this.tell(this.at);
       saveAddress();
     }
   },
@@ -374,7 +374,7 @@ VIEWS.photo = {
       part.hidden = (part.dataset.look === "inside") !== state.inside;
     for (const radio of all('[name="look"]', this.root))
       radio.checked = (radio.value === "inside") === state.inside;
-    if (state.inside) this.player.pause();
+    if (state.inside) this.shuffle.pause();
   },
 
   // --- the image, from the channels ---
@@ -388,8 +388,8 @@ VIEWS.photo = {
     this.stack.classList.toggle("large", w * r > this.stack.clientWidth * devicePixelRatio);
     this.showSides();
     this.showNetwork();
-    const { last, position } = this.player;
-    this.player.setUp({
+    const { last, position } = this.shuffle;
+    this.shuffle.setUp({
       last: 2 * HALF,
       stride: HALF,
       delay: 50,
@@ -405,7 +405,7 @@ VIEWS.photo = {
 
   // The network's image: every pixel from its channel, in the order that was chosen.
   showNetwork() {
-    const { r, h, w, chroma, original, bicubic: plain } = this.shown;
+    const { r, h, w, chroma } = this.shown;
     const luma = new Float64Array(r * h * r * w);
     for (let k = 0; k < r * r; k++) {
       const { i, j } = partsOf(this.setup, k);
@@ -415,21 +415,18 @@ VIEWS.photo = {
           luma[(y * r + i) * r * w + x * r + j] = isSilent ? NaN : this.luma(k, y, x);
       }
     }
-    const image = imageOf(r * w, r * h, luma, ...chroma);
-    drawImage(this.canvas("network"), image);
-    this.image = image;
-    this.showNumbers({ bicubic: plain, network: image }, original, r);
+    this.image = imageOf(r * w, r * h, luma, ...chroma);
+    drawImage(this.canvas("network"), this.image);
+    this.showDecibels("network", this.image);
     this.showSilence();
   },
 
-  // How close each is to the original.
-  showNumbers(images, original, r) {
-    for (const [name, image] of Object.entries(images)) {
-      const value = original ? psnr(image, original, r) : NaN;
-      const words = Number.isFinite(value) ? `${value.toFixed(2)} dB` : "";
-      one(`[data-is="${name}"]`, this.root).textContent = words;
-    }
-    one("[data-near-original]", this.root).hidden = !original;
+  // How close it is to the original.
+  showDecibels(name, image) {
+    const { original, r } = this.shown;
+    const value = original ? psnr(image, original, r) : NaN;
+    const words = Number.isFinite(value) ? `${value.toFixed(2)} dB` : "";
+    one(`[data-is="${name}"]`, this.root).textContent = words;
   },
 
   // First the rows move (i behind h), then the columns (j behind w).
@@ -517,7 +514,7 @@ VIEWS.photo = {
     saveAddress();
     if (!this.shown) return;
     this.showNetwork();
-    this.showShuffle(this.player.position);
+    this.showShuffle(this.shuffle.position);
     this.tell(this.at);
   },
 
@@ -559,6 +556,7 @@ VIEWS.photo = {
     const direction = DIRECTIONS[event.key];
     if (!direction || !this.shown) return;
     event.preventDefault();
+    event.stopPropagation(); // the player has the same keys
     const [row, col] = this.kept();
     const step = event.shiftKey ? 10 : 1;
     this.keep(row + direction[1] * step, col + direction[0] * step);
@@ -589,7 +587,7 @@ VIEWS.photo = {
     for (const tile of all("[data-tile]", this.root))
       tile.classList.toggle("here", Number(tile.dataset.tile) === k);
     const [n, o] = state.unit ?? [3, k];
-    this.inside.tell(n, o, h, x);
+    if (state.inside) this.inside.tell(n, o, h, x);
     this.showField(h, x, n);
     this.showNear(row, col);
   },
