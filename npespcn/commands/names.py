@@ -122,8 +122,12 @@ def _search(
                 unread[what].append(path)
             else:
                 found.others.append(path)
-    for what, (first, *more) in unread.items():
-        found.problems.append(f"{first}{f' and {len(more)} more' if more else ''}: {what}")
+    found.problems += [f"{first_of(paths)}: {what}" for what, paths in unread.items()]
+
+
+def first_of(paths: Sequence[Path]) -> str:
+    """Return the first of many names, and the number of the others."""
+    return f"{paths[0]} and {len(paths) - 1} more" if len(paths) > 1 else str(paths[0])
 
 
 def _earlier_results(paths: Sequence[Path], out: str | None) -> list[Path]:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from npespcn.commands import HelpFormatter, from_, print_line, tell_warnings
-from npespcn.commands.names import Found, Source, find_sources, identity, name_targets
+from npespcn.commands.names import (
+    Found,
+    Source,
+    find_sources,
+    first_of,
+    identity,
+    name_targets,
+)
 from npespcn.common.checks import one_of
-from npespcn.common.kinds import is_address
+from npespcn.common.kinds import is_address, kind_by_suffix
 from npespcn.common.messages import one_line
 from npespcn.enlarge.picture import upscale
 from npespcn.enlarge.video import WRITABLE, is_video, upscale_video, video_size
@@ -142,10 +150,15 @@ def _enlarge_all(
     found = find_sources(options.names, _can_be_enlarged, options.recursive, options.out)
     for problem in found.problems:
         tell(*_complaint(problem))
-    if found.others:
-        names = ", ".join(path.name for path in found.others[:3])
-        more = f" and {len(found.others) - 3} more" if len(found.others) > 3 else ""
+    skipped: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in found.others:
+        skipped["" if _can_be_enlarged(path) else kind_by_suffix(path)].append(path)
+    if some := skipped.pop("", None):
+        names = ", ".join(path.name for path in some[:3])
+        more = f" and {len(some) - 3} more" if len(some) > 3 else ""
         tell(f"skipped, by their names: {one_line(names)}{more}", "stderr")
+    for kind, paths in skipped.items():
+        tell(f"skipped {one_line(first_of(paths))}: {kind}", "stderr")
     work, failed = _Work(options, model, found), bool(found.problems)
     with _results(work) as results, _bar(len(work.items), "file", len(work.items) > 1) as files:
         for good, lines in results:

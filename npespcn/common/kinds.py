@@ -30,6 +30,12 @@ _PICTURES = (
     (rb"\xff\x0a|\0\0\0\x0cJXL ", ".jxl", "JPEG XL: save it as PNG first (djxl IN.jxl OUT.png)"),
     (rb"II\xbc|v/1\x01|#\?(RADIANCE|RGBE)", ".exr .hdp .hdr .jxr .wdp",
         "a picture of high dynamic range: save it as PNG, with a tone curve"),
+    (rb"AT&TFORM|BPG\xfb|FLIF|\x8aMNG|\x8bJNG|\x97JB2|\xff\xd8\xff\xf7",
+        ".bpg .djv .djvu .flif .jb2 .jbig2 .jls .jng .mng",
+        "an image in a format that is not read: save it as PNG"),
+)  # fmt: skip
+_BROKEN = "damaged, cut short, or of a rare kind"
+_OTHERS = (
     (rb"(?!.{0,200}(?i:<html|<!doctype html))\xef?\xbb?\xbf?\s*<(.{0,2000}<)?(\w+:)?svg\b",
         ".svg .svgz",
         "SVG, a drawing of any size: export it as PNG, at the size you want"),
@@ -40,14 +46,8 @@ _PICTURES = (
         ".afdesign .afphoto .clip .kra .ora .pdn .procreate .psb .psp .pspimage .sketch .xcf",
         "a drawing program's own file: export it as PNG or TIFF"),
     (rb"SIMPLE  =|.{128}DICM|\x89HDF|CDF[\x01\x02]|GRIB|BUFR",
-        ".dcm .fit .fits .fts .grib .h5 .hdf5 .nc .nii",
+        ".dcm .fit .fits .fts .h5 .hdf5 .nc .nii",
         "measured data, without an agreed black and white: save it as PNG of 16 bits"),
-    (rb"AT&TFORM|BPG\xfb|FLIF|\x8aMNG|\x8bJNG|\x97JB2|\xff\xd8\xff\xf7",
-        ".bpg .djv .djvu .flif .jb2 .jbig2 .jls .jng .mng",
-        "an image in a format that is not read: save it as PNG"),
-)  # fmt: skip
-_BROKEN = "damaged, cut short, or of a rare kind"
-_OTHERS = (
     (rb".{0,1000}%PDF-", ".pdf", "a PDF document: save its pages as PNG first (pdftoppm -png)"),
     (rb"\xef?\xbb?\xbf?\s*(<\?xml.{0,100}?>\s*)?(?i:<(!doctype html|html|head|body|script))",
         ".htm .html .mht .mhtml",
@@ -95,18 +95,23 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         next((what for begins, _, what in rows if re.match(begins, head, re.DOTALL)), "")
         for rows in (_PICTURES + _OTHERS, _LAST)
     )
-    what = sure or _by_suffix(path, _PICTURES + _OTHERS + _LAST) or unsure
+    what = sure or kind_by_suffix(path) or unsure
     if what == _HEIC[2] and importlib.util.find_spec("pillow_heif"):
         return "HEIC, damaged or cut short"
     return what
 
 
+def kind_by_suffix(path: str | os.PathLike[str]) -> str:
+    """Return what a file is and what to do, by its suffix, if it is known."""
+    return _by_suffix(path, _PICTURES + _OTHERS + _LAST)
+
+
 def unread_picture(path: str | os.PathLike[str]) -> str:
-    """Return what a file is, by its suffix, if it is a picture in a format that is not read.
+    """Return the same, if it is a picture of pixels in a format that is not read.
 
     Examples
     --------
-    >>> unread_picture("IMG_1.CR3"), unread_picture("notes.txt")
+    >>> unread_picture("IMG_1.CR3"), unread_picture("drawing.svg")
     ('a raw photograph: develop it first, to TIFF or PNG', '')
     """
     return _by_suffix(path, _PICTURES)

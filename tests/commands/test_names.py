@@ -206,15 +206,15 @@ def test_addresses_are_named(tree: Path) -> None:
 
 
 def test_pictures_that_are_not_read_are_named_in_a_folder(tree: Path) -> None:
-    for name in ["IMG_2.HEIC", "IMG_10.heic", "deep/IMG_1.heic", "a.cr3", "a.svg"]:
+    for name in ["IMG_2.HEIC", "IMG_10.heic", "deep/IMG_1.heic", "a.cr3", "a.jxl"]:
         (tree / "empty" / name).parent.mkdir(exist_ok=True)
         (tree / "empty" / name).touch()
     lines = find("empty", recursive=True).problems
     assert len(lines) == 3
     assert any(line.startswith("empty/a.cr3: a raw photograph: develop it") for line in lines)
     assert any(line.startswith("empty/IMG_2.HEIC and 2 more: HEIC, ") for line in lines)
-    assert find_sources(["empty"], lambda path: path.suffix != ".svg").problems == [
-        "empty/a.svg: SVG, a drawing of any size: export it as PNG, at the size you want"
+    assert find_sources(["empty"], lambda path: path.suffix != ".jxl").problems == [
+        "empty/a.jxl: JPEG XL: save it as PNG first (djxl IN.jxl OUT.png)"
     ]
 
 
