@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
 from npespcn.common import Array
 from npespcn.fast.gpu import check_device, to_host
@@ -25,6 +27,19 @@ from npespcn.layers import (
     Sigmoid,
     Tanh,
 )
+from npespcn.pictures.profiles import profile_of
+
+
+@functools.cache  # the time is in it
+def color_profile(mode: str = "RGB") -> bytes:
+    """Return an ICC profile for pixels of a plain mode: sRGB, or grays of another gamma."""
+    if mode.startswith("RGB"):
+        return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.new("L", (1, 1))
+    image.info["gamma"] = 1 / 1.8
+    profile = profile_of(image)
+    assert profile
+    return profile
 
 
 def require_torch() -> Any:

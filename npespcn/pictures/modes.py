@@ -6,17 +6,18 @@ of them here, upright, with transparency as an alpha channel.
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from npespcn.common import Array
 from npespcn.pictures.bombs import check_bomb
 from npespcn.pictures.color import quantize
+from npespcn.pictures.fields import bits_of, bytes_of, levels_of
+from npespcn.pictures.profiles import profile_of, transform_to_srgb
 
 ORIENTATION = 0x0112  # the EXIF tag
 QUARTER_TURNS = (5, 6, 7, 8)  # its values that swap width and height
@@ -38,7 +39,8 @@ def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
 
     One bit becomes gray, a palette RGB or RGBA, a transparent color an alpha channel, CMYK and Lab
     sRGB (by the color profile, where there is one). The EXIF orientation is applied. Of ``info``,
-    ``icc_profile`` and ``dpi`` stay where they still hold.
+    ``icc_profile`` and ``dpi`` stay where they still hold. Other descriptions of color become an
+    ICC profile; see `npespcn.pictures.profiles`.
 
     Parameters
     ----------
@@ -51,32 +53,49 @@ def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
     Warns
     -----
     UserWarning
-        If the file has 16 bits for each of several channels, of which Pillow reads 8; or 16 bits
-        and a transparent gray, of which 8 are kept.
+        If the file has more than 8 bits for each of several channels, of which Pillow reads 8; 16
+        bits and a transparent gray, of which 8 are kept; or a color profile that does not fit.
 
     Raises
     ------
     ValueError
-        If its pixels have no known range (floats), or if it is a decompression bomb.
+        If its pixels have no known range (floats), if Pillow reads its kind wrong, if its colors
+        are HDR, or if it is a decompression bomb.
     """
-    lost = not quiet and _has_16_bits(image)
+    bits, levels, profile = bits_of(image), levels_of(image), profile_of(image)
+    no_alpha = image.format == "TGA" and not (bytes_of(image, 18) or b"\x08")[-1] % 16
     raw = str(getattr(image, "tile", ""))  # how the file holds the pixels; empty once they are read
     turn_of_tiff = getattr(image, "tag_v2", {}).get(ORIENTATION)
+    if not isinstance(image.info.get("xmp", b""), (str, bytes)):
+        del image.info["xmp"]  # broken; with that tag, Pillow would fail
     image.load()  # applies that tag, and forgets it
     check_bomb(image)  # again, because an image inside, as in an icon, may have another size
     turn = orientation(image)
     info: dict[str | tuple[int, int], Any] = {}
     if (dpi := _resolution(image)) is not None:
         info["dpi"] = dpi[::-1] if (turn_of_tiff or turn) in QUARTER_TURNS else dpi
-    profile = image.info.get("icc_profile")
-    if profile and isinstance(profile, bytes) and image.mode not in ("CMYK", "LAB"):
-        info["icc_profile"] = profile  # to CMYK and Lab it is applied
     clear = _clear_color(image, raw)
-    plain = _plain(image, clear)
-    if lost:
-        warnings.warn(f"{name_of(image)}: has 16 bits a channel, of which 8 are read", stacklevel=2)
-    if not quiet and clear is not None and image.mode.startswith("I"):
-        message = "has 16 bits and a transparent gray; 8 are kept"
+    if image.mode in ("CMYK", "LAB"):
+        transform = transform_to_srgb(profile, image.mode)
+        plain = transform.apply(image) if transform else image.convert("RGB")
+    else:
+        plain = _plain(image, clear)
+        transform = transform_to_srgb(profile, "RGB" if plain.mode[0] == "R" else "L")
+        if transform:
+            info["icc_profile"] = profile
+    if no_alpha and plain.mode == "RGBA":
+        plain = plain.convert("RGB")
+    if levels:
+        plain = _stretched(plain, *levels)
+    what = "its color profile" if profile else "what it says of its colors"
+    lost = {
+        f"has {bits} bits a channel, of which 8 are read": bits > 8 and image.mode[0] not in "IF",
+        "has 16 bits and a transparent gray; 8 are kept": clear is not None
+        and image.mode[0] == "I",
+        f"{what} is broken or does not fit, and is left out": profile is not None and not transform,
+    }
+    first = image.format == "TIFF" or image.tell() <= getattr(image, "default_image", 0)
+    for message in (words for words, applies in lost.items() if applies and first and not quiet):
         warnings.warn(f"{name_of(image)}: {message}", stacklevel=2)
     if turn in _TURNS:  # not by ImageOps, which fails if anything else in the EXIF is broken
         plain = plain.transpose(_TURNS[turn])
@@ -111,15 +130,6 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def _has_16_bits(image: Image.Image) -> bool:
-    """Return whether the file of an image, not read yet, has 16 bits that Pillow would cut to 8."""
-    tiles: list[Any] = getattr(image, "tile", [])
-    return image.mode[0] not in "IF" and any(
-        ";16" in str(args) or (codec == "ppm" and isinstance(args, tuple) and args[1] > 255)
-        for codec, _, _, args in tiles
-    )
-
-
 def _resolution(image: Image.Image) -> tuple[float, float] | None:
     """Return the dpi, if formats can hold them: a broken file's may be 0, NaN or 2**32."""
     try:
@@ -151,8 +161,6 @@ def _plain(image: Image.Image, clear: Color | None) -> Image.Image:
         return rgba.convert("RGB") if opaque else rgba
     if image.mode.startswith("I"):
         return _plain_16_bits(np.asarray(image), clear)
-    if image.mode in ("CMYK", "LAB"):
-        return _to_srgb(image)
     if image.mode not in _PLAIN:
         raise ValueError(
             f"its pixels ({image.mode}) have no known range; save it with 8 or 16 bits"
@@ -174,16 +182,8 @@ def _plain_16_bits(pixels: Array, clear: Color | None) -> Image.Image:
     return Image.fromarray(quantize(gray_alpha))
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Convert CMYK or Lab by the image's own color profile, or else by Pillow's formula."""
-    profile = image.info.get("icc_profile")
-    if profile:
-        try:
-            srgb = ImageCms.createProfile("sRGB")
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError):  # broken, or for other colors than the image's
-            pass
-    return image.convert("RGB")
+def _stretched(image: Image.Image, black: int, white: int) -> Image.Image:
+    """Return an image of a plain mode whose black and white become those of its mode."""
+    x = np.asarray(image)
+    part = (x - np.float64(black)) / (white - black)
+    return Image.fromarray(quantize(part * np.iinfo(x.dtype).max, x.dtype))

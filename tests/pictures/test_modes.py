@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import color_profile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
@@ -330,10 +331,11 @@ def test_a_broken_tag_beside_the_orientation() -> None:
 
 def test_profile_and_resolution_stay() -> None:
     for mode in ["L", "P", "RGB", "RGBA"]:
-        image = saved(noise(3, 4).convert(mode), "PNG", icc_profile=b"a profile", dpi=(300, 150))
+        own = color_profile(mode.replace("P", "RGB"))
+        image = saved(noise(3, 4).convert(mode), "PNG", icc_profile=own, dpi=(300, 150))
         info = to_plain_mode(image).info
         assert info.pop("dpi") == pytest.approx((300, 150), abs=0.02), mode
-        assert info == {"icc_profile": b"a profile"}, mode
+        assert info == {"icc_profile": own}, mode
 
 
 def test_a_resolution_that_no_format_holds_is_dropped() -> None:
@@ -342,25 +344,30 @@ def test_a_resolution_that_no_format_holds_is_dropped() -> None:
         *[None, (72, 72, 72), ("a", "b"), (65536, 1)],
     ]:
         image = noise(3, 4)
-        image.info |= {"dpi": dpi, "icc_profile": "no bytes"}
+        image.info |= {"dpi": dpi}
         assert to_plain_mode(image).info == {}, dpi
 
 
-def profile(name: str) -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
-
-
-def test_cmyk_with_a_profile_that_does_not_fit() -> None:
-    for data in [b"junk", b"", profile("sRGB")]:
-        image = Image.new("CMYK", (2, 2), (0, 255, 0, 0))
-        image.info["icc_profile"] = data
-        plain = to_plain_mode(image)
-        assert (plain.mode, plain.getpixel((0, 0)), plain.info) == ("RGB", (255, 0, 255), {}), data
+def test_a_profile_that_does_not_fit_is_left_out_with_a_line() -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    for mode, own in [
+        *[("L", color_profile("RGB")), ("I;16", color_profile("RGB")), ("RGB", color_profile("L"))],
+        *[("RGB", lab), ("P", color_profile("L")), ("RGBA", color_profile()[:200]), ("L", b"junk")],
+        *[("CMYK", color_profile()), ("CMYK", b"junk"), ("LAB", color_profile())],
+    ]:
+        image = Image.new(mode, (2, 2))
+        image.info["icc_profile"] = own
+        with pytest.warns(UserWarning, match="its color profile is broken or does not fit"):
+            plain = to_plain_mode(image)
+        assert plain.info == {}, (mode, own)
+        assert to_plain_mode(image, quiet=True).tobytes() == plain.tobytes()
+    image = Image.new("CMYK", (1, 1), (0, 255, 0, 0))
+    assert pixels_of(to_plain_mode(image)) == [[255, 0, 255]]
 
 
 def test_lab_with_its_profile() -> None:
     image = Image.new("LAB", (2, 2), (255, 128, 128))
-    image.info["icc_profile"] = profile("LAB")
+    image.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     plain = to_plain_mode(image)
     assert (plain.mode, plain.info) == ("RGB", {})
     assert min(plain.getpixel((0, 0))) >= 253
