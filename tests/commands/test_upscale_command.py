@@ -738,6 +738,15 @@ def test_resume_overwrites_no_input(here: Path, run: Run) -> None:
     assert {name: hashes(here)[name] for name in before} == before
 
 
+def test_resume_overwrites_no_input_that_is_broken(here: Path, run: Run) -> None:
+    noise().save("a.png")
+    Path("b.png").write_bytes(b"precious, but no image")
+    Path("a_x2.png").symlink_to("b.png")
+    assert run("a.png", "b.png", "--resume") == 1
+    assert run.err[0].startswith("npespcn upscale: a.png: a_x2.png is an input: ")
+    assert Path("b.png").read_bytes() == b"precious, but no image"
+
+
 def test_resume_with_a_source_that_is_broken_by_now(here: Path, run: Run) -> None:
     noise().save("a.png")
     assert run("a.png") == 0
@@ -800,7 +809,7 @@ def test_a_folder_with_bad_files(here: Path, run: Run) -> None:
     assert run(".", "-o", "../out") == 1
     assert run.out == ["../out/z_x2.png"]
     assert len(run.err) == len(bad) + 1
-    assert run.err[0] == "skipped, by their names: paper.pdf"
+    assert run.err[0].startswith("skipped paper.pdf: a PDF document: ")
     assert listing(here.parent / "out") == ["z_x2.png"]
 
 
