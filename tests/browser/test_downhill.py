@@ -116,6 +116,7 @@ CASES = [
     *((name, 0.03, (1.35, -0.35)) for name in RATES),
     *((name, rate, (0.31, 2.2)) for name, rate in zip(RATES, (2.9, 5.3, 1.7, 0.6), strict=True)),
     *((name, 7.0, (-0.2, 0.0)) for name in RATES),
+    ("soap", 0.5, (-0.35, 1.35)),  # the first gradient points along: the directions change places
 ]
 
 
