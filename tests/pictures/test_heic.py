@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,30 @@ def test_heic_is_written_nearly_without_loss(tmp_path: Path) -> None:
     for pixels, least in ((x, 40), (np.asarray(upscale(corners())), 45)):
         write_image(tmp_path / "a.heic", pixels)
         assert psnr(read_image(tmp_path / "a.heic"), pixels) > least
+
+
+def test_more_than_8_bits_are_read_as_8_with_a_line(tmp_path: Path) -> None:
+    x = corners()
+    image = pillow_heif.from_bytes("RGB;16", (24, 16), (x.astype(np.uint16) * 257).tobytes())
+    image.save(tmp_path / "a.heic", quality=-1, chroma=444, matrix_coefficients=0)
+    with pytest.warns(UserWarning, match=r"a\.heic: has 10 bits a channel, of which 8 are read"):
+        larger = upscale(tmp_path / "a.heic")
+    assert np.abs(read_image(tmp_path / "a.heic").astype(int) - x).max() <= 1
+    gap = np.asarray(larger).astype(int) - np.asarray(upscale(x))
+    assert np.abs(gap).max() <= 3
+
+
+def test_colors_by_number(tmp_path: Path) -> None:
+    """Those of displays (P3) become a profile; high dynamic range (PQ, HLG) is refused."""
+    usual = {"matrix_coefficients": 6, "transfer_characteristics": 13}
+    p3 = written(tmp_path / "p3.heic", corners(), color_primaries=12, **usual)
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(upscale(p3).info["icc_profile"]))
+    red = profile.profile.red_colorant[1]  # its x and y, for a white of D50
+    assert red[:2] == pytest.approx((0.681, 0.319), abs=0.005)
+    srgb = written(tmp_path / "srgb.heic", corners(), color_primaries=1, **usual)
+    assert "icc_profile" not in upscale(srgb).info
+    for transfer, name in ((16, "PQ"), (18, "HLG")):
+        hdr = {"color_primaries": 9, "matrix_coefficients": 9, "transfer_characteristics": transfer}
+        path = written(tmp_path / "hdr.heic", corners(), **hdr)
+        with pytest.raises(ValueError, match=rf"hdr\.heic: .*HDR \({name}\)"):
+            read_image(path)
