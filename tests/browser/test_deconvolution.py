@@ -192,7 +192,7 @@ def test_frames_and_sums_say_what_makes_a_pixel(visit: Visit, k: int, s: int) ->
     made = outputs(kernel, s, INPUT)
     wide = np.pad(INPUT, AROUND, "edge")
     for row, col in ((0, 0), (s, s), (2 * s - 1, 3 * s), (3 * s - 1, 4 * s - 1)):
-        go_to(page, f"k={k}&s={s}&weights=random&input={bits(INPUT)}&pixel={row},{col}")
+        go_to(page, f"k={k}&s={s}&weights=random&input={bits(INPUT)}&out={row},{col}")
         layer = deconvolution(np.ones((k, k)), s)
         dy = np.zeros_like(layer(np.ones_like(wide)[None, None]))
         start = AROUND * s + cut(k, s)
@@ -270,10 +270,10 @@ def test_by_mouse_keyboard_and_touch(visit: Visit) -> None:
     maps.nth(3).locator('[data-row="4"][data-col="7"]').hover()
     assert place() == "Row 4, column 7"
     maps.nth(1).locator('[data-row="5"][data-col="0"]').tap()
-    expect("k=3&s=2&weights=ones&pixel=5,0")
+    expect("k=3&s=2&weights=ones&out=5,0")
     maps.nth(0).focus()
     page.keyboard.press("ArrowLeft")  # there is nothing to the left
-    expect("k=3&s=2&weights=ones&pixel=5,0")
+    expect("k=3&s=2&weights=ones&out=5,0")
     for key in ("ArrowUp", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     assert place() == "Row 4, column 2"
@@ -285,7 +285,7 @@ def test_by_mouse_keyboard_and_touch(visit: Visit) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    expect("k=4&s=4&weights=random&icnr=1&pixel=4,2")
+    expect("k=4&s=4&weights=random&icnr=1&out=4,2")
     assert page.locator(f"{VIEW} .settings output").all_text_contents() == ["4", "4"]
     page.locator(f"{VIEW} [data-map=input] button").first.focus()
     page.keyboard.press("ArrowRight")
@@ -293,20 +293,20 @@ def test_by_mouse_keyboard_and_touch(visit: Visit) -> None:
     assert page.evaluate("document.activeElement.ariaLabel") == "row 1, column 1: 1"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.ariaLabel") == "row 1, column 1: 0"
-    expect("k=4&s=4&weights=random&icnr=1&input=111110111111&pixel=4,2")
+    expect("k=4&s=4&weights=random&icnr=1&input=111110111111&out=4,2")
     page.get_by_role("button", name="One pixel").click()
     shown = seen(page)
     assert shown["dealt"][4:8, 4:8].tolist() == shown["kernel"].tolist()  # the kernel itself
     page.get_by_role("button", name="Flat").click()
-    expect("k=4&s=4&weights=random&icnr=1&pixel=4,2")
+    expect("k=4&s=4&weights=random&icnr=1&out=4,2")
 
 
 def test_links_and_what_they_may_not_say(visit: Visit) -> None:
-    page = visit("mode=deconvolution&k=8&s=0&weights=x&icnr=2&input=12&pixel=-1,a")
+    page = visit("mode=deconvolution&k=8&s=0&weights=x&icnr=2&input=12&out=-1,a")
     assert said(page)[0].startswith("k = 3 is no multiple of s = 2")
     assert page.locator('[name="weights"]:checked').get_attribute("value") == "ones"
     assert not page.locator('[name="icnr"]').is_checked()
-    page = visit("mode=deconvolution&k=2&s=1&pixel=99,99")  # the last there is
+    page = visit("mode=deconvolution&k=2&s=1&out=99,99")  # the last there is
     assert text(page, ".reason p >> nth=0").startswith("Row 2, column 3")
 
 

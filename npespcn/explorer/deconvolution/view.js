@@ -29,7 +29,7 @@ VIEWS.deconvolution = {
       write: (bits) => (bits.includes("0") ? bits : null),
     },
     // the chosen output pixel: [row, col]
-    pixel: {
+    out: {
       start: null,
       read: (text) => (/^\d+,\d+$/.test(text) ? numbersIn(text) : undefined),
       write: (at) => at && at.join(),
@@ -196,14 +196,14 @@ VIEWS.deconvolution = {
 
   // The chosen pixel; at first in place 0 of a block in the middle, where most kernels overlap.
   chosen() {
-    const [row, col] = state.pixel ?? [state.s, state.s];
+    const [row, col] = state.out ?? [state.s, state.s];
     const [rows, cols] = sizeOf(state);
     return [inside(row, rows), inside(col, cols)];
   },
 
   choose(...pixel) {
-    if (String(pixel) === String(state.pixel)) return;
-    state.pixel = pixel;
+    if (String(pixel) === String(state.out)) return;
+    state.out = pixel;
     this.mark();
     saveAddress();
   },
