@@ -97,7 +97,8 @@ def test_tiffs_that_pillow_reads_wrong_are_refused() -> None:
         *[(tiff(gray, t339=[2]), "have a sign"), (tiff(gray, 16, t339=[2]), "have a sign")],
         *[(tiff(gray, 16, t266=[2]), "reverse order"), (tiff(rgb, 16, 2, 2), "lie apart")],
         (tiff(gray, 8, 3, t320=[*range(256)] * 3), "color table has 8 bits"),
-        (tiff(cmyk, 8, 5, t332=[2]), "inks"),
+        *[(tiff(cmyk, 8, 2, 2), "lie apart"), (tiff(rgb[..., :2], 8, 1, 2, t338=[2]), "lie apart")],
+        *[(tiff(gray, 32), "32-bit pixels"), (tiff(cmyk, 8, 5, t332=[2]), "inks")],
         (tiff(rgb, 8, 6, t530=[2, 2]), "YCbCr"),
         (tiff(rgb, 8, 6, t530=[1, 1], t529=[0.2126, 0.7152, 0.0722]), "YCbCr"),
         (tiff(rgb, 8, 2, t532=[16.0, 235.0] * 3), "black and white"),
@@ -269,6 +270,7 @@ def check_colors(data: bytes, xy: tuple[float, ...], g: float, x: Array = COLORS
     if (xy, g) == (SRGB, CURVE):
         assert own is None
         return
+    assert own[24:36] == struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # not now: the same bits again
     profile = ImageCms.ImageCmsProfile(io.BytesIO(own))
     srgb = ImageCms.createProfile("sRGB")
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
