@@ -99,7 +99,9 @@ def _tiff(tag: Any) -> tuple[dict[str, bool], tuple[int, int] | None]:
 
 def _jpeg2000(mode: str, file: bytes) -> tuple[dict[str, bool], tuple[int, int] | None]:
     start = file.find(b"\xff\x4f\xff\x51")  # of the pixels
-    head, count = file[:start], int.from_bytes(file[start + 40 : start + 42], "big")
+    box = re.search(rb"(....)jp2h", file[: max(0, start)], re.DOTALL)
+    head = file[box.end() : box.start() + int.from_bytes(box[1], "big")] if box else b""
+    count = int.from_bytes(file[start + 40 : start + 42], "big")
     depths = file[start + 42 : start + 42 + 3 * count : 3]  # of the channels
     if start < 0 or not depths:
         return {}, None

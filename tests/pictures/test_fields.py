@@ -174,6 +174,8 @@ def test_jpeg_2000_that_pillow_reads_wrong_is_refused() -> None:
     premultiplied = struct.pack(">10H", 3, 0, 0, 1, 1, 0, 2, 2, 2, 0)
     refused(with_box(b"cdef", premultiplied), "multiplied by alpha")
     refused(with_box(b"pclr", b"\0\1\1\7\0"), "color table")
+    text = struct.pack(">I", 24) + b"xml abcdefghijklmnop"  # not the order of the channels
+    assert plain(data[: (end := data.index(b"jp2c") - 4)] + text + data[end:]).mode == "RGB"
     refused(with_box(b"colr", b"\1\0\0" + struct.pack(">I", 14), instead=True), "rare kind")  # Lab
     own = b"\2\0\0" + color_profile()
     assert plain(with_box(b"colr", own, instead=True)).info["icc_profile"] == color_profile()
