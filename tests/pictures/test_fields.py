@@ -47,8 +47,8 @@ def tiff(pixels: Any, bits: int = 8, color: int = 1, planes: int = 1, **tags: An
     x = np.asarray(pixels)
     h, w, k = (*x.shape, 1)[:3]
     x = x.reshape(h, w * k) if planes == 1 else x.transpose(2, 0, 1).reshape(k * h, w)
-    if bits == 16:
-        data = x.astype("<u2").tobytes()
+    if bits >= 16:
+        data = x.astype(f"<u{bits // 8}").tobytes()
     else:  # the first bit of a number comes first, and each row begins with a byte
         digits = (x[..., None] >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8)
         data = np.packbits(digits.reshape(len(x), -1), axis=1).tobytes()
