@@ -229,6 +229,8 @@ def saved_figures(block, block_vars, gallery_conf) -> str:
     drawn = [each for each in used if each.__annotations__.get("return") == "Figure"]
     for i, (paths, titles) in enumerate(SAVED):
         about = inspect.getdoc(drawn[min(i, len(drawn) - 1)]).split("\n")[0]
+        about = about.removeprefix("Draw ")
+        about = about[0].upper() + about[1:]
         words = " ".join([about, titles]).strip()
         for mode, path in zip(("light", "dark"), paths, strict=True):
             target = Path(next(block_vars["image_path_iterator"]))

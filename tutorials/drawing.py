@@ -114,7 +114,7 @@ def details(
     captions: Mapping[str, str] | None = None,
     columns: int = 2,
 ) -> Figure:
-    """Draw the same enlarged detail of several images, `columns` in a row.
+    """Draw the same enlarged detail of several images, side by side.
 
     The first image is drawn as a whole too, with a frame around the detail: `box` is its left,
     upper, right and lower side.
