@@ -32,7 +32,7 @@ from npespcn.common.checks import one_of
 from npespcn.common.kinds import is_address, kind_by_suffix
 from npespcn.common.messages import one_line
 from npespcn.enlarge.picture import upscale
-from npespcn.enlarge.video import WRITABLE, is_video, upscale_video, video_size
+from npespcn.enlarge.video import WRITABLE, default_suffix, is_video, upscale_video, video_size
 from npespcn.exchange.npz import PRETRAINED, load, pretrained
 from npespcn.fast import accelerate
 from npespcn.fast.gpu import check_device, move
@@ -349,6 +349,8 @@ def _can_be_enlarged(path: Path) -> bool:
 def _new_suffix(path: Path) -> str:
     """Return the suffix of a result whose name the user has not chosen."""
     if is_video(path):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # said when it is its turn
+            return default_suffix(path)
         return path.suffix if path.suffix.lower() in WRITABLE else ".mp4"
     if path.suffix.lower() in (".tif", ".tiff"):
         with contextlib.suppress(OSError, ValueError), open_image(path) as image:

@@ -39,11 +39,14 @@ class FrameEnlarger:
     def __init__(self, av: Any, model: Network, first: Any, video: Any, even: bool) -> None:
         context = video.codec_context
         self.av, self.model = av, accelerate(model)
-        self.name = video.container.name.removeprefix("file:")
+        self.name = file_name(video.container)
         self.frame_size = first.width, first.height
         if first.interlaced_frame:
-            warn(f"{self.name} is interlaced; deinterlace it first for a good result")
-        self.format, (sub_rows, sub_columns) = _plain(first.format)
+            warn(video.container, "it is interlaced; deinterlace it first for a good result")
+        self.format, (sub_rows, sub_columns), lost = _plain(first.format)
+        if lost:
+            becomes = f"frames in {first.format.name} become {self.format} of 8 bits"
+            warn(video.container, f"{becomes}: {', '.join(lost)}")
         self.color = {
             "color_range": int(first.color_range),
             "colorspace": int(first.colorspace),
@@ -124,8 +127,8 @@ def _is_rgb(pixel_format: Any) -> bool:
     return bool(pixel_format.is_rgb or pixel_format.has_palette or pixel_format.is_bayer)
 
 
-def _plain(pixel_format: Any) -> tuple[str, tuple[int, int]]:
-    """Return the closest 8-bit format, and how many rows and columns share a chroma sample."""
+def _plain(pixel_format: Any) -> tuple[str, tuple[int, int], list[str]]:
+    """Return the closest 8-bit format, how many rows and columns share chroma, what is lost."""
     parts = pixel_format.components
     rgb = _is_rgb(pixel_format)
     if not rgb and sum(not part.is_alpha for part in parts) < 3:
@@ -137,9 +140,7 @@ def _plain(pixel_format: Any) -> tuple[str, tuple[int, int]]:
     lost = ["colors rounded"] * rgb
     lost += ["bits above 8 lost"] * any(part.bits > 8 for part in parts)
     lost += ["transparency lost"] * any(part.is_alpha for part in parts)
-    if lost:
-        warn(f"frames in {pixel_format.name} become {name} of 8 bits: {', '.join(lost)}")
-    return name, subs
+    return name, subs, lost
 
 
 def upright_size(frame: Any) -> tuple[int, int]:
@@ -183,9 +184,14 @@ def video_error(message: str) -> ValueError:
     return ValueError(f"upscale_video: {message}")
 
 
-def warn(message: str) -> None:
+def warn(container: Any, message: str) -> None:
     """Warn the caller of `npespcn.enlarge.video.upscale_video`."""
-    warnings.warn(f"upscale_video: {message}", stacklevel=4)
+    warnings.warn(f"{file_name(container)}: {message}", stacklevel=4)
+
+
+def file_name(container: Any) -> str:
+    """Return the name of the file that a container was opened from."""
+    return str(container.name).removeprefix("file:")
 
 
 def fraction(rational: Any) -> Fraction:

@@ -8,6 +8,7 @@ the encoder looks ahead, however long the video is.
 from __future__ import annotations
 
 import importlib
+import io
 import math
 import os
 from collections import deque
@@ -18,7 +19,15 @@ from itertools import chain
 from typing import Any
 
 from npespcn.common.files import atomic_write, check_file
-from npespcn.enlarge.frames import FrameEnlarger, fraction, upright_size, video_error, warn, when
+from npespcn.enlarge.frames import (
+    FrameEnlarger,
+    file_name,
+    fraction,
+    upright_size,
+    video_error,
+    warn,
+    when,
+)
 from npespcn.models import Network
 
 # fmt: off
@@ -38,11 +47,14 @@ _WRITERS: dict[str, tuple[str, str, dict[str, str]]] = {  # suffix: container, e
     ".mp4": ("mp4", "libx264", _X264),
     ".webm": ("webm", "libvpx-vp9", _VP9),
 }
+# AVI tells times by counting packets or bytes, which comes out right for these, and for PCM.
+_AVI_COUNTS_PACKETS = ("aac", "ac3", "mp2", "mp3")
+_AVI_COUNTS_BYTES = ("wmav1", "wmav2")
 _TELLS_LENGTH = ("avi", "matroska,webm")  # MP4 tells where each frame is, so FFmpeg misses it
 _SLACK = Fraction(1, 2)  # seconds that a file may end before the length in its header
 _STALE = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "encoder", "rotate", "vendor_id")
 _BRANDS = ("major_brand", "minor_version", "compatible_brands", "encoder")
-_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION
+_FRAME_DURATION, _GLOBAL_HEADER = 1 << 8, 1 << 22  # AV_CODEC_FLAG_...
 
 
 WRITABLE = frozenset(_WRITERS)
@@ -57,6 +69,22 @@ def is_video(path: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     return os.path.splitext(os.fspath(path))[1].lower() in VIDEO_SUFFIXES
+
+
+def default_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the suffix of the file to write: the video's own or .mp4, or one that has its sound.
+
+    Raises
+    ------
+    RuntimeError, OSError, ValueError
+        As `upscale_video`.
+    """
+    suffix = os.path.splitext(os.fsdecode(path))[1]
+    first = suffix if suffix.lower() in _WRITERS else ".mp4"
+    av = _require_av()
+    with _open(av, os.fsdecode(path)) as source:
+        good = (s for s in (first, ".mkv", ".mov") if not _too_much(av, s.lower(), source))
+        return next(good, first)
 
 
 def upscale_video(
@@ -129,15 +157,16 @@ def upscale_video(
             raise video_error(f"cannot read {name}: it holds no frame")
         enlarge = FrameEnlarger(av, model, early[-1], video, even=suffix != ".webm")
         clock = _Clock(source, video, avi=suffix == ".avi", out=out_name)
+        container = _container(av, suffix, source, out_name)
         total = video.frames or round((source.duration or 0) / 1e6 * clock.rate) or None
         with (
             atomic_write(out) as temporary,
             _told(av, "write", out_name),
-            _create(av, str(temporary), suffix, source) as sink,
+            _create(av, str(temporary), container, source) as sink,
         ):
-            streams = _add_streams(sink, suffix, source, video, enlarge, clock, out_name)
+            streams = _add_streams(av, sink, suffix, source, video, enlarge, clock)
             sink.start_encoding()  # any complaint comes now
-            done = 0
+            done, last = 0, dict.fromkeys(streams, -math.inf)
             for item in chain(early, items):
                 if isinstance(item, av.VideoFrame):
                     sink.mux(streams[video.index].encode(clock.stamp(enlarge(item), item)))
@@ -145,6 +174,12 @@ def upscale_video(
                     if progress is not None:
                         progress(done, total)
                 elif item.stream.index in streams:
+                    if (
+                        item.dts is not None and item.pts is not None
+                    ):  # no container takes two packets at one time
+                        item.dts = max(item.dts, last[item.stream.index] + 1)
+                        last[item.stream.index] = item.dts
+                        item.pts = max(item.pts, item.dts)
                     item.stream = streams[item.stream.index]
                     sink.mux(item)
             sink.mux(streams[video.index].encode(None))
@@ -229,7 +264,7 @@ def _video_stream(av: Any, source: Any, name: str) -> Any:
     if videos[0].codec_context is None:
         raise video_error(f"cannot read {name}: FFmpeg does not know its encoding")
     if len(videos) > 1:
-        warn(f"{name}: only the first of {len(videos)} video tracks is kept")
+        warn(source, f"only the first of {len(videos)} video tracks is kept")
     return videos[0]
 
 
@@ -252,9 +287,10 @@ def _read(av: Any, source: Any, video: Any, name: str) -> Iterator[Any]:
                 raise video_error(f"{name} is damaged{when(packet)}, or cut short")
             if packet.size and packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * fraction(packet.time_base))
+            if not packet.size and (packet.stream.index != video.index or packet.pts is not None):
+                continue  # the last of each stream; or "the same frame again", in Theora
             if packet.stream.index != video.index:
-                if packet.size:  # the last of each stream is an empty one
-                    yield packet
+                yield packet
                 continue
             places.extend([packet.dts] * (by_order and packet.size > 0))
             for frame in packet.decode():
@@ -272,41 +308,109 @@ def _read(av: Any, source: Any, video: Any, name: str) -> Iterator[Any]:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def _create(av: Any, temporary: str, suffix: str, source: Any) -> Any:
+def _container(av: Any, suffix: str, source: Any, out: str) -> str:
+    """Return FFmpeg's name of the container to write.
+
+    Raises
+    ------
+    ValueError
+        If it cannot hold the sound.
+    """
+    if what := _too_much(av, suffix, source):
+        others = (s for s in (".mkv", ".mov", ".mp4") if not _too_much(av, s, source))
+        other = next(others, None)
+        advice = f"write {other}" if other else "nor can .mkv, .mov or .mp4; convert it first"
+        raise video_error(f"cannot write {out}: {suffix} cannot hold this audio ({what}); {advice}")
+    names = [_name_if_held(av, suffix, stream) for stream in source.streams.audio]
+    return "fifo" if "fifo" in names else _WRITERS[suffix][0]
+
+
+def _too_much(av: Any, suffix: str, source: Any) -> str:
+    """Describe the first sound that a container cannot hold, if there is one."""
+    for stream in source.streams.audio:
+        if not _name_if_held(av, suffix, stream):
+            if (codec := stream.codec_context) is None:
+                return "unknown"
+            return f"{codec.codec.canonical_name}, {codec.sample_rate} Hz, {codec.layout.name}"
+    return ""
+
+
+def _name_if_held(av: Any, suffix: str, stream: Any) -> str:
+    """Return FFmpeg's name of the container if it can hold a stream, else "", by trying.
+
+    PyAV refuses Matroska the audio that it, like AVI, holds under Windows' numbers (WMA, AMR). It
+    does not refuse it FFmpeg's "fifo", which hands everything on to the writer of Matroska.
+    """
+    name, audio = _WRITERS[suffix][0], stream.type == "audio"
+    if audio and not (stream.codec_context and _comes_right(name, stream.codec_context)):
+        return ""
+    for writer in (name, "avi") if name == "matroska" and audio else (name,):
+        try:
+            with _sink(av, os.devnull, writer) as sink:
+                _add_copy(av, sink, stream)
+                sink.start_encoding()
+            return name if writer == name else "fifo"
+        except (ValueError, av.error.FFmpegError):
+            pass
+    return ""
+
+
+def _comes_right(container: str, codec: Any) -> bool:
+    """Return whether a container keeps times and channels of a sound, if it takes it at all."""
+    name = codec.codec.canonical_name
+    pcm = name.startswith("pcm_")
+    if container == "mp4":  # the channels must have names, which AVI and MXF do not give
+        return not (pcm and codec.layout.name.endswith("channels"))
+    if container != "avi":
+        return True
+    if name == "aac" and not codec.extradata:  # a header in each packet
+        return False
+    return pcm or name in _AVI_COUNTS_PACKETS + _AVI_COUNTS_BYTES
+
+
+def _sink(av: Any, name: str, container: str, **options: str) -> Any:
+    if container == "fifo":
+        inner = ":".join(f"{key}={value}" for key, value in options.items())
+        options = {"fifo_format": "matroska", "format_opts": inner}
+    return av.open(name, "w", format=container, container_options=options)
+
+
+def _create(av: Any, temporary: str, container: str, source: Any) -> Any:
     options = {}
-    if suffix not in (".m4v", ".mov", ".mp4"):  # sound may begin before 0: without moving it all
+    if container not in ("mov", "mp4"):  # sound may begin before 0: without moving it all
         options["avoid_negative_ts"] = "disabled"
     elif any((stream.start_time or 0) > 0 for stream in source.streams):
         units = math.lcm(*(fraction(stream.time_base).denominator for stream in source.streams))
         options["movie_timescale"] = str(units if units < 2**31 else 90_000)  # not milliseconds
-    sink = av.open(temporary, "w", format=_WRITERS[suffix][0], container_options=options)
+    sink = _sink(av, temporary, container, **options)
     sink.metadata.update({k: v for k, v in source.metadata.items() if k not in _BRANDS})
-    sink.set_chapters(source.chapters())
+    if container != "fifo":
+        sink.set_chapters(source.chapters())
+    elif source.chapters():
+        warn(source, "with this audio, .mkv is written without the chapters")
     return sink
 
 
 def _add_streams(
-    sink: Any, suffix: str, source: Any, video: Any, enlarge: FrameEnlarger, clock: _Clock, out: str
+    av: Any, sink: Any, suffix: str, source: Any, video: Any, enlarge: FrameEnlarger, clock: _Clock
 ) -> dict[int, Any]:
     """Add the streams to the file to write; return {index in the source: stream}."""
     streams = {}
     for stream in source.streams:
         kind = stream.type
         if stream.index == video.index:
-            new = _add_video(sink, suffix, enlarge, clock)
-        elif kind in ("audio", "subtitle") or (kind == "attachment" and suffix == ".mkv"):
-            try:
-                new = sink.add_stream_from_template(stream, opaque=True)
-            except ValueError as error:
-                codec = stream.codec_context.name if stream.codec_context else "unknown"
-                message = f"{suffix} cannot hold this {kind} ({codec})"
-                if kind == "audio":
-                    raise video_error(f"cannot write {out}: {message}; write .mkv") from error
-                warn(f"{message}: left out")
-                continue
-            if kind == "audio":
-                clock.check((stream.start_time or 0) * fraction(stream.time_base))
+            new = _add_video(sink, suffix, source, enlarge, clock)
+        elif kind == "audio":
+            new = _add_copy(av, sink, stream)
+            clock.check((stream.start_time or 0) * fraction(stream.time_base))
+        elif kind == "video" and not stream.disposition & av.stream.Disposition.attached_pic:
+            continue  # there was a warning
+        elif kind in ("subtitle", "attachment") and _name_if_held(av, suffix, stream):
+            new = _add_copy(av, sink, stream)
         else:
+            what = "cover image" if kind == "video" else kind
+            codec = f" ({stream.codec_context.name})" if stream.codec_context else ""
+            warn(source, f"{suffix} cannot hold this {what}{codec}: left out")
             continue
         metadata = {k: v for k, v in stream.metadata.items() if not k.startswith(_STALE)}
         new.metadata.update(metadata)
@@ -315,19 +419,41 @@ def _add_streams(
     return streams
 
 
-def _add_video(sink: Any, suffix: str, enlarge: FrameEnlarger, clock: _Clock) -> Any:
+def _add_copy(av: Any, sink: Any, stream: Any) -> Any:
+    """Add a stream whose packets will be copied.
+
+    Some files tell the size of a block of sound. AVI would then count blocks, not packets, so the
+    stream is described as Matroska does it, where there are none; a packet belongs to it.
+    """
+    codec = stream.codec_context
+    if sink.format.name == "avi" and codec.codec.canonical_name in _AVI_COUNTS_PACKETS:
+        with _open(av, file_name(stream.container)) as source:
+            packet = next(source.demux(source.streams[stream.index]))
+            if packet.size:
+                file = io.BytesIO()
+                with av.open(file, "w", format="matroska") as matroska:
+                    packet.stream = matroska.add_stream_from_template(packet.stream, opaque=True)
+                    matroska.mux(packet)
+                file.seek(0)
+                with av.open(file) as matroska:
+                    return sink.add_stream_from_template(matroska.streams[0], opaque=True)
+    return sink.add_stream_from_template(stream, opaque=True)
+
+
+def _add_video(sink: Any, suffix: str, source: Any, enlarge: FrameEnlarger, clock: _Clock) -> Any:
     _, encoder, options = _WRITERS[suffix]
     stream = sink.add_stream(encoder, rate=clock.rate, options=dict(options))
     context = stream.codec_context
     context.width, context.height = enlarge.size
     context.pix_fmt, context.time_base = enlarge.pix_fmt, clock.time_base
-    context.flags |= _FRAME_DURATION
+    context.flags |= _FRAME_DURATION | _GLOBAL_HEADER * (sink.format.name == "fifo")
     for key, value in enlarge.color.items():
         setattr(context, key, value)
     if enlarge.pixel_shape:
         context.sample_aspect_ratio = enlarge.pixel_shape  # written into H.264, but not into VP9
         if enlarge.pixel_shape != 1 and suffix == ".webm":
-            warn(f"the pixels are not square ({enlarge.pixel_shape}): {suffix} cannot say so")
+            shape = enlarge.pixel_shape
+            warn(source, f"the pixels are not square ({shape}): {suffix} cannot say so")
     return stream
 
 

@@ -10,12 +10,13 @@ import weakref
 from fractions import Fraction
 from itertools import pairwise, product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from npespcn.enlarge import video
-from npespcn.enlarge.video import is_video, upscale_video
+from npespcn.enlarge.video import default_suffix, is_video, upscale_video
 from npespcn.fast import Accelerated
 from npespcn.models import ESPCN
 
@@ -652,13 +653,160 @@ def test_every_sound_track_is_copied_to_the_byte(tmp_path):
                 ], (source_suffix, suffix, codec, sound_codec)
 
 
-def test_sound_that_the_container_cannot_hold_is_an_error(tmp_path):
+def copied(source, out):
+    """Assert that the sound of `out` is that of `source`, to the byte, at the same times.
+
+    Encoders begin up to half a frame before 0, which AVI cannot.
+    """
+    (before,), (after,) = packets_of(source, "audio"), packets_of(out, "audio")
+    assert [data for _, data in after] == [data for _, data in before], out
+    shifts = [u - t for (t, _), (u, _) in zip(before, after, strict=True)]
+    assert max(shifts) - min(shifts) < Fraction(1, 200), out
+    assert -Fraction(1, 500) < min(shifts) < Fraction(1, 40), out
+    with av.open(str(source)) as a, av.open(str(out)) as b:
+        assert abs(a.duration - b.duration) < 100_000, out
+
+
+def test_sound_in_avi_keeps_its_times(tmp_path):
+    """Also where the source tells the size of a block, by which AVI would count."""
+    for suffix, sound_codec in product([".avi", ".mkv"], ["ac3", "aac", "mp2", "libmp3lame"]):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(
+            folder / f"in{suffix}",
+            times=range(50),
+            options={"bf": "0"},
+            sounds=["eng"],
+            sound_codec=sound_codec,
+        )
+        upscale_video(source, folder / "out.avi", network(1))
+        upscale_video(folder / "out.avi", folder / "again.avi", network(1))
+        copied(source, folder / "out.avi")
+        copied(source, folder / "again.avi")
+
+
+def test_where_avi_would_lose_the_times_of_the_sound_it_is_refused(tmp_path):
+    source = make_clip(tmp_path / "in.mkv", sounds=["eng"], sound_codec="eac3")
+    fails(
+        source,
+        tmp_path,
+        r"out\.avi: \.avi cannot hold this audio \(eac3, 48000 Hz, mono\); write \.mkv$",
+        out="out.avi",
+    )
+
+
+def test_the_default_is_a_container_that_holds_the_sound(tmp_path):
+    for suffix, codec, sound_codec, rate, becomes in [
+        (".wmv", "wmv2", "wmav2", 44100, ".mkv"),
+        (".asf", "wmv1", "wmav1", 44100, ".mkv"),
+        (".3gp", "h263", "libopencore_amrnb", 8000, ".mkv"),
+        (".flv", "flv", "libmp3lame", 11025, ".mkv"),
+        (".flv", "flv", "libmp3lame", 44100, ".mp4"),
+        (".mxf", "mpeg2video", "pcm_s16le", 48000, ".mkv"),
+        (".avi", "mpeg4", "pcm_s16le", 48000, ".avi"),
+        (".avi", "mpeg4", "adpcm_ms", 22050, ".mkv"),
+        (".MKV", "libx264", "wmav2", 44100, ".MKV"),
+    ]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = sounding_clip(folder / f"in{suffix}", codec, sound_codec, rate)
+        assert default_suffix(source) == becomes, (suffix, sound_codec)
+        upscale_video(source, folder / f"out{becomes}", network(1))
+        copied(source, folder / f"out{becomes}")
+        assert len(frames_of(folder / f"out{becomes}")[0]) == 25, (suffix, sound_codec)
+
+
+def sounding_clip(path, codec, sound_codec, rate):
+    """Write a second of gray and of stereo sound (AMR: mono), in any container.
+
+    PyAV keeps WMA from Matroska, so there it is written as AVI, and copied by way of the code.
+    """
+    to = path.with_suffix(".avi") if path.suffix == ".MKV" else path
+    layout = "mono" if "amr" in sound_codec else "stereo"
+    with av.open(str(to), "w") as container:
+        stream = container.add_stream(codec, rate=RATE)
+        stream.width, stream.height = (720, 576) if path.suffix == ".mxf" else (176, 144)
+        stream.max_b_frames = 0
+        tone = container.add_stream(sound_codec, rate=rate, layout=layout)
+        sound = av.AudioFrame.from_ndarray(
+            np.zeros((1, rate * (1 if layout == "mono" else 2)), np.int16), "s16", layout
+        )
+        sound.sample_rate, sound.time_base, sound.pts = rate, Fraction(1, rate), 0
+        tone.codec_context.bit_rate = 12_200 if "amr" in sound_codec else 64_000
+        packets = list(resampled(tone, sound))
+        for i in range(RATE):
+            frame = make_frame("yuv420p", stream.width, stream.height, picture=lambda *_: 128)
+            frame.pts, frame.time_base = i, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+            while packets and packets[0].pts * packets[0].time_base <= (i + 1) / RATE:
+                container.mux(packets.pop(0))
+        container.mux(stream.encode(None))
+        container.mux(packets)
+    if to != path:
+        upscale_video(to, path, network(1))
+    return path
+
+
+def resampled(tone, sound):
+    """Encode a frame of sound in the encoder's own sample format."""
+    wanted = tone.codec_context
+    resampler = av.AudioResampler(wanted.format.name, wanted.layout.name, wanted.sample_rate)
+    for frame in resampler.resample(sound):
+        yield from tone.encode(frame)
+    yield from tone.encode(None)
+
+
+def test_two_packets_of_sound_at_one_time_are_kept(tmp_path):
+    clip = make_clip(tmp_path / "clip.mkv", sounds=["eng"], sound_codec="ac3")
+    with av.open(str(clip)) as a, av.open(str(tmp_path / "in.mkv"), "w") as b:
+        streams = [b.add_stream_from_template(stream, opaque=True) for stream in a.streams]
+        for packet in a.demux():
+            if packet.stream.type == "audio" and packet.size:
+                packet.pts = packet.dts = packet.dts // 64 * 64  # milliseconds, of 32 each
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                b.mux(packet)
+    (before,) = packets_of(tmp_path / "in.mkv", "audio")
+    assert any(a == b for (a, _), (b, _) in pairwise(before))
+    upscale_video(tmp_path / "in.mkv", tmp_path / "out.mp4", network(1))
+    (after,) = packets_of(tmp_path / "out.mp4", "audio")
+    assert [data for _, data in after] == [data for _, data in before]
+    assert all(
+        0 <= u - t <= Fraction(1, 1000) for (t, _), (u, _) in zip(before, after, strict=True)
+    )
+
+
+def test_a_packet_without_bytes_repeats_the_frame_before(tmp_path):
+    """Theora, and others, write that instead of a frame that is the same."""
+    source = make_clip(tmp_path / "in.mkv", codec="mjpeg", pix_fmt="yuvj420p")
+    with av.open(str(source)) as clip:
+        packets = [packet for packet in clip.demux() if packet.size]
+        empty = av.Packet(0)
+        empty.pts, empty.dts, empty.time_base = 220, 220, packets[0].time_base
+        empty.stream = packets[0].stream
+        packets.insert(6, empty)
+        stand_in = SimpleNamespace(
+            demux=lambda: packets, duration=0, start_time=0, format=clip.format
+        )
+        frames = list(video._read(av, stand_in, clip.streams.video[0], "in.mkv"))
+    assert [frame.pts for frame in frames] == list(range(0, 400, 40))
+
+
+def test_sound_that_the_container_cannot_hold_is_named_with_one_that_does(tmp_path):
     source = make_clip(tmp_path / "in.mp4", sounds=["eng"])
-    with pytest.raises(
-        ValueError, match=r"out\.webm: \.webm cannot hold this audio \(aac\); write \.mkv"
-    ):
-        upscale_video(source, tmp_path / "out.webm", network())
-    assert os.listdir(tmp_path) == ["in.mp4"]
+    fails(
+        source,
+        tmp_path,
+        r"out\.webm: \.webm cannot hold this audio \(aac, 48000 Hz, mono\); write \.mkv$",
+        out="out.webm",
+    )
+    opus = make_clip(tmp_path / "opus.mkv", sounds=["eng"], sound_codec="libopus")
+    fails(opus, tmp_path, r"\.mov cannot hold this audio \(opus, .*write \.mkv", out="out.mov")
+    slow = sounding_clip(tmp_path / "slow.flv", "flv", "libmp3lame", 11025)
+    fails(slow, tmp_path, r"\(mp3, 11025 Hz, stereo\); write \.mkv$", out="out.mp4")
+    plain = sounding_clip(tmp_path / "plain.avi", "mpeg4", "pcm_s16le", 48000)
+    fails(plain, tmp_path, r"\(pcm_s16le, 48000 Hz, .*write \.mkv$", out="out.mp4")
+    dvd = sounding_clip(tmp_path / "dvd.vob", "mpeg2video", "pcm_dvd", 48000)
+    fails(dvd, tmp_path, r"pcm_dvd, .*nor can \.mkv, \.mov or \.mp4; convert it first$")
+    assert default_suffix(dvd) == ".mp4"
 
 
 def with_subtitles(source, out):
@@ -719,7 +867,8 @@ def test_titles_chapters_and_fonts_are_kept_and_old_figures_are_not(tmp_path):
         assert container.streams.audio[0].disposition == av.stream.Disposition.hearing_impaired
         assert [c["metadata"]["title"] for c in container.chapters()] == ["One"]
         assert container.streams.attachments[0].data == b"as if it were a font"
-    upscale_video(source, tmp_path / "out.mp4", network())  # no place for a font
+    with pytest.warns(UserWarning, match=r"in\.mkv: \.mp4 cannot hold this attachment: left out"):
+        upscale_video(source, tmp_path / "out.mp4", network())
     assert len(frames_of(tmp_path / "out.mp4")[0]) == 10
 
 
