@@ -80,6 +80,8 @@ def add_to(commands: Any) -> None:
     add("--resume", action="store_true",
         help="skip results that exist and are whole, and make the others anew")  # fmt: skip
     add("--force", action="store_true", help="overwrite existing files, inputs too")
+    add("--keep-going", action="store_true",
+        help="enlarge what is left of a damaged video, and count what is concealed")  # fmt: skip
     add("--compare", action="store_true",
         help="also draw bicubic and network side by side (NAME_x2_compare.png)")  # fmt: skip
     add("--jobs", type=from_(1), default=1, metavar="N", help="processes that share the files")
@@ -246,7 +248,8 @@ class _Work:
             self.check_free(target, self.named)
             return True
         video = is_video(source)
-        width, height = video_size(source) if video else upright_size(source)
+        keep_going = self.options.keep_going
+        width, height = video_size(source, keep_going) if video else upright_size(source)
         size = width * self.model.scale, height * self.model.scale
         try:
             if video_size(target) == size if video else is_whole(target, size):
@@ -332,7 +335,8 @@ class _Work:
                     last_line = time.monotonic()
                     print_line(f"{source}: frame {done} of {total or 'unknown'}")  # at once
 
-            upscale_video(source, target, self.model, progress=progress)
+            keep_going = self.options.keep_going
+            upscale_video(source, target, self.model, progress=progress, keep_going=keep_going)
         if self.options.compare:
             self.lines.append(_complaint(f"{source}: --compare is for images"))
 

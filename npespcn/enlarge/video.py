@@ -11,7 +11,7 @@ import importlib
 import io
 import math
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -50,7 +50,10 @@ _WRITERS: dict[str, tuple[str, str, dict[str, str]]] = {  # suffix: container, e
 # AVI tells times by counting packets or bytes, which comes out right for these, and for PCM.
 _AVI_COUNTS_PACKETS = ("aac", "ac3", "mp2", "mp3")
 _AVI_COUNTS_BYTES = ("wmav1", "wmav2")
-_TELLS_LENGTH = ("avi", "matroska,webm")  # MP4 tells where each frame is, so FFmpeg misses it
+# MP4 tells where each frame is, so FFmpeg misses it
+_TELLS_LENGTH = ("avi", "flv", "matroska,webm")
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")  # the two GUIDs of the specification
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _SLACK = Fraction(1, 2)  # seconds that a file may end before the length in its header
 _STALE = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "encoder", "rotate", "vendor_id")
 _BRANDS = ("major_brand", "minor_version", "compatible_brands", "encoder")
@@ -93,6 +96,7 @@ def upscale_video(
     model: Network,
     *,
     progress: Callable[[int, int | None], object] | None = None,
+    keep_going: bool = False,
 ) -> None:
     """Enlarge a video by ``model.scale``: every frame, at the same times, with the same sound.
 
@@ -100,7 +104,7 @@ def upscale_video(
     to studio range and back. Chroma is enlarged by bicubic interpolation and keeps its position
     relative to Y. Sound and subtitles are copied without encoding them again. Pixel shape, color
     description, titles, languages and chapters are kept; a video that is stored on its side is
-    written upright. Data tracks and cover images are left out.
+    written upright. Data tracks and cover images are left out, with a warning.
 
     The result is H.264, in .webm VP9, with 8 bits in 4:2:0, 4:2:2 or 4:4:4 as before (gray becomes
     4:2:0); an odd width or height that the format cannot hold makes it 4:4:4. Times are as exact as
@@ -117,6 +121,9 @@ def upscale_video(
     progress : callable, optional
         Called after every frame with the number of frames done and their total number, which may be
         a few off, or None if the file does not tell.
+    keep_going
+        Enlarge what can be shown of a damaged video, and warn with the number of frames that are
+        concealed (made up by the decoder, from other frames) or lost.
 
     Raises
     ------
@@ -132,9 +139,9 @@ def upscale_video(
     Warns
     -----
     UserWarning
-        If something is lost (bits, transparency, a subtitle track, a second video track, in .webm
-        the shape of pixels that are not square), or if the video is interlaced: the network sees
-        the two fields of a frame as one image.
+        If something is lost (bits, transparency, a track or a cover image, in .webm the shape of
+        pixels that are not square, with `keep_going` frames), or if the video is interlaced: the
+        network sees the two fields of a frame as one image.
     """
     av = _require_av()
     name, out_name = os.fsdecode(path), os.fsdecode(out)
@@ -147,7 +154,8 @@ def upscale_video(
         if os.path.exists(out_name) and os.path.samefile(name, out_name):
             raise video_error(f"{out_name} is the video itself; give another name")
         video = _video_stream(av, source, name)
-        items = _read(av, source, video, name)
+        damage = _Damage(source, keep_going)
+        items = _read(av, source, video, name, damage)
         early = []  # up to the first frame, which decides what to write
         for item in items:
             early.append(item)
@@ -166,7 +174,7 @@ def upscale_video(
         ):
             streams = _add_streams(av, sink, suffix, source, video, enlarge, clock)
             sink.start_encoding()  # any complaint comes now
-            done, last = 0, dict.fromkeys(streams, -math.inf)
+            done, in_order = 0, _Order()
             for item in chain(early, items):
                 if isinstance(item, av.VideoFrame):
                     sink.mux(streams[video.index].encode(clock.stamp(enlarge(item), item)))
@@ -174,19 +182,16 @@ def upscale_video(
                     if progress is not None:
                         progress(done, total)
                 elif item.stream.index in streams:
-                    if (
-                        item.dts is not None and item.pts is not None
-                    ):  # no container takes two packets at one time
-                        item.dts = max(item.dts, last[item.stream.index] + 1)
-                        last[item.stream.index] = item.dts
-                        item.pts = max(item.pts, item.dts)
-                    item.stream = streams[item.stream.index]
+                    in_order(item).stream = streams[item.stream.index]
                     sink.mux(item)
+            damage.tell()
             sink.mux(streams[video.index].encode(None))
 
 
-def video_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+def video_size(path: str | os.PathLike[str], keep_going: bool = False) -> tuple[int, int]:
     """Read a video to its end; return its width and height, upright.
+
+    With `keep_going` damage is no error.
 
     Raises
     ------
@@ -197,7 +202,8 @@ def video_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     name = os.fsdecode(path)
     size = None
     with _open(av, name) as source:
-        for item in _read(av, source, _video_stream(av, source, name), name):
+        damage = _Damage(source, keep_going)
+        for item in _read(av, source, _video_stream(av, source, name), name, damage):
             if isinstance(item, av.VideoFrame) and size is None:
                 size = upright_size(item)
     if size is None:
@@ -230,24 +236,31 @@ def _told(av: Any, verb: str, name: str) -> Iterator[None]:
 def _open(av: Any, name: str) -> Iterator[Any]:
     """Open a file for reading; a name that looks like an address is still a file's."""
     check_file(name)
-    if _bytes_missing(name):  # an OSError if there is no such file
-        raise video_error(f"{name} is cut short: its end is missing")
     old = int(av.__version__.partition(".")[0]) < 19  # later versions do that by themselves
-    with _told(av, "read", name):
-        source = av.open(f"file:{name}", **({"metadata_errors": "surrogateescape"} if old else {}))
+    options = {"metadata_errors": "surrogateescape"} if old else {}
+    try:
+        with _told(av, "read", name):
+            source = av.open(f"file:{name}", **options)
+    except (OSError, ValueError):
+        if _bytes_missing(name):
+            raise video_error(f"{name} is cut short: hardly anything is left") from None
+        raise
     with source:
         yield source
 
 
 def _bytes_missing(name: str) -> bool:
-    """Return whether an AVI or Matroska file is shorter than its first bytes say."""
+    """Return whether an AVI, Matroska or ASF (WMV) file is shorter than its first bytes say."""
     with open(name, "rb") as file:
-        head = file.read(256)
+        head = file.read(4096)
     size = os.path.getsize(name)
     if head.startswith(b"RIFF"):
         length = int.from_bytes(head[4:8], "little")
         return length != 2**32 - 1 and length > size
-    at = head.find(b"\x18\x53\x80\x67") + 4  # Matroska's segment; its length comes next
+    if head.startswith(_ASF) and (at := head.find(_ASF_PROPERTIES)) > 0:
+        live = head[at + 88 : at + 89] in (b"", b"\x01", b"\x03")  # a flag: it is broadcast
+        return not live and int.from_bytes(head[at + 40 : at + 48], "little") > size
+    at = head.find(b"\x18\x53\x80\x67", 0, 256) + 4  # Matroska's segment; its length comes next
     if head.startswith(b"\x1a\x45\xdf\xa3") and 4 <= at < len(head) and head[at] > 0:
         n = 9 - head[at].bit_length()  # the first 1 bit tells how many bytes
         length = int.from_bytes(head[at : at + n], "big") - (1 << 7 * n)
@@ -268,7 +281,28 @@ def _video_stream(av: Any, source: Any, name: str) -> Any:
     return videos[0]
 
 
-def _read(av: Any, source: Any, video: Any, name: str) -> Iterator[Any]:
+class _Damage:
+    """What is damaged in a video: an error, or with `keep_going` a count."""
+
+    def __init__(self, source: Any, keep_going: bool) -> None:
+        self.source, self.keep_going = source, keep_going
+        self.counts: Counter[str] = Counter()
+
+    def count(self, what: str, message: str) -> None:
+        """Count a damage, or raise an error with the message."""
+        if not self.keep_going:
+            name = file_name(self.source)
+            raise video_error(f"{name} {message}; --keep-going enlarges what is left")
+        self.counts[what] += 1
+
+    def tell(self) -> None:
+        """Warn about what was counted."""
+        if self.counts:
+            counts = ", ".join(f"{what}: {n}" for what, n in self.counts.items())
+            warn(self.source, f"damaged; {counts}; frames up to the next key frame may suffer too")
+
+
+def _read(av: Any, source: Any, video: Any, name: str, damage: _Damage) -> Iterator[Any]:
     """Yield the frames of `video` and the packets of all other streams, in the file's order.
 
     Raises
@@ -281,28 +315,45 @@ def _read(av: Any, source: Any, video: Any, name: str) -> Iterator[Any]:
     # handles the older codecs; for these two it guesses, a frame or more too late.
     by_order = source.format.name == "avi" and video.codec_context.name in ("h264", "hevc")
     places: deque[int | None] = deque()
+    bad_times: set[int | None] = set()
+    if _bytes_missing(name):
+        damage.count("missing ends", "is cut short: its end is missing")
     with _told(av, "read", name):
         for packet in source.demux():
-            if packet.is_corrupt:
-                raise video_error(f"{name} is damaged{when(packet)}, or cut short")
+            ours = packet.stream.index == video.index
+            if packet.is_corrupt and ours and damage.keep_going:
+                bad_times.add(packet.pts)
+            elif packet.is_corrupt:
+                where = f"is damaged{when(packet)}, or cut short"
+                damage.count("packets of sound or subtitles", where)
             if packet.size and packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * fraction(packet.time_base))
-            if not packet.size and (packet.stream.index != video.index or packet.pts is not None):
+            if not packet.size and (not ours or packet.pts is not None):
                 continue  # the last of each stream; or "the same frame again", in Theora
-            if packet.stream.index != video.index:
+            if not ours:
                 yield packet
                 continue
             places.extend([packet.dts] * (by_order and packet.size > 0))
-            for frame in packet.decode():
+            try:
+                frames = packet.decode()
+            except (av.error.InvalidDataError, av.error.PermissionError):  # H.263 returns -1
+                damage.count("frames lost", f"is damaged{when(packet)}")
+                continue
+            for frame in frames:
+                if frame.is_corrupt or frame.pts in bad_times - {None}:
+                    damage.count("frames concealed", f"is damaged{when(frame)}")
                 if places:
                     frame.pts = places.popleft()
-                if frame.is_corrupt:
-                    raise video_error(f"{name} is damaged{when(frame)}")
                 yield frame
     length, start = (Fraction(t or 0, 1_000_000) for t in (source.duration, source.start_time))
-    if source.format.name in _TELLS_LENGTH and max(end, end - start) < length - _SLACK:
+    missing = damage.counts["missing ends"]
+    if (
+        not missing
+        and source.format.name in _TELLS_LENGTH
+        and max(end, end - start) < length - _SLACK
+    ):
         ends = f"{float(end):.1f} of {float(length):.1f} seconds"
-        raise video_error(f"{name} is cut short: it ends after {ends}")
+        damage.count("missing ends", f"is cut short: it ends after {ends}")
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -455,6 +506,21 @@ def _add_video(sink: Any, suffix: str, source: Any, enlarge: FrameEnlarger, cloc
             shape = enlarge.pixel_shape
             warn(source, f"the pixels are not square ({shape}): {suffix} cannot say so")
     return stream
+
+
+class _Order:
+    """The times of copied packets: in each track one after the other, as containers want them."""
+
+    def __init__(self) -> None:
+        self.last: dict[int, int] = {}
+
+    def __call__(self, packet: Any) -> Any:
+        """Return the packet, moved by one unit of time if it is no later than the one before."""
+        if packet.dts is not None and packet.pts is not None:
+            last = self.last.get(packet.stream.index, packet.dts - 1)
+            packet.dts = self.last[packet.stream.index] = max(packet.dts, last + 1)
+            packet.pts = max(packet.pts, packet.dts)
+        return packet
 
 
 class _Clock:

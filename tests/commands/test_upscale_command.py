@@ -1204,8 +1204,10 @@ def test_progress_is_shown_on_a_terminal_alone(
 def test_videos_are_handed_on(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def upscale_video(source: Path, target: Path, model: ESPCN, *, progress: Any) -> None:
-        calls.append((source, target, model.scale))
+    def upscale_video(
+        source: Path, target: Path, model: ESPCN, *, progress: Any, keep_going: bool
+    ) -> None:
+        calls.append((source, target, model.scale, keep_going))
         progress(1, 10)
         progress(2, None)
         target.write_bytes(b"a video")
@@ -1216,12 +1218,13 @@ def test_videos_are_handed_on(here: Path, run: Run, monkeypatch: pytest.MonkeyPa
     noise().save("clip.png")
     assert run("clip.MP4", "old.mpg", "clip.png", "--scale", 3) == 0
     assert run.out == ["clip_x3.MP4", "old_x3.mp4", "clip_x3.png"]
-    assert calls[1] == (Path("old.mpg"), Path("old_x3.mp4"), 3)
-    assert run("clip.MP4", "-o", "other.mkv", "--compare") == 0
+    assert calls[1] == (Path("old.mpg"), Path("old_x3.mp4"), 3, False)
+    assert run("clip.MP4", "-o", "other.mkv", "--compare", "--keep-going") == 0
+    assert calls[2] == (Path("clip.MP4"), Path("other.mkv"), 2, True)
     assert run.err == ["npespcn upscale: clip.MP4: --compare is for images"]
     Path("out").mkdir()
     sizes = {"old.mpg": (4, 6), "old_x2.mp4": (8, 12), "clip.MP4": (4, 6), "clip_x2.MP4": (8, 11)}
-    monkeypatch.setattr(command, "video_size", lambda path: sizes[path.name])
+    monkeypatch.setattr(command, "video_size", lambda path, *_: sizes[path.name])
     for name in ("old_x2.mp4", "clip_x2.MP4"):
         Path("out", name).write_bytes(b"a video")
     assert run("old.mpg", "clip.MP4", "-o", "out", "--resume") == 1

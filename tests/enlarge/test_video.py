@@ -1095,6 +1095,70 @@ def test_a_damaged_video_is_an_error(tmp_path, capfd, suffix, damage):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("suffix", [".flv", ".wmv"])
+def test_other_containers_that_tell_their_length(tmp_path, suffix):
+    source = sounding_clip(
+        tmp_path / f"in{suffix}", suffix[1:] + "2" * (suffix == ".wmv"), "libmp3lame", 44100
+    )
+    upscale_video(source, tmp_path / "out.mkv", network(1))
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) // 3])
+    fails(source, tmp_path, rf"in{suffix} is cut short: it.*end.*--keep-going")
+
+
+def with_one_bad_packet(source, out, bad, stream_type="video"):
+    """Copy a clip with one packet of nonsense."""
+    with av.open(str(source)) as clip, av.open(str(out), "w") as container:
+        streams = [container.add_stream_from_template(s, opaque=True) for s in clip.streams]
+        number = 0
+        for packet in clip.demux():
+            if not packet.size:
+                continue
+            new = packet
+            if packet.stream.type == "video":
+                if number == bad:
+                    new = av.Packet(bytes([255]) * packet.size)
+                    new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+                number += 1
+            new.stream = streams[packet.stream.index]
+            container.mux(new)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("codec", "what", "kept"), [("libx264", "lost", 29), ("mpeg4", "concealed", 30)]
+)
+def test_damage_is_counted_if_asked(tmp_path, codec, what, kept):
+    clip = make_clip(tmp_path / "clip.mkv", codec=codec, times=range(30), sounds=["eng"])
+    source = with_one_bad_packet(clip, tmp_path / "in.mkv", bad=12)
+    if codec == "mpeg4":  # half of a picture is concealed
+        data = bytearray(clip.read_bytes())
+        with av.open(str(clip)) as container:
+            packet = [bytes(p) for p in container.demux(video=0) if p.size][12]
+        at = data.index(packet) + len(packet) // 2
+        data[at : at + 8] = b"\xff" * 8
+        source.write_bytes(data)
+    fails(
+        source, tmp_path, r"in\.mkv is damaged at 0\.5 seconds; --keep-going enlarges what is left"
+    )
+    with pytest.warns(UserWarning, match=rf"in\.mkv: damaged; frames {what}: 1; frames up to"):
+        upscale_video(source, tmp_path / "out.mp4", network(1), keep_going=True)
+    assert len(frames_of(tmp_path / "out.mp4")[0]) == kept
+    assert [d for _, d in packets_of(tmp_path / "out.mp4", "audio")[0]] == [
+        d for _, d in packets_of(source, "audio")[0]
+    ]
+    assert video.video_size(source, keep_going=True) == (WIDTH, HEIGHT)
+
+
+def test_what_is_left_of_a_video_cut_short_is_enlarged_if_asked(tmp_path):
+    source = make_clip(tmp_path / "in.mkv", times=range(30), options={"crf": "20"})
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) // 2])
+    with pytest.warns(UserWarning, match=r"in\.mkv: damaged; missing ends: 1"):
+        upscale_video(source, tmp_path / "out.mkv", network(1), keep_going=True)
+    assert 5 < len(frames_of(tmp_path / "out.mkv")[0]) < 25
+
+
 def test_a_recording_of_unknown_length_is_no_error(tmp_path):
     """Matroska leaves the length open while it is written; a browser's recording stays so."""
     source = make_clip(tmp_path / "in.mkv")
