@@ -786,7 +786,8 @@ def test_a_packet_without_bytes_repeats_the_frame_before(tmp_path):
         stand_in = SimpleNamespace(
             demux=lambda: packets, duration=0, start_time=0, format=clip.format
         )
-        frames = list(video._read(av, stand_in, clip.streams.video[0], "in.mkv"))
+        damage = video._Damage(clip, keep_going=False)
+        frames = list(video._read(av, stand_in, clip.streams.video[0], str(source), damage))
     assert [frame.pts for frame in frames] == list(range(0, 400, 40))
 
 
