@@ -278,6 +278,11 @@ class _Work:
         """Enlarge an image, or every frame of an animation."""
         with open_image(source) as image, _bar(None, "tile", len(self.items) == 1) as bar:
             count, loop = frame_count(image), loops(image)
+            width, height = image.size
+            check_writable(target, (width * self.model.scale, height * self.model.scale), count)
+            if image.format == "HEIF" and (there := getattr(image, "n_frames", 1)) > 1:
+                what = f"{source}: holds {there} images, of which the main one is enlarged"
+                self.lines.append((f"npespcn: {one_line(what)}", "stderr"))
 
             def progress(done: int, tiles: int) -> None:
                 bar.total = tiles * count
@@ -288,7 +293,7 @@ class _Work:
                 if not frames:
                     first = frame
                 larger = upscale(frame, None, self.model, self.options.tile, progress=progress)
-                larger.info["duration"] = frame.info.get("duration")
+                larger.info = frame.info
                 frames.append(larger)
         if sheet:  # before the result, whose presence means that all is done
             self.compare(sheet, source, first, frames[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -19,12 +19,30 @@ from npespcn.common.kinds import RAW, is_raw, kind_of
 from npespcn.pictures.bombs import NEVER_READ, check_bomb, picture_formats
 from npespcn.pictures.modes import in_8_bits, to_plain_mode
 
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "FLI")  # formats whose frames follow in time
+PAGED = ("TIFF", "PDF")  # formats with pages; in all others, more frames are previews or layers
 _AS_IF_ENLARGED = 5  # times, because training and evaluation need some 100 bytes for a pixel
-_OF_FIXED_SIZES = ("ICO", "ICNS")  # Pillow would resize the image to one of their sizes
-_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"quality": 95},
+MODES = {  # the plain modes that each format is written in
+    **dict.fromkeys(("JPEG2000", "PNG", "TIFF"), ("L", "LA", "RGB", "RGBA", "I;16")),
+    **dict.fromkeys(("AVIF", "DDS", "HEIF", "TGA", "WEBP"), ("L", "LA", "RGB", "RGBA")),
+    **{"GIF": ("L", "RGB", "RGBA"), "SGI": ("L", "RGB", "RGBA"), "QOI": ("RGB", "RGBA")},
+    **dict.fromkeys(("BMP", "DIB", "EPS", "JPEG", "MPO", "PCX", "PDF"), ("L", "RGB")),
+    **{"PPM": ("L", "RGB", "I;16"), ".pgm": ("L", "I;16")},
+}
+_LONGEST = {  # sides in pixels
+    **dict.fromkeys(("GIF", "SGI", "TGA"), 65535),
+    **dict.fromkeys(("JPEG", "MPO", "PDF"), 65500),
+    **{"AVIF": 32768, "PCX": 65534, "WEBP": 16383},
+}
+_OTHERS_OF_PPM = (".pbm", ".pfm")  # of single bits, and of floats
+_AT_95: dict[str, Any] = {"quality": 95, "subsampling": 0}
+_NO_DPI: dict[str, Any] = {"dpi": (0, 0)}  # else Pillow says 96
+_SAVE_OPTIONS = {
+    **dict.fromkeys(("JPEG", "MPO", "PDF"), _AT_95),
+    **dict.fromkeys(("BMP", "DIB"), _NO_DPI),
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
     "HEIF": {"quality": 95, "chroma": 444},
+    "WEBP": {"quality": 95},
 }
 
 
@@ -98,19 +116,39 @@ def read_image(path: str | os.PathLike[str]) -> Array:
         return np.array(in_8_bits(to_plain_mode(image, quiet=True)).convert("RGB"))
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
+def check_writable(
+    path: str | os.PathLike[str], size: tuple[int, int] = (1, 1), frames: int = 1
+) -> None:
     """Check that images can be written under this name.
+
+    Parameters
+    ----------
+    path
+        The file. Its suffix chooses the format.
+    size
+        Width and height.
+    frames
+        How many there are.
 
     Raises
     ------
     ValueError
-        If its suffix belongs to no format, or to one that cannot be written or has fixed sizes.
+        If the suffix belongs to no format, or to one that cannot be written or has fixed sizes, or
+        if the format cannot hold as many pixels or frames.
     """
     name, suffix, image_format = os.fspath(path), os.path.splitext(path)[1], format_of(path)
-    if image_format not in Image.SAVE:
+    written = image_format in MODES and image_format in Image.SAVE
+    if not written or suffix.lower() in _OTHERS_OF_PPM:
         raise ValueError(f"{name}: images are not written as {suffix!r}; try .png")
-    if image_format in _OF_FIXED_SIZES:
-        raise ValueError(f"{name}: {suffix} holds only icons of a few sizes; try .png")
+    longest = _LONGEST.get(image_format, max(size))
+    if max(size) > longest:
+        width, height = size
+        raise ValueError(
+            f"{name}: {image_format} holds up to {longest} pixels a side, not {width} x {height}; "
+            "try .png"
+        )
+    if frames > 1 and image_format not in ANIMATED + PAGED:
+        raise ValueError(f"{name}: {image_format} holds one image, not {frames}; try .png or .tif")
 
 
 def write_image(path: str | os.PathLike[str], image: Array | Image.Image, **options: Any) -> None:
@@ -123,8 +161,8 @@ def write_image(path: str | os.PathLike[str], image: Array | Image.Image, **opti
     image
         uint8, gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4), or a Pillow image.
     **options
-        Passed on to Pillow. By default lossy formats are saved at quality 95, and JPEG without
-        chroma subsampling.
+        Passed on to Pillow. By default lossy formats are saved at quality 95, and where
+        possible without chroma subsampling.
 
     Raises
     ------
@@ -147,6 +185,20 @@ def write_image(path: str | os.PathLike[str], image: Array | Image.Image, **opti
         image = Image.fromarray(np.ascontiguousarray(image))
     image_format = format_of(path)
     options = {**_SAVE_OPTIONS.get(image_format, {}), **options}
-    failure = f"{image_format} cannot hold the image"
-    with atomic_write(path) as temporary, pillow_errors(path, failure):
-        image.save(temporary, format=image_format, **options)
+    if image.mode[0] == "L":  # else gray would become color in AVIF
+        options.pop("subsampling", None)
+    with written_file(path) as file:
+        image.save(file, format=image_format, **options)
+
+
+@contextmanager
+def written_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Yield a file for Pillow to write; it appears whole or not at all."""
+    failure = f"{format_of(path)} cannot hold the image"
+    with (
+        atomic_write(path) as temporary,
+        pillow_errors(path, failure),
+        open(temporary, "r+b") as named,
+        open(named.fileno(), "r+b", closefd=False) as file,  # no name, for some formats hold it
+    ):
+        yield file

@@ -10,24 +10,38 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import ICCPROFILE, AppendingTiffWriter
 
 from npespcn.common.files import check_file
 from npespcn.pictures.bombs import check_bomb
 from npespcn.pictures.files import (
+    ANIMATED,
+    MODES,
+    PAGED,
     check_writable,
     format_of,
     is_image_file,
     open_image,
     pillow_errors,
     write_image,
+    written_file,
 )
-from npespcn.pictures.modes import QUARTER_TURNS, name_of, on_white, orientation, to_plain_mode
+from npespcn.pictures.metadata import metadata_of, save_options
+from npespcn.pictures.modes import (
+    QUARTER_TURNS,
+    in_8_bits,
+    name_of,
+    on_white,
+    orientation,
+    to_plain_mode,
+)
+from npespcn.pictures.profiles import transform_to_srgb
 
-ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "FLI")  # formats whose frames follow in time
-PAGED = ("TIFF",)  # formats with pages; in all others, more frames are previews or layers
-_WITHOUT_ALPHA = ("JPEG", "BMP", "DIB", "PPM", "PCX", "EPS", "PDF", "MPO")
-_WITH_16_BITS = ("PNG", "TIFF", "PPM", "JPEG2000")
+_WITH_PROFILES = ("AVIF", "HEIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+_WITH_GRAY_PROFILES = ("JPEG", "MPO", "PNG", "TIFF")  # in the others, gray is held as a color
+_CLEAR = (1, 0, 2)  # the color in a GIF's table that stands for what is transparent
 
 
 def frame_count(image: Image.Image) -> int:
@@ -57,14 +71,24 @@ def plain_frames(image: Image.Image, scale: int = 1) -> Iterator[Image.Image]:
         with pillow_errors(name_of(image)):
             image.seek(i)
             taken = check_bomb(image, scale, taken=taken)
-    count = 1 if paged else len(frames)
+    count, canvas = 1 if paged else len(frames), image.size
+    metadata: dict[str, Any] = {}
     for i in frames:
         with pillow_errors(name_of(image)):
             if image.format in ANIMATED + PAGED:  # a first layer may have another number than 0
                 image.seek(i)
+            if paged and ICCPROFILE not in image.tag_v2:  # type: ignore[attr-defined]
+                image.info.pop("icc_profile", None)  # it is another page's
             check_bomb(image, scale, count)
             frame = to_plain_mode(image)
             check_bomb(image, scale, count)  # an image inside, as in an icon, had another size
+            if paged or i == frames[0]:
+                canvas, metadata = frame.size, metadata_of(image)
+        if frame.size != canvas:  # part of it lies beside the screen of a GIF
+            info, frame = frame.info, frame.crop((0, 0, *canvas))
+            frame.info = info
+        if metadata:
+            frame.info["metadata"] = metadata
         if "duration" in image.info:  # in some formats only after the pixels are read
             frame.info["duration"] = image.info["duration"]
         yield frame
@@ -105,15 +129,17 @@ def write_frames(
 ) -> None:
     """Write an image of one or more frames, whole or not at all.
 
-    An image with alpha goes onto white where the format has no transparency, and 16 bits become 8
-    where the format has no more; both with a warning.
+    An image with alpha goes onto white where the format has no transparency, 16 bits become 8 and
+    colors 256 where the format has no more, and metadata are left out that it does not hold; each
+    with a warning. Colors become sRGB where it has no color profiles.
 
     Parameters
     ----------
     path
         The file. Its suffix chooses the format.
     frames : sequence of PIL image
-        Plain modes; ``info`` may hold icc_profile, dpi and duration (of a frame, in ms).
+        Plain modes; ``info`` may hold icc_profile, dpi, duration (of a frame, in ms), and metadata
+        (as `plain_frames` gives them).
     loop : int, optional
         Number of times that an animation runs; 0 means forever.
 
@@ -122,22 +148,38 @@ def write_frames(
     ValueError
         If the format is not known, or cannot hold the image, or not several frames.
     """
-    check_writable(path)
-    name, image_format = os.fspath(path), format_of(path)
+    image_format, sizes = format_of(path), {frame.size for frame in frames}
+    for size in sizes:
+        check_writable(path, size, len(frames))
+    if image_format in ANIMATED and len(sizes) > 1:
+        raise ValueError(f"{os.fspath(path)}: its frames differ in their sizes; try .tif")
     if image_format in ANIMATED and len({frame.mode for frame in frames}) > 1:
         frames = [_converted(frame, "RGBA") for frame in frames]
-    first, *rest = [_for_format(frame, image_format, name, len(frames)) for frame in frames]
-    options: dict[str, Any] = {
-        key: first.info[key] for key in ("icc_profile", "dpi") if key in first.info
-    }
-    if rest:
-        if image_format not in Image.SAVE_ALL or image_format not in ANIMATED + PAGED:
-            raise ValueError(f"{name}: the format holds one image, not {len(frames)}")
-        options |= {"save_all": True, "append_images": rest}
-        if image_format in ANIMATED:
-            options |= _timing(frames, image_format, loop)
-            options["disposal"] = 2 if image_format == "GIF" and first.mode == "RGBA" else 0
-    write_image(path, first, **options)
+    losses: dict[str, None] = {}
+    written = [_for_format(frame, path, len(frames), losses) for frame in frames]
+    options = []
+    for frame in frames if image_format in PAGED else frames[:1]:
+        kept, lost = save_options(frame.info.get("metadata", {}), image_format, frame.size)
+        keys = ("icc_profile", "dpi")[not _holds_profile(frame, image_format) :]
+        options.append(kept | {k: frame.info[k] for k in keys if k in frame.info})
+        timed = len(frames) > 1 and image_format in PAGED and frame.info.get("duration")
+        lost += ["times of the frames"] if timed else []
+        losses |= {f"left out: {', '.join(lost)}": None} if lost else {}
+    if image_format == "TIFF":
+        with written_file(path) as file, AppendingTiffWriter(file) as pages:
+            for page, own in zip(written, options, strict=True):
+                page.save(pages, format="TIFF", **own)
+                pages.newFrame()
+    else:
+        if len(frames) > 1:
+            options[0] |= {"save_all": True, "append_images": written[1:]}
+        if len(frames) > 1 and image_format in ANIMATED:
+            options[0] |= _timing(frames, image_format, loop)
+            clear = image_format == "GIF" and frames[0].mode in ("LA", "RGBA")
+            options[0] |= {"disposal": 2 if clear else 0, "optimize": not clear}
+        write_image(path, written[0], **options[0])
+    for loss in losses:
+        warnings.warn(f"{os.fspath(path)}: {loss}", stacklevel=2)
 
 
 def _frames(image: Image.Image) -> range:
@@ -151,7 +193,8 @@ def _frames(image: Image.Image) -> range:
 def _timing(frames: Sequence[Image.Image], image_format: str, loop: int | None) -> dict[str, Any]:
     """Return the durations of the frames and how often they run, as Pillow takes them."""
     ms = [frame.info.get("duration") for frame in frames]
-    durations = [100 if t is None else t if image_format == "PNG" else round(t) for t in ms]
+    unit = {"PNG": 0, "GIF": 10}.get(image_format, 1)  # ms
+    durations = [100 if t is None else unit * round(t / unit) if unit else t for t in ms]
     if loop is None or (image_format == "GIF" and loop == 1):
         return {"duration": durations}
     repeats = (
@@ -160,20 +203,65 @@ def _timing(frames: Sequence[Image.Image], image_format: str, loop: int | None) 
     return {"duration": durations, "loop": repeats}
 
 
-def _for_format(image: Image.Image, image_format: str, name: str, frames: int) -> Image.Image:
-    """Return an image, one of so many frames, in a mode that the format can hold."""
-    keeps_16_bits = image_format in (_WITH_16_BITS if frames == 1 else PAGED)
-    if image.mode == "I;16" and not keeps_16_bits:
-        warnings.warn(f"{name}: {image_format} keeps 8 of the 16 bits", stacklevel=3)
-    elif image.mode in ("LA", "RGBA") and image_format in _WITHOUT_ALPHA:
-        warnings.warn(f"{name}: {image_format} has no transparency; put on white", stacklevel=3)
-    elif image.mode == "LA" and image_format == "GIF":  # Pillow would drop its alpha
-        return _converted(image, "RGBA")
-    else:
+def _for_format(
+    image: Image.Image, path: str | os.PathLike[str], frames: int, losses: dict[str, None]
+) -> Image.Image:
+    """Return an image, one of so many frames, as the format can hold it; add what is lost."""
+    image_format, suffix, own = format_of(path), os.path.splitext(path)[1].lower(), image
+    modes = MODES.get(suffix, MODES[image_format])
+    if image.mode == "I;16" and ("I;16" not in modes or (frames > 1 and image_format in ANIMATED)):
+        losses[f"{image_format} keeps 8 of the 16 bits"] = None
+        image = in_8_bits(image)
+    if "icc_profile" in own.info and not _holds_profile(own, image_format):
+        image = _in_srgb(image, own.info["icc_profile"])
+    if image.mode in ("LA", "RGBA") and "RGBA" not in modes:
+        losses[f"{image_format} has no transparency; put on white"] = None
+        image = on_white(image)
+    if image.mode == "RGB" and "RGB" not in modes:
+        losses[f"{suffix} has no colors; made gray"] = None
+        image = image.convert("L")
+    if image.mode not in modes:
+        image = image.convert("RGBA" if image.mode == "LA" else "RGB")
+    return _with_color_table(image, losses) if image_format == "GIF" else image
+
+
+def _holds_profile(image: Image.Image, image_format: str) -> bool:
+    return image_format in (_WITH_PROFILES if image.mode[0] == "R" else _WITH_GRAY_PROFILES)
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    flat = image.convert("RGB" if image.mode[0] == "R" else "L")
+    transform = transform_to_srgb(profile, flat.mode)
+    if transform is None:
         return image
-    flat = on_white(image)
-    flat.info = image.info
-    return flat
+    srgb = transform.apply(flat).convert(flat.mode)
+    srgb.info = {}  # or else Pillow would write a profile again
+    if image.mode in ("LA", "RGBA"):
+        srgb.putalpha(image.getchannel("A"))
+    return srgb
+
+
+def _with_color_table(image: Image.Image, losses: dict[str, None]) -> Image.Image:
+    """Return an image of up to 256 colors, one of them for what is less than half opaque."""
+    can_be_clear, pixels = image.mode == "RGBA", np.array(image.convert("RGBA"))  # (H, W, 4)
+    alpha = pixels[..., 3]
+    clear = alpha < 128
+    if (alpha[~clear] < 255).any() or alpha[clear].any():
+        losses["GIF has no half transparency; each pixel is opaque or clear"] = None
+    if not clear.all():
+        pixels[clear] = pixels[~clear][0]  # so that they take no color of the table
+    flat = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+    most = 255 if can_be_clear else 256
+    if flat.getcolors(most) is None:
+        losses[f"GIF keeps {most} colors"] = None
+    table = flat.quantize(most)
+    if can_be_clear:
+        colors = np.array(table.getpalette()).reshape(-1, 3)  # (up to 255, 3)
+        colors[(colors == _CLEAR).all(axis=1), 2] += 1  # for Pillow takes equal colors for clear
+        table.putpalette([*colors.ravel(), *_CLEAR])
+        table.paste(len(colors), mask=Image.fromarray(clear))
+        table.info["transparency"] = len(colors)
+    return table
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:

@@ -131,10 +131,16 @@ def orientation(image: Image.Image) -> int:
 
 
 def _resolution(image: Image.Image) -> tuple[float, float] | None:
-    """Return the dpi, if formats can hold them: a broken file's may be 0, NaN or 2**32."""
+    """Return the dpi, if the file says them, and formats can hold them: not 0, NaN or 2**32."""
+    in_exif = image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2)
     try:
-        x, y = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ArithmeticError):
+        if in_exif or image.format == "TIFF":  # for these Pillow makes up what is not said
+            tags: Any = image.getexif() if in_exif else image.tag_v2  # type: ignore[attr-defined]
+            unit = {2: 1, 3: 2.54}[tags.get(296, 2)]  # inches, or cm
+            x, y = (unit * float(tags[number]) for number in (282, 283))
+        else:
+            x, y = (float(value) for value in image.info["dpi"])
+    except Exception:  # broken metadata do not keep the pixels from being read
         return None
     return (x, y) if 0 < x < 65536 and 0 < y < 65536 else None
 

@@ -367,6 +367,28 @@ def test_out_of_no_format_is_said_before_the_work(
         assert line.endswith("; try .png"), out
 
 
+def test_what_a_format_cannot_hold_is_one_line_before_the_work(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An animation, or a side that is too long; no warning for each frame comes with it."""
+    monkeypatch.setattr(command, "upscale", None)
+    frames = [noise(channels=4, seed=i) for i in range(3)]
+    frames[0].save("film.png", save_all=True, append_images=frames[1:])
+    frames[0].convert("RGB").save("pages.tif", save_all=True, append_images=frames[1:])
+    Image.new("L", (9000, 1)).save("long.png")
+    for source, outs in {
+        "film.png": ["a.jpg", "a.bmp", "a.tga", "a.jp2", "a.ppm"],
+        "pages.tif": ["a.jpg", "a.pcx"],
+        "long.png": ["a.webp"],
+    }.items():
+        for out in outs:
+            assert run(source, "-o", out) == 1, out
+            (line,) = run.err
+            assert line.startswith(f"npespcn upscale: {source}: {out}: "), out
+            assert "; try .png" in line, out
+    assert listing(here) == ["film.png", "long.png", "pages.tif"]
+
+
 def test_out_cannot_be_one_file_for_several(here: Path, run: Run) -> None:
     for name in ("a.png", "b.png"):
         noise().save(name)
@@ -847,7 +869,7 @@ def test_a_full_disk_leaves_what_was_there(
     Path("a_x2.png").write_bytes(b"before")
 
     def full(image: Image.Image, file: Any, **_: Any) -> None:
-        Path(file).write_bytes(b"a part")
+        file.write(b"a part")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
@@ -887,7 +909,7 @@ def test_a_terminal_that_is_closed_may_say_so_twice(
     before = {name: signal.signal(name, signal.SIG_DFL) for name in (signal.SIGHUP, signal.SIGTERM)}
 
     def closed(image: Image.Image, file: Any, **_: Any) -> None:
-        Path(file).write_bytes(b"a part")
+        file.write(b"a part")
         try:
             signal.raise_signal(signal.SIGHUP)
         finally:

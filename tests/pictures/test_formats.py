@@ -27,7 +27,7 @@ from npespcn.pictures.formats import (
     upright_size,
     write_frames,
 )
-from npespcn.pictures.modes import to_plain_mode
+from npespcn.pictures.modes import on_white, to_plain_mode
 
 MS = [30, 70, 120]  # how long the frames stay
 
@@ -320,7 +320,7 @@ def test_pages_come_back(tmp_path: Path) -> None:
 def test_a_format_of_one_picture_takes_one(tmp_path: Path) -> None:
     for name in ["a.jpg", "a.bmp", "a.ppm"]:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        with pytest.raises(ValueError, match=rf"{name}: the format holds one image, not 3"):
+        with pytest.raises(ValueError, match=rf"{name}: [A-Z]+ holds one image, not 3"):
             write_frames(folder / name, film("RGB"))
         assert os.listdir(folder) == [], name
 
@@ -338,6 +338,20 @@ def test_the_usual_formats_keep_every_mode(tmp_path: Path) -> None:
         assert (found.mode, found.tobytes()) == (mode, image.tobytes()), (suffix, mode)
         assert found.info["icc_profile"] == color_profile(mode), (suffix, mode)
         assert found.info["dpi"] == pytest.approx((300, 150), abs=0.02), (suffix, mode)
+
+
+def test_a_profile_of_grays_does_not_stand_on_colors(tmp_path: Path) -> None:
+    for suffix, mode in product([".webp", ".avif", ".bmp"], ["L", "LA"]):
+        image = Image.new(mode, (8, 8), (128, 255)[: len(mode)])
+        image.info = {"icc_profile": color_profile("L")}  # a gamma of 1.8
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*has no transparency")
+            write_frames(tmp_path / f"a{suffix}", [image])
+        (found,) = read(tmp_path / f"a{suffix}")
+        assert "icc_profile" not in found.info, (suffix, mode)
+        linear = (128 / 255) ** 1.8
+        in_srgb = 255 * (1.055 * linear ** (1 / 2.4) - 0.055)
+        assert found.convert("L").getpixel((3, 3)) == pytest.approx(in_srgb, abs=2), (suffix, mode)
 
 
 def test_alpha_goes_onto_white_where_there_is_none(tmp_path: Path) -> None:
@@ -399,8 +413,179 @@ def test_a_side_that_the_format_cannot_count(tmp_path: Path) -> None:
 def test_writing_changes_no_frame(tmp_path: Path) -> None:
     frames = [noise(channels=4), noise(channels=1)]
     states = [(f.tobytes(), f.mode, dict(f.info)) for f in frames]
-    write_frames(tmp_path / "a.gif", frames)
+    with pytest.warns(UserWarning, match=r"a\.gif: GIF has no half transparency"):
+        write_frames(tmp_path / "a.gif", frames)
     assert [(f.tobytes(), f.mode, f.info) for f in frames] == states
+
+
+# Every format that is written
+
+SUFFIXES = [
+    *[".apng", ".avif", ".bmp", ".dds", ".dib", ".eps", ".gif", ".jp2", ".jpg", ".mpo", ".pcx"],
+    *[".pdf", ".pgm", ".png", ".ppm", ".qoi", ".sgi", ".tga", ".tif", ".webp"],
+]
+WITHOUT_ALPHA = (".bmp", ".dib", ".eps", ".jpg", ".mpo", ".pcx", ".pdf", ".pgm", ".ppm")
+
+
+def test_every_format_takes_every_plain_mode_of_any_size(tmp_path: Path) -> None:
+    for suffix, mode, (h, w) in product(
+        SUFFIXES, ["L", "LA", "RGB", "RGBA", "I;16"], [(1, 1), (1, 17), (7, 13)]
+    ):
+        case, path = (suffix, mode, h, w), tmp_path / f"a{suffix}"
+        x = np.dstack([np.full((h, w, 3), 90, np.uint8), np.full((h, w), 255, np.uint8)])
+        x[0, 0] = (200, 200, 200, 0) if w > 1 else (200, 200, 200, 255)
+        image = Image.fromarray(x).convert("L" if mode == "I;16" else mode)
+        if mode == "I;16":
+            image = Image.fromarray(257 * np.asarray(image, np.uint16))
+        image.info = {"duration": None}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            write_frames(path, [image])
+            if suffix in (".eps", ".pdf"):  # which are not read
+                continue
+            (found,) = read(path)
+        rgb, expected = (np.asarray(on_white(i).convert("RGB"), int) for i in (found, image))
+        assert np.abs(rgb - expected).max() < 16, case
+        if mode in ("LA", "RGBA") and w > 1 and suffix not in WITHOUT_ALPHA:
+            assert as_seen(found)[0, 0].tolist() == [0, 0, 0, 0], case
+
+
+def test_what_is_lost_is_said_once(tmp_path: Path) -> None:
+    frames = [Image.new("I;16", (4, 4), 1000 * i) for i in range(3)]
+    with pytest.warns(UserWarning, match="PNG") as said:
+        write_frames(tmp_path / "a.png", frames)
+    assert [str(w.message) for w in said] == [f"{tmp_path}/a.png: PNG keeps 8 of the 16 bits"]
+    with pytest.warns(UserWarning, match=r"a\.pgm: \.pgm has no colors; made gray"):
+        write_frames(tmp_path / "a.pgm", [noise()])
+    assert (tmp_path / "a.pgm").read_bytes()[:2] == b"P5"
+
+
+def test_sides_that_a_format_cannot_hold_are_refused_before_any_work(tmp_path: Path) -> None:
+    for suffix, longest in [
+        *[(".gif", 65535), (".sgi", 65535), (".tga", 65535), (".jpg", 65500), (".mpo", 65500)],
+        *[(".pdf", 65500), (".pcx", 65534), (".webp", 16383), (".avif", 32768)],
+    ]:
+        for size in [(longest, 1), (1, longest)]:
+            path = tmp_path / f"a{suffix}"
+            write_frames(path, [Image.new("L", size)])
+            if suffix != ".pdf":
+                assert read(path)[0].size == size, suffix
+            more = (size[0] + (size[0] > 1), size[1] + (size[1] > 1))
+            with pytest.raises(ValueError, match=rf"a{suffix}: [A-Z]+ holds up to {longest} "):
+                check_writable(path, more)
+    check_writable("a.png", (10**6, 10**6))
+
+
+def test_several_frames_are_refused_before_any_work() -> None:
+    for name in ["a.jpg", "a.bmp", "a.jp2", "a.mpo"]:
+        with pytest.raises(ValueError, match=rf"{name}: [A-Z0-9]+ holds one image, not 2"):
+            check_writable(name, frames=2)
+    for name in ["a.png", "a.gif", "a.webp", "a.avif", "a.tif", "a.pdf"]:
+        check_writable(name, frames=2)
+
+
+def test_frames_of_an_animation_have_one_size(tmp_path: Path) -> None:
+    for suffix in [".png", ".gif", ".webp", ".avif"]:
+        with pytest.raises(ValueError, match=rf"a{suffix}: its frames differ in their sizes"):
+            write_frames(tmp_path / f"a{suffix}", [noise(4, 5), noise(5, 4)])
+        assert not (tmp_path / f"a{suffix}").exists()
+
+
+def test_a_result_does_not_hold_the_name_of_the_temporary_file(tmp_path: Path) -> None:
+    for suffix in [".pdf", ".sgi"]:
+        write_frames(tmp_path / f"a{suffix}", [noise()])
+        assert b"npespcn" not in (tmp_path / f"a{suffix}").read_bytes(), suffix
+
+
+def test_colors_become_srgb_where_there_is_no_profile(tmp_path: Path) -> None:
+    """The profile swaps red and blue, so that it cannot be overlooked."""
+    profile = bytearray(color_profile("RGB"))
+    rows = range(132, 132 + 12 * profile[131], 12)
+    at = {bytes(profile[i : i + 4]): slice(i + 4, i + 12) for i in rows}
+    red, blue = profile[at[b"rXYZ"]], profile[at[b"bXYZ"]]
+    profile[at[b"rXYZ"]], profile[at[b"bXYZ"]] = blue, red
+    for mode, suffix in product(["RGB", "RGBA"], [".gif", ".tga", ".png"]):
+        image = Image.new(mode, (4, 4), (255, 0, 0) if mode == "RGB" else (255, 0, 0, 255))
+        image.info["icc_profile"] = bytes(profile)
+        write_frames(tmp_path / f"a{suffix}", [image])
+        (found,) = read(tmp_path / f"a{suffix}")
+        expected = (255, 0, 0) if suffix == ".png" else (0, 0, 255)
+        assert np.abs(np.subtract(found.convert("RGB").getpixel((0, 0)), expected)).max() < 3
+
+
+# GIF
+
+
+def test_what_is_less_than_half_opaque_is_clear_in_a_gif(tmp_path: Path) -> None:
+    """Its visible colors stay as they are, up to 255 of them, and PyAV sees the same."""
+    x = np.random.default_rng(0).integers(0, 256, (15, 17, 4), np.uint8)
+    x[..., 3] = np.linspace(0, 255, 15 * 17).reshape(15, 17)
+    for count in (1, 3):
+        frames = [Image.fromarray(np.roll(x, i, axis=0)) for i in range(count)]
+        with pytest.warns(UserWarning, match="GIF has no half transparency"):
+            write_frames(tmp_path / "a.gif", frames, 0)
+        with pytest.importorskip("av").open(tmp_path / "a.gif") as video:
+            seen = [frame.to_ndarray(format="rgba") for frame in video.decode(video=0)]
+        for found in (seen, [np.asarray(frame) for frame in read(tmp_path / "a.gif")]):
+            assert len(found) == count
+            for y, frame in zip(found, frames, strict=True):
+                expected = np.array(frame)
+                visible = expected[..., 3] >= 128
+                np.testing.assert_array_equal(y[..., 3], 255 * visible)
+                np.testing.assert_array_equal(y[visible, :3], expected[visible, :3])
+
+
+def test_gif_frames_that_cover_or_clear_all(tmp_path: Path) -> None:
+    """Also black ones, and those of the color that stands for what is clear."""
+    h, w, kinds = 6, 7, {}
+    for name, color in {
+        "clear": (9, 9, 9, 0),
+        "black": (0, 0, 0, 255),
+        "odd": (1, 0, 2, 255),
+    }.items():
+        kinds[name] = np.full((h, w, 4), color, np.uint8)
+    kinds["part"] = kinds["clear"].copy()
+    kinds["part"][2:4, 3:5] = (0, 200, 0, 255)
+    for names in product(kinds, repeat=3):
+        if names[0] == names[1] or names[1] == names[2]:
+            continue  # which would become one
+        write_frames(tmp_path / "a.gif", [Image.fromarray(kinds[name]) for name in names], 0)
+        with pytest.importorskip("av").open(tmp_path / "a.gif") as video:
+            seen = [frame.to_ndarray(format="rgba") for frame in video.decode(video=0)]
+        assert len(seen) == 3, names
+        for y, name in zip(seen, names, strict=True):
+            visible = kinds[name][..., 3] == 255
+            np.testing.assert_array_equal(y[..., 3] == 255, visible, err_msg=str(names))
+            gap = np.abs(y[visible].astype(int) - kinds[name][visible])
+            assert gap.max(initial=0) <= 1, names
+
+
+def test_a_later_frame_does_not_make_the_screen_of_a_gif_larger(tmp_path: Path) -> None:
+    def picture(left: int, top: int, w: int, h: int, color: int) -> bytes:
+        """Return a frame of one color, in codes of three bits."""
+        codes = [4, color] * (w * h) + [5]  # the table is cleared before each pixel; the end
+        packed = sum(code << (3 * i) for i, code in enumerate(codes))
+        data = packed.to_bytes((3 * len(codes) + 7) // 8, "little")
+        blocks = b"".join(
+            bytes([len(part)]) + part
+            for part in (data[i : i + 255] for i in range(0, len(data), 255))
+        )
+        control = b"!\xf9\4\4\5\0\0\0"
+        return control + struct.pack("<cHHHHBB", b",", left, top, w, h, 0, 2) + blocks + b"\0"
+
+    table = bytes([255, 0, 0, 0, 0, 255, 0, 255, 0, 9, 9, 9])
+    head = b"GIF89a" + struct.pack("<HHBBB", 4, 3, 0x91, 0, 0) + table
+    frames = [picture(0, 0, 4, 3, 0), picture(2, 1, 6, 5, 1), picture(3, 2, 9, 9, 2)]
+    (tmp_path / "a.gif").write_bytes(head + b"".join(frames) + b";")
+    expected = np.zeros((3, 3, 4, 3), np.uint8)  # frames, (H, W, 3)
+    expected[..., 0] = 255
+    expected[1:, 1:, 2:] = (0, 0, 255)
+    expected[2:, 2:, 3:] = (0, 255, 0)
+    found = read(tmp_path / "a.gif")
+    for frame, x in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(frame.convert("RGB")), x)
+    write_frames(tmp_path / "b.png", found)
+    assert [frame.size for frame in read(tmp_path / "b.png")] == [(4, 3)] * 3
 
 
 # Whether it is done
