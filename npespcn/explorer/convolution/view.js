@@ -9,15 +9,6 @@ const factor = (number) => (number < 0 ? `(${plain(number)})` : plain(number));
 const numberFrom = (text) => Number(text.trim().replace("−", "-").replace(",", ".") || NaN);
 const isWeight = (number) => Math.abs(number) <= 99; // NaN is none
 
-// A color between two others, and the ink that can be read on it.
-function between(from, to, part) {
-  const share = Math.min(Math.max(part, 0), 1);
-  const rgb = from.map((start, n) => Math.round(start + (to[n] - start) * share));
-  const [r, g, b] = rgb.map((value) => (value / 255) ** 2.2);
-  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  return { fill: `rgb(${rgb})`, ink: light > 0.18 ? "#000" : "#fff" };
-}
-
 // A kernel whose weights add up to 0 finds differences, and those have a sign. Others give grays.
 function shadeOf(value, weights) {
   const sum = weights.reduce((total, weight) => total + weight);

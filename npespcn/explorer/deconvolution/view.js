@@ -261,11 +261,8 @@ function inNumbers(terms) {
 const shades = (dark, light) => (rows) => {
   const [low, high] = [Math.min(0, ...rows.flat()), Math.max(0, ...rows.flat())];
   return (value) => {
-    const part = (value - low) / (high - low || 1);
-    const rgb = dark.map((from, n) => Math.round(from + part * (light[n] - from)));
-    const [r, g, b] = rgb.map((n) => (n / 255) ** 2.2);
-    const bright = 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18;
-    return { "--fill": `rgb(${rgb})`, "--ink": bright ? "#000" : "#fff" };
+    const { fill, ink } = between(dark, light, (value - low) / (high - low || 1));
+    return { "--fill": fill, "--ink": ink };
   };
 };
 const grays = shades([20, 20, 20], [245, 245, 245]);

@@ -23,6 +23,22 @@ function colorsOf(setup) {
   });
 }
 
+// Black or white, whichever is easier to read on a color (WCAG's contrast).
+function inkOn(rgb) {
+  const [red, green, blue] = rgb.map((value) => {
+    const part = value / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
+}
+
+// A color between two others, and its ink: colors are [red, green, blue], the part is from 0 to 1.
+function between(from, to, part) {
+  const share = Math.min(Math.max(part, 0), 1);
+  const rgb = from.map((start, n) => Math.round(start + (to[n] - start) * share));
+  return { fill: `rgb(${rgb})`, ink: inkOn(rgb) };
+}
+
 // Give a cell its channel's color and its label, such as 5e.
 function paint(element, setup, { k, h, w }) {
   const { fill, ink } = colorsOf(setup)[k];

@@ -45,10 +45,12 @@ class Inside {
     const { maps, h, w } = this.shown;
     const map = maps[n];
     const margin = (map.h - h) / 2;
+    const each = Math.ceil(Math.max(h, w) / 100); // every pixel, or every second one
     const cells = countTo(map.channels).map((o) => {
       const canvas = make("canvas", { ariaHidden: "true" });
-      draw32(canvas, h, w, (y, x) => {
-        const value = map.data[(o * map.h + y + margin) * map.w + x + margin];
+      draw32(canvas, Math.ceil(h / each), Math.ceil(w / each), (y, x) => {
+        const row = o * map.h + y * each + margin;
+        const value = map.data[row * map.w + x * each + margin];
         return n === 3 ? gray32(lumaGray(255 * value)) : SIGN_COLORS[Math.round(255 * value) + 255];
       });
       const data = { n, o };
@@ -64,7 +66,8 @@ class Inside {
   }
 
   // Tell how pixel (h, w) of map `o` of layer `n` was made.
-  tell(n, o, h, w) {
+  tell(shown, n, o, h, w) {
+    if (this.shown !== shown) this.draw(shown);
     const at = [n, o].join();
     if (this.at !== at) this.part = null;
     Object.assign(this, { at, n, o, h, w });
@@ -215,15 +218,6 @@ function numberGrid(name, words, numbers, color = null) {
     make("p", { text: words }),
     make("div", { className: "squares" }, ...cells),
   );
-}
-
-// Black or white, whichever is easier to read (WCAG's contrast).
-function inkOn(rgb) {
-  const [red, green, blue] = rgb.map((value) => {
-    const part = value / 255;
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
 }
 
 function sheetWords(n, count) {
