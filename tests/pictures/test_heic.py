@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from npespcn import upscale
+from npespcn.commands import main as cli
 from npespcn.common import Array
 from npespcn.evaluation import psnr
 from npespcn.pictures.files import is_image_file, open_image, read_image, write_image
@@ -99,7 +101,7 @@ def test_the_color_profile_stays(tmp_path: Path) -> None:
     assert upscale(path).info["icc_profile"] == profile
 
 
-def test_of_several_images_the_main_one_is_taken(tmp_path: Path) -> None:
+def test_of_several_images_the_main_one_is_taken(tmp_path: Path, capsys: Any) -> None:
     first, second = Image.fromarray(corners()), Image.fromarray(corners()[:8, ::-1].copy())
     options = {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
     for main, image in enumerate((first, second)):
@@ -110,6 +112,9 @@ def test_of_several_images_the_main_one_is_taken(tmp_path: Path) -> None:
             assert frame_count(opened) == 1
             (plain,) = plain_frames(opened)
         np.testing.assert_array_equal(np.asarray(plain), np.asarray(image))
+        assert cli.main(["upscale", str(path), "-o", str(tmp_path / "a.png")]) == 0
+        said = capsys.readouterr().err
+        assert said == f"npespcn: {path}: holds 2 images, of which the main one is enlarged\n"
 
 
 def test_heic_is_written_nearly_without_loss(tmp_path: Path) -> None:
