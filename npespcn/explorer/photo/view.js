@@ -202,7 +202,6 @@ VIEWS.photo = {
     if (original) drawImage(this.canvas("original"), original);
     else if (this.sides.includes("original")) this.sides = ["bicubic", "network"];
     this.drawTiles();
-    this.inside.draw(this.shown);
     this.seconds = made.seconds;
     this.showAll();
     this.say();
@@ -587,7 +586,7 @@ VIEWS.photo = {
     for (const tile of all("[data-tile]", this.root))
       tile.classList.toggle("here", Number(tile.dataset.tile) === k);
     const [n, o] = state.unit ?? [3, k];
-    if (state.inside) this.inside.tell(n, o, h, x);
+    if (state.inside) this.inside.tell(this.shown, n, o, h, x);
     this.showField(h, x, n);
     this.showNear(row, col);
   },
@@ -633,7 +632,8 @@ function sampleButton(name) {
 function doneWords({ h, w, r, seconds, workers, clear }) {
   const words = { h, w, H: h * r, W: w * r, seconds: seconds.toFixed(2), n: workers };
   const parts = [t("{h} × {w} pixels became {H} × {W} in {seconds} s.", words)];
-  if (!workers) parts.push(t("This browser allows no worker here, so the page stood still at times."));
+  if (!workers)
+    parts.push(t("This browser allows no worker here, so the page stood still at times."));
   if (clear) parts.push(t("What is transparent lies on white."));
   return parts.join(" ");
 }
