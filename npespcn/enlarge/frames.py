@@ -18,6 +18,7 @@ from npespcn.pictures.color import quantize
 
 _CENTERED = ("mjpeg", "mpeg1video")  # encodings where a chroma sample lies between two pixels
 _LIMITED, _FULL, _BT601 = 1, 2, 6  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG, AVCOL_SPC_SMPTE170M
+_HDR = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA")
 _FORMATS = {(1, 1): "yuv444p", (1, 2): "yuv422p", (2, 2): "yuv420p"}  # by rows, columns a sample
 
 
@@ -44,6 +45,8 @@ class FrameEnlarger:
         if first.interlaced_frame:
             warn(video.container, "it is interlaced; deinterlace it first for a good result")
         self.format, (sub_rows, sub_columns), lost = _plain(first.format)
+        if any(first.side_data.get(kind) is not None for kind in _HDR):
+            lost.append("HDR metadata lost")
         if lost:
             becomes = f"frames in {first.format.name} become {self.format} of 8 bits"
             warn(video.container, f"{becomes}: {', '.join(lost)}")
@@ -87,7 +90,7 @@ class FrameEnlarger:
         """Return the enlarged frame, without its time."""
         if (size := (frame.width, frame.height)) != self.frame_size:
             change = f"{when(frame)}, from {self.frame_size} to {size}"
-            raise video_error(f"cannot read {self.name}: its frames change in size{change}")
+            raise ValueError(f"cannot read {self.name}: its frames change in size{change}")
         if frame.format.name.replace("yuvj", "yuv") != self.format:
             to = {"dst_colorspace": "ITU601", "dst_color_range": "MPEG"}
             to = to if _is_rgb(frame.format) else {}
@@ -177,11 +180,6 @@ def _resample(
     image = Image.fromarray(np.pad(plane, margin, mode="edge"))
     box = (x, y, x + w * right, y + h * down)
     return np.asarray(image.resize((w, h), Image.Resampling.BICUBIC, box=box))
-
-
-def video_error(message: str) -> ValueError:
-    """Return the error to raise."""
-    return ValueError(f"upscale_video: {message}")
 
 
 def warn(container: Any, message: str) -> None:

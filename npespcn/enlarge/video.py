@@ -24,7 +24,6 @@ from npespcn.enlarge.frames import (
     file_name,
     fraction,
     upright_size,
-    video_error,
     warn,
     when,
 )
@@ -147,12 +146,14 @@ def upscale_video(
     name, out_name = os.fsdecode(path), os.fsdecode(out)
     suffix = os.path.splitext(out_name)[1].lower()
     if suffix not in _WRITERS:
-        raise video_error(f"cannot write {out_name}: it must end in {', '.join(sorted(_WRITERS))}")
+        raise ValueError(f"cannot write {out_name}: it must end in {', '.join(sorted(_WRITERS))}")
     if (channels := model.options["channels"]) != 1:
-        raise video_error(f"the network must take luma only (channels=1), got {channels=}")
+        raise ValueError(
+            f"upscale_video: the network must take luma only (channels=1), got {channels=}"
+        )
     with _open(av, name) as source:
         if os.path.exists(out_name) and os.path.samefile(name, out_name):
-            raise video_error(f"{out_name} is the video itself; give another name")
+            raise ValueError(f"{out_name} is the video itself; give another name")
         video = _video_stream(av, source, name)
         damage = _Damage(source, keep_going)
         items = _read(av, source, video, name, damage)
@@ -162,7 +163,7 @@ def upscale_video(
             if isinstance(item, av.VideoFrame):
                 break
         else:
-            raise video_error(f"cannot read {name}: it holds no frame")
+            raise ValueError(f"cannot read {name}: it holds no frame")
         enlarge = FrameEnlarger(av, model, early[-1], video, even=suffix != ".webm")
         clock = _Clock(source, video, avi=suffix == ".avi", out=out_name)
         container = _container(av, suffix, source, out_name)
@@ -175,13 +176,14 @@ def upscale_video(
             streams = _add_streams(av, sink, suffix, source, video, enlarge, clock)
             sink.start_encoding()  # any complaint comes now
             done, in_order = 0, _Order()
+            cut = container not in ("mov", "mp4")  # these have edit lists, as the source has
             for item in chain(early, items):
                 if isinstance(item, av.VideoFrame):
                     sink.mux(streams[video.index].encode(clock.stamp(enlarge(item), item)))
                     done += 1
                     if progress is not None:
                         progress(done, total)
-                elif item.stream.index in streams:
+                elif item.stream.index in streams and not (cut and _is_cut_off(item)):
                     in_order(item).stream = streams[item.stream.index]
                     sink.mux(item)
             damage.tell()
@@ -207,7 +209,7 @@ def video_size(path: str | os.PathLike[str], keep_going: bool = False) -> tuple[
             if isinstance(item, av.VideoFrame) and size is None:
                 size = upright_size(item)
     if size is None:
-        raise video_error(f"cannot read {name}: it holds no frame")
+        raise ValueError(f"cannot read {name}: it holds no frame")
     return size
 
 
@@ -226,7 +228,7 @@ def _told(av: Any, verb: str, name: str) -> Iterator[None]:
     except av.error.FFmpegError as error:
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, name) from error
-        raise video_error(f"cannot {verb} {name}: {error.strerror}") from error
+        raise ValueError(f"cannot {verb} {name}: {error.strerror}") from error
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -243,7 +245,7 @@ def _open(av: Any, name: str) -> Iterator[Any]:
             source = av.open(f"file:{name}", **options)
     except (OSError, ValueError):
         if _bytes_missing(name):
-            raise video_error(f"{name} is cut short: hardly anything is left") from None
+            raise ValueError(f"{name} is cut short: hardly anything is left") from None
         raise
     with source:
         yield source
@@ -273,9 +275,9 @@ def _video_stream(av: Any, source: Any, name: str) -> Any:
     videos = [stream for stream in source.streams.video if not stream.disposition & cover]
     if not videos or source.format.name.endswith("_pipe"):
         what = "an image" if videos else "no video in it"
-        raise video_error(f"cannot read {name} as a video: there is {what}")
+        raise ValueError(f"cannot read {name} as a video: there is {what}")
     if videos[0].codec_context is None:
-        raise video_error(f"cannot read {name}: FFmpeg does not know its encoding")
+        raise ValueError(f"cannot read {name}: FFmpeg does not know its encoding")
     if len(videos) > 1:
         warn(source, f"only the first of {len(videos)} video tracks is kept")
     return videos[0]
@@ -292,7 +294,7 @@ class _Damage:
         """Count a damage, or raise an error with the message."""
         if not self.keep_going:
             name = file_name(self.source)
-            raise video_error(f"{name} {message}; --keep-going enlarges what is left")
+            raise ValueError(f"{name}: it {message}; --keep-going enlarges what is left")
         self.counts[what] += 1
 
     def tell(self) -> None:
@@ -371,7 +373,7 @@ def _container(av: Any, suffix: str, source: Any, out: str) -> str:
         others = (s for s in (".mkv", ".mov", ".mp4") if not _too_much(av, s, source))
         other = next(others, None)
         advice = f"write {other}" if other else "nor can .mkv, .mov or .mp4; convert it first"
-        raise video_error(f"cannot write {out}: {suffix} cannot hold this audio ({what}); {advice}")
+        raise ValueError(f"cannot write {out}: {suffix} cannot hold this audio ({what}); {advice}")
     names = [_name_if_held(av, suffix, stream) for stream in source.streams.audio]
     return "fifo" if "fifo" in names else _WRITERS[suffix][0]
 
@@ -456,12 +458,16 @@ def _add_streams(
             clock.check((stream.start_time or 0) * fraction(stream.time_base))
         elif kind == "video" and not stream.disposition & av.stream.Disposition.attached_pic:
             continue  # there was a warning
-        elif kind in ("subtitle", "attachment") and _name_if_held(av, suffix, stream):
+        elif kind in ("subtitle", "attachment"):
+            if not _name_if_held(av, suffix, stream):
+                codec = f" ({stream.codec_context.name})" if stream.codec_context else ""
+                warn(source, f"{suffix} cannot hold this {kind}{codec}: left out")
+                continue
             new = _add_copy(av, sink, stream)
         else:
-            what = "cover image" if kind == "video" else kind
-            codec = f" ({stream.codec_context.name})" if stream.codec_context else ""
-            warn(source, f"{suffix} cannot hold this {what}{codec}: left out")
+            if "timecode" not in stream.metadata:  # it is in the other tracks' metadata, too
+                what = "cover image" if kind == "video" else "data track"
+                warn(source, f"a {what} is left out")
             continue
         metadata = {k: v for k, v in stream.metadata.items() if not k.startswith(_STALE)}
         new.metadata.update(metadata)
@@ -506,6 +512,11 @@ def _add_video(sink: Any, suffix: str, source: Any, enlarge: FrameEnlarger, cloc
             shape = enlarge.pixel_shape
             warn(source, f"the pixels are not square ({shape}): {suffix} cannot say so")
     return stream
+
+
+def _is_cut_off(packet: Any) -> bool:
+    """Return whether an edit list cuts a packet off: it is decoded, if at all, but not shown."""
+    return packet.is_discard and packet.pts is not None and packet.pts + packet.duration < 0
 
 
 class _Order:
@@ -562,4 +573,4 @@ class _Clock:
         return frame
 
     def _no_times(self, what: str) -> ValueError:
-        return video_error(f"cannot write {self.out}: {what}, and AVI holds no times; write .mkv")
+        return ValueError(f"cannot write {self.out}: {what}, and AVI holds no times; write .mkv")

@@ -467,6 +467,28 @@ def test_other_formats_become_the_closest_with_a_warning_if_something_is_lost(tm
         )
 
 
+def test_hdr_keeps_its_curve_and_a_line_says_what_is_lost(tmp_path):
+    def change(container, stream):
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = 9, 9, 16  # BT.2020, PQ
+
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    params = f"log-level=0:hdr10=1:master-display={display}:max-cll=1000,400"
+    source = make_clip(
+        tmp_path / "in.mp4",
+        codec="libx265",
+        size=(64, 64),
+        times=range(2),
+        options={"x265-params": params},
+        change=change,
+    )
+    with pytest.warns(UserWarning, match=r"in\.mp4: .* of 8 bits: HDR metadata lost$"):
+        upscale_video(source, tmp_path / "out.mp4", network(1))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.color_primaries, context.color_trc) == (9, 16)
+
+
 def test_interlaced_video_is_warned_about(tmp_path):
     options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
     source = make_clip(tmp_path / "in.mp4", times=range(3), options=options)
@@ -890,6 +912,44 @@ def test_a_cover_picture_is_no_video(tmp_path):
         upscale_video(source, tmp_path / "out.mp4", network())
 
 
+def test_a_cover_picture_is_left_out_with_a_line(tmp_path):
+    with av.open(str(tmp_path / "in.mp4"), "w") as container:
+        for codec, pix_fmt in [("libx264", "yuv420p"), ("mjpeg", "yuvj420p")]:
+            stream = container.add_stream(codec, rate=RATE)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pix_fmt
+            if codec == "mjpeg":
+                stream.disposition = av.stream.Disposition.attached_pic.value
+        for stream, count in zip(container.streams, (10, 1), strict=True):
+            for i in range(count):
+                frame = make_frame(stream.pix_fmt, i=i)
+                frame.pts, frame.time_base = i, Fraction(1, RATE)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    with pytest.warns(UserWarning, match=r"in\.mp4: a cover image is left out$"):
+        upscale_video(tmp_path / "in.mp4", tmp_path / "out.mp4", network(1))
+    assert len(frames_of(tmp_path / "out.mp4")[0]) == 10
+
+
+def test_sound_that_an_edit_list_cuts_off_is_not_played(tmp_path):
+    """MP4 keeps what it does not show; other containers have no way to say so."""
+    clip = make_clip(tmp_path / "clip.mp4", times=range(50), options={"bf": "0"}, sounds=["eng"])
+    source = tmp_path / "in.mp4"
+    with av.open(str(clip)) as a, av.open(str(source), "w") as b:
+        streams = [b.add_stream_from_template(stream, opaque=True) for stream in a.streams]
+        for packet in a.demux():
+            if packet.size:  # a second earlier, so the first second is cut off
+                packet.pts = packet.dts = packet.dts - round(1 / packet.time_base)
+                packet.stream = streams[packet.stream.index]
+                b.mux(packet)
+    assert packets_of(source, "audio")[0][0][0] < -Fraction(9, 10)
+    assert len(frames_of(source)[0]) == 25
+    for suffix in (".mkv", ".avi"):
+        upscale_video(source, tmp_path / f"out{suffix}", network(1))
+        (packets,) = packets_of(tmp_path / f"out{suffix}", "audio")
+        assert abs(packets[0][0]) < Fraction(1, 20), suffix
+        assert 45 < len(packets) < 52, suffix
+
+
 def test_of_several_video_tracks_the_first_is_kept_with_a_warning(tmp_path):
     one, two = make_clip(tmp_path / "1.mkv", times=range(3)), make_clip(tmp_path / "2.mkv")
     with (
@@ -1104,7 +1164,7 @@ def test_other_containers_that_tell_their_length(tmp_path, suffix):
     upscale_video(source, tmp_path / "out.mkv", network(1))
     data = source.read_bytes()
     source.write_bytes(data[: len(data) // 3])
-    fails(source, tmp_path, rf"in{suffix} is cut short: it.*end.*--keep-going")
+    fails(source, tmp_path, rf"in{suffix}: it is cut short: it.*end.*--keep-going")
 
 
 def with_one_bad_packet(source, out, bad, stream_type="video"):
@@ -1140,7 +1200,9 @@ def test_damage_is_counted_if_asked(tmp_path, codec, what, kept):
         data[at : at + 8] = b"\xff" * 8
         source.write_bytes(data)
     fails(
-        source, tmp_path, r"in\.mkv is damaged at 0\.5 seconds; --keep-going enlarges what is left"
+        source,
+        tmp_path,
+        r"in\.mkv: it is damaged at 0\.5 seconds; --keep-going enlarges what is left",
     )
     with pytest.warns(UserWarning, match=rf"in\.mkv: damaged; frames {what}: 1; frames up to"):
         upscale_video(source, tmp_path / "out.mp4", network(1), keep_going=True)
