@@ -594,14 +594,15 @@ def score(image):
 
 
 wrong = models["wrong order"]
-images = {"the right order": upscale(small, model=models["as it should be"])}
-images["the wrong order"] = upscale(small, model=wrong)
+alone = {"back_projection": False}  # the network alone, without a step after it
+images = {"the right order": upscale(small, model=models["as it should be"], **alone)}
+images["the wrong order"] = upscale(small, model=wrong, **alone)
 
 right_numbers = [0, 3, 6, 1, 4, 7, 2, 5, 8]  # 3j + i for each place (i, j)
 assert np.array_equal(right_numbers, channel_permutation(1, 3, "paper"))
 for name in ("conv3.weight", "conv3.bias"):
     wrong.params[name][:] = wrong.params[name][right_numbers]
-images["renumbered"] = upscale(small, model=wrong)
+images["renumbered"] = upscale(small, model=wrong, **alone)
 
 captions = {name: f"{score(image):.2f} dB" for name, image in images.items()}
 print(captions)
@@ -627,8 +628,8 @@ import npespcn
 
 results = {
     "bicubic": upscale_bicubic(small, 3),
-    "400 steps": upscale(small, model=trained),
-    "60,000 steps": upscale(small, model=npespcn.pretrained(3)),
+    "400 steps": upscale(small, model=trained, **alone),
+    "60,000 steps": upscale(small, model=npespcn.pretrained(3), **alone),
 }
 captions = {name: f"{score(image):.2f} dB" for name, image in results.items()}
 print(captions)

@@ -300,7 +300,7 @@ print(f"{'':26}network  bicubic     gain")
 for name, lr, compare in protocols:
     x = rgb_to_y(lr)[None, None].astype(np.float32) / 255  # (1, 1, 200, 170)
     y = model.predict(x)[0, 0] * 255  # (600, 510)
-    first, second, border = compare(y, upscale(lr, 3, model))
+    first, second, border = compare(y, upscale(lr, 3, model, back_projection=False))
     network = psnr(first, second, border=border)
 
     plain = upscale_bicubic(lr, 3)  # (600, 510, 3)

@@ -97,7 +97,8 @@ large_y = 255 * model.predict(y[None, None] / 255)[0, 0]  # (450, 450)
 large = np.stack([large_y, upscale_bicubic(cb, 3), upscale_bicubic(cr, 3)], axis=-1)
 by_hand = ycbcr_to_rgb(large).clip(0, 255)  # (450, 450, 3)
 
-each_color = np.stack([upscale(small[..., c], 3, model) for c in range(3)], axis=-1)
+alone = {"model": model, "back_projection": False}  # the network alone, without a step after it
+each_color = np.stack([upscale(small[..., c], 3, **alone) for c in range(3)], axis=-1)
 for name, image in (
     ("bicubic", upscale_bicubic(small, 3)),
     ("red, green and blue by the network", each_color),
@@ -109,7 +110,7 @@ for name, image in (
 # The function :func:`npespcn.upscale <npespcn.enlarge.upscale>` does the same as our lines for Y,
 # Cb and Cr, and rounds to 8 bits in the end:
 
-larger = upscale(small, 3, model)
+larger = upscale(small, 3, **alone)
 assert np.abs(by_hand - larger).max() < 0.51
 assert psnr(larger, photograph) > psnr(each_color, photograph)
 assert psnr(each_color, photograph) > psnr(upscale_bicubic(small, 3), photograph) + 1
@@ -264,7 +265,7 @@ drawing.save(drawing.halos(errors, 3 * cut), "13_halo.png")
 # ``npespcn.upscale`` cuts large images in this way. With tiles of 50 pixels the result is the same
 # as in one piece. (In float32 a sum may round differently, so we allow one gray level.)
 
-assert np.abs(upscale(small, 3, model, tile=50) - larger.astype(int)).max() <= 1
+assert np.abs(upscale(small, 3, tile=50, **alone) - larger.astype(int)).max() <= 1
 
 # %%
 # A compressed file
@@ -297,7 +298,7 @@ for quality in (95, 75, 50, 30, 15):
     file = BytesIO()
     Image.fromarray(small).save(file, "JPEG", quality=quality)
     compressed = np.asarray(Image.open(file))
-    network = psnr(rgb_to_y(upscale(compressed, 3, model)), rgb_to_y(photograph), border=3)
+    network = psnr(rgb_to_y(upscale(compressed, 3, **alone)), rgb_to_y(photograph), border=3)
     bicubic = psnr(rgb_to_y(upscale_bicubic(compressed, 3)), rgb_to_y(photograph), border=3)
     gains[quality] = network - bicubic
     print(f"quality {quality}: network {network:.2f} dB, bicubic {bicubic:.2f} dB")
@@ -308,7 +309,7 @@ assert gains[15] < 0
 
 shown = {  # `compressed` is the last file, of quality 15
     "JPEG of quality 15, bicubic": upscale_bicubic(compressed, 3),
-    "JPEG of quality 15, network": upscale(compressed, 3, model),
+    "JPEG of quality 15, network": upscale(compressed, 3, **alone),
     "clean, network": larger,
 }
 captions = {}
@@ -345,7 +346,7 @@ drawing.save(drawing.details(shown, (200, 150, 300, 250), captions), "13_compres
 #    see it as shimmer.
 
 frames = [downscale(photograph[t : t + 288, t : t + 384], 3) for t in range(12)]  # (96, 128, 3)
-video = [rgb_to_y(upscale(frame, 3, model)).astype(int) for frame in frames]  # (288, 384)
+video = [rgb_to_y(upscale(frame, 3, **alone)).astype(int) for frame in frames]  # (288, 384)
 points = [(48, 237), (97, 194), (174, 285)]  # row and column in frame 0, at edges
 brightness = {}
 for row, column in points:

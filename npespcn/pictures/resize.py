@@ -28,7 +28,8 @@ def downscale(image: Array, scale: int) -> Array:
 
     Parameters
     ----------
-    image : (H, W) or (H, W, 3), uint8
+    image : (H, W) or (H, W, 3), uint8; or one plane (H, W), float32
+        A float32 plane is neither rounded nor clipped, and may have any range.
     scale
         The factor to shrink by, from 1 to the shorter side.
 
@@ -47,11 +48,8 @@ def downscale(image: Array, scale: int) -> Array:
     array([[  0,  13, 187, 202],
            [  0,  13, 187, 202]], dtype=uint8)
     """
-    image = np.asarray(image)
+    image = _checked("downscale", image)
     scale = whole_number("downscale: scale", scale, 1)
-    if image.dtype != np.uint8:
-        raise TypeError(f"downscale: image must be uint8, got {image.dtype}")
-    _check_image("downscale", image)
     h, w = image.shape[0] // scale, image.shape[1] // scale
     if h == 0 or w == 0:
         raise ValueError(
@@ -89,15 +87,8 @@ def upscale_bicubic(
     TypeError, ValueError
         If the dtype, the shape, the scale or the box is not as above.
     """
-    image = np.asarray(image)
+    image = _checked("upscale_bicubic", image)
     scale = whole_number("upscale_bicubic: scale", scale, 1)
-    if image.dtype not in (np.uint8, np.float32):
-        raise TypeError(f"upscale_bicubic: image must be uint8 or float32, got {image.dtype}")
-    if image.dtype == np.float32 and image.ndim != 2:
-        raise ValueError(
-            f"upscale_bicubic: a float32 image must be one plane (H, W), got {image.shape}"
-        )
-    _check_image("upscale_bicubic", image)
     height, width = image.shape[:2]
     if box is None:
         box = (0, 0, width, height)
@@ -111,8 +102,14 @@ def upscale_bicubic(
     return np.array(wide.resize(size, Image.Resampling.BICUBIC, (0, upper, size[0], lower)))
 
 
-def _check_image(function: str, image: Array) -> None:
+def _checked(function: str, image: Array) -> Array:
+    image = np.asarray(image)
+    if image.dtype not in (np.uint8, np.float32):
+        raise TypeError(f"{function}: image must be uint8 or float32, got {image.dtype}")
+    if image.dtype == np.float32 and image.ndim != 2:
+        raise ValueError(f"{function}: a float32 image must be one plane (H, W), got {image.shape}")
     if image.size == 0 or not (image.ndim == 2 or image.shape[2:] == (3,)):
         raise ValueError(
             f"{function}: image must be (H, W) or (H, W, 3) and not empty, got shape {image.shape}"
         )
+    return image

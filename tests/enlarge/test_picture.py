@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import tempfile
 import threading
 import tracemalloc
 import warnings
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from npespcn.fast import accelerate
 from npespcn.fast.gpu import move
 from npespcn.models import ESPCN, PADDINGS
 from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
-from npespcn.pictures.resize import upscale_bicubic
+from npespcn.pictures.resize import downscale, upscale_bicubic
 
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I;16": 1}
 
@@ -75,6 +77,10 @@ def gray_by_hand(model: ESPCN, gray: Array) -> Array:
     return (255 * y - 16) / 219
 
 
+def by_network_alone(image: Any, **options: Any) -> Any:
+    return upscale(image, back_projection=False, **options)
+
+
 def bicubic(plane: Array, scale: int) -> Array:
     return upscale_bicubic(plane.astype(np.float32), scale).astype(np.float64)
 
@@ -98,7 +104,7 @@ def test_color_is_the_network_on_luma_and_bicubic_on_the_rest() -> None:
         y = 255 * by_network(model, ycbcr[..., :1] / 255)[..., 0]
         planes = [y, bicubic(ycbcr[..., 1], scale), bicubic(ycbcr[..., 2], scale)]
         expected = rounded(ycbcr_to_rgb(np.stack(planes, axis=-1)))
-        assert_close(upscale(rgb, model=model), expected)
+        assert_close(by_network_alone(rgb, model=model), expected)
 
 
 def test_luma_is_what_predict_makes_of_luma() -> None:
@@ -106,7 +112,7 @@ def test_luma_is_what_predict_makes_of_luma() -> None:
     model = network(2)
     model.params["conv3.weight"] *= 0.3
     rgb = (100 + random_pixels(15, 12, 3) // 8).astype(np.uint8)
-    larger = upscale(rgb, model=model)
+    larger = by_network_alone(rgb, model=model)
     assert larger.min() > 0
     assert larger.max() < 255
     y = rgb_to_y(rgb.astype(np.float64))
@@ -120,12 +126,12 @@ def test_gray_is_the_network_on_gray() -> None:
         model, gray = network(3, padding=padding), random_pixels(11, 14, 1)
         expected = rounded(255 * gray_by_hand(model, gray / 255))
         assert len(np.unique(expected)) > 100, padding
-        assert_close(upscale(gray, model=model), expected)
+        assert_close(by_network_alone(gray, model=model), expected)
 
 
 def test_gray_with_16_bits_keeps_them() -> None:
     model, gray = network(2), random_pixels(20, 24, 1, "u2")
-    larger = upscale(gray, model=model)
+    larger = by_network_alone(gray, model=model)
     assert larger.dtype == np.uint16
     assert len(np.unique(larger)) > 1500
     assert_close(larger, rounded(65535 * gray_by_hand(model, gray / 65535), 65535), rarely=0.1)
@@ -134,28 +140,108 @@ def test_gray_with_16_bits_keeps_them() -> None:
 def test_a_network_that_knows_rgb_gets_rgb() -> None:
     for padding in PADDINGS:
         model, rgb = network(2, channels=3, padding=padding), random_pixels(9, 13, 3)
-        assert_close(upscale(rgb, model=model), rounded(255 * by_network(model, rgb / 255)))
+        assert_close(
+            by_network_alone(rgb, model=model), rounded(255 * by_network(model, rgb / 255))
+        )
 
 
 def test_a_network_that_knows_rgb_gets_gray_as_three_equal_channels() -> None:
     model, gray = network(2, channels=3), random_pixels(9, 13, 1)
     y = by_network(model, np.stack([gray / 255] * 3, axis=-1)).mean(axis=2)
-    assert_close(upscale(gray, model=model), rounded(255 * y))
+    assert_close(by_network_alone(gray, model=model), rounded(255 * y))
 
 
 def test_every_published_variant() -> None:
     for options in [{"output": "sigmoid"}, {"tail": True}, {"dtype": "float64"}]:
         model, gray = network(2, **options), random_pixels(9, 12, 1)
-        assert_close(upscale(gray, model=model), rounded(255 * gray_by_hand(model, gray / 255)))
+        assert_close(
+            by_network_alone(gray, model=model), rounded(255 * gray_by_hand(model, gray / 255))
+        )
 
 
 def test_what_lies_outside_is_clipped_and_not_wrapped() -> None:
     for mode, (bias, pixel) in product(MODES, [(9.0, 255), (-9.0, 0)]):
         model = network(2)
         model.params["conv3.bias"] += np.float32(bias)
-        larger = np.asarray(upscale(image_of(mode, 8, 9), model=model))
+        larger = np.asarray(by_network_alone(image_of(mode, 8, 9), model=model))
         seen = larger[larger[..., -1] > 0][..., :-1] if mode in ("LA", "RGBA") else larger
         assert (seen == (257 * pixel if mode == "I;16" else pixel)).all(), (mode, bias, pixel)
+
+
+# Back-projection
+
+
+def keys(n: int, scale: int) -> Array:
+    """Return bicubic interpolation that shrinks, after Keys (1981), as a matrix: (n, n * scale)."""
+    matrix = np.zeros((n, n * scale))
+    for i, j in product(range(n), range(-2 * scale, (n + 2) * scale)):
+        d = abs((j + 0.5) / scale - (i + 0.5))
+        near, far = (1.5 * d - 2.5) * d * d + 1, ((-0.5 * d + 2.5) * d - 4) * d + 2
+        matrix[i, min(max(j, 0), n * scale - 1)] += near if d < 1 else far if d < 2 else 0
+    return matrix / scale
+
+
+def test_back_projection_by_hand() -> None:
+    """y + up(x - down(y)), on pictures so weak that nothing is clipped."""
+    for scale, padding in product([2, 3, 4], PADDINGS):
+        model, x = network(scale, padding=padding), random_pixels(15, 18, 1) / (4 * 255) + 0.4
+        y = gray_by_hand(model, x)
+        y += bicubic(x - keys(15, scale) @ y @ keys(18, scale).T, scale)
+        assert 0.01 < y.min() < y.max() < 0.99
+        wide = rounded(65535 * x, 65535)
+        assert_close(upscale(wide, model=model), rounded(65535 * y, 65535), rarely=0.3)
+
+
+def one_bit() -> dict[str, Array]:
+    """Return patterns that no photograph has, as gray: (64, 64)."""
+    rows, columns = np.indices((64, 64))
+    bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+    ramp = Image.fromarray(np.rint(4 * columns).astype(np.uint8))
+    board = (rows + columns) % 2 == 0
+    bits = {
+        "board": board,
+        "one of four": (rows % 2 + columns % 2) > 0,
+        "one of nine": (rows % 3 + columns % 3) == 0,
+        "lines": columns % 3 == 0,
+        "ordered dither": bayer[rows % 4, columns % 4] < 3,
+        "diffused dither": np.asarray(ramp.convert("1")),
+        "noise": np.random.default_rng(0).random((64, 64)) < 0.1,
+        "halftone": np.hypot(rows % 6 - 2.5, columns % 6 - 2.5) < 2,
+    }
+    gray = {name: np.where(each, 255, 0).astype(np.uint8) for name, each in bits.items()}
+    return {**gray, "light board": np.where(board, 255, 190).astype(np.uint8)}
+
+
+def test_dither_keeps_its_mean() -> None:
+    """The networks, trained with photographs, make some of it 30 levels brighter or darker."""
+    for scale in (2, 3, 4):
+        drifts = []
+        for name, x in one_bit().items():
+            bands = np.stack([x, 255 - x, x.T], axis=2)  # in other colors the same
+            deep = x.astype(np.uint16) * 257
+            for picture, unit in ((x, 1), (255 - x, 1), (deep, 257), (bands, 1)):
+                drift = upscale(picture, scale).mean((0, 1)) - picture.mean((0, 1))
+                assert np.abs(drift).max() < 2 * unit, (scale, name, drift)
+            alpha = np.asarray(upscale(np.dstack([bands, x]), scale))[..., 3]
+            assert abs(alpha.mean() - x.mean()) < 2, (scale, name)
+            drifts.append(by_network_alone(x, scale=scale).mean() - x.mean())
+        assert np.abs(drifts).max() > 15, scale
+
+
+def test_back_projection_leaves_photographs_alone() -> None:
+    """Where nothing is clipped, what is shrunk again is closer to the picture, by little."""
+    rows, columns = np.indices((50, 60))
+    x = rounded(128 + 60 * np.sin(rows / 3) * np.cos(columns / 4))
+    for scale in (2, 3, 4):
+        on, off = upscale(x, scale), by_network_alone(x, scale=scale)
+        gaps = [np.abs(downscale(y, scale).astype(int) - x).mean() for y in (on, off)]
+        assert gaps[0] <= gaps[1]
+        assert np.abs(on.astype(int) - off).max() < 8
+
+
+def test_a_network_of_scale_1_is_not_undone() -> None:
+    model, rgb = network(1), random_pixels(12, 13, 3)
+    np.testing.assert_array_equal(upscale(rgb, model=model), by_network_alone(rgb, model=model))
 
 
 # The halo, and tiles
@@ -182,15 +268,23 @@ def test_the_halo_of_a_5_3_3_network_is_4_and_not_3() -> None:
         assert max(gaps[1:]) < 1e-13, (activation, padding)
 
 
-def test_a_pixel_is_felt_4_pixels_away_and_no_further() -> None:
-    """In 16 bits, in which the faintest influence shows."""
-    model = network(2, dtype="float64")
-    x = np.full((19, 21), 30000, np.uint16)
-    changed = x.copy()
-    changed[9, 8] = 65535
-    rows, columns = np.nonzero(upscale(x, model=model) != upscale(changed, model=model))
-    assert (rows.min() // 2, rows.max() // 2) == (9 - 4, 9 + 4)
-    assert (columns.min() // 2, columns.max() // 2) == (8 - 4, 8 + 4)
+def test_how_far_away_a_pixel_is_felt() -> None:
+    """By the network 4 pixels; by back-projection 4 more, and by what clipping took 5 more."""
+    model, rng = network(2, dtype="float64"), np.random.default_rng(0)
+    model.params["conv3.weight"] *= 9  # so that noise is clipped everywhere
+    for x, projects, least, most in [
+        (np.full((39, 41), 30000, np.uint16), False, 4, 4),
+        (65535 * rng.integers(0, 2, (39, 41), np.uint16), True, 10, 13),
+    ]:
+        changed = x.copy()
+        changed[19, 20] ^= 65535  # in 16 bits the faintest influence shows
+        before, after = (
+            upscale(image, model=model, back_projection=projects).astype(int)
+            for image in (x, changed)
+        )
+        far = np.abs(np.argwhere(before != after) // 2 - (19, 20)).max(axis=0)
+        assert (least <= far).all(), far
+        assert (far <= most).all(), far
 
 
 def test_tiles_do_not_show() -> None:
@@ -209,7 +303,7 @@ def test_tiles_do_not_show() -> None:
 
 
 def test_the_usual_tiles_do_not_show_either() -> None:
-    model, rgb, calls = network(2), random_pixels(150, 240, 3), []
+    model, rgb, calls = network(2), random_pixels(500, 240, 3), []
     larger = upscale(rgb, model=model, progress=lambda *n: calls.append(n))
     assert len(calls) > 1
     assert_close(larger, upscale(rgb, model=model, tile=1000))
@@ -246,16 +340,16 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture eight times as long takes no more floats than one: those of a tile."""
     monkeypatch.setenv("NPESPCN_THREADS", "1")  # or else chance would tell when two tiles meet
     model, peaks = network(2), []
-    for h in (60, 480):
-        image = image_of("RGBA", h, 90)
-        upscale(image.crop((0, 0, 60, 60)), model=model, tile=30)  # what stays for ever is made now
+    upscale(image_of("RGBA", 96, 96), model=model, tile=32)  # what stays for ever is made now
+    for h in (96, 768):
+        image = image_of("RGBA", h, 96)
         tracemalloc.start()
         try:
-            upscale(image, model=model, tile=30)
+            upscale(image, model=model, tile=32)
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    one_plane = 8 * 480 * 90 * 4  # of the larger picture, in float64
+    one_plane = 4 * 768 * 96 * 4  # of the larger picture, in float32
     assert peaks[1] - peaks[0] < one_plane / 4
 
 
@@ -320,48 +414,45 @@ def test_the_fringe_is_neither_dark_nor_bright_on_any_ground() -> None:
         assert gap.max() <= own + 1
 
 
-def windows(alpha: Array, reduce: Any) -> Array:
-    """Reduce the 9x9 pixels around each, as far as they exist: (H, W) -> (H, W)."""
-    h, w = alpha.shape
-    return np.array(
-        [
-            [reduce(alpha[max(0, i - 4) : i + 5, max(0, j - 4) : j + 5]) for j in range(w)]
-            for i in range(h)
-        ]
-    )
+def around(alpha: Array, scale: int) -> tuple[Array, Array]:
+    """Return the least and the largest of the pixels between which each new one lies."""
+    sides = []
+    for n in alpha.shape:
+        at = [Fraction(2 * k + 1, 2 * scale) - Fraction(1, 2) for k in range(n * scale)]
+        sides.append([[min(max(end(a), 0), n - 1) for a in at] for end in (math.floor, math.ceil)])
+    four = [alpha[np.ix_(rows, columns)] for rows, columns in product(*sides)]
+    return np.min(four, axis=0), np.max(four, axis=0)
 
 
-def test_alpha_goes_through_the_network_but_for_clear_and_opaque_places() -> None:
-    for mode, padding in product(["LA", "RGBA"], PADDINGS):
-        model, alpha = network(3, padding=padding), spots(45, 50)
+def test_alpha_is_the_network_s_between_the_pixels_around() -> None:
+    for mode, padding, scale in product(["LA", "RGBA"], PADDINGS, [2, 3]):
+        model, alpha = network(scale, padding=padding), spots(45, 50)
         x = random_pixels(45, 50, MODES[mode])
         x[..., -1] = alpha
-        larger = np.asarray(upscale(Image.fromarray(x), model=model))[..., -1]
+        larger = np.asarray(by_network_alone(Image.fromarray(x), model=model))[..., -1]
         expected = rounded(255 * gray_by_hand(model, alpha / 255))
-        clear, opaque = (
-            (windows(alpha, reduce) == value).repeat(3, axis=0).repeat(3, axis=1)
-            for reduce, value in ((np.max, 0), (np.min, 255))
-        )
-        for places, value in ((clear, 0), (opaque, 255)):
-            assert 0.05 < places.mean() < 0.6, (mode, padding)
-            assert (larger[places] == value).all(), (mode, padding)
-            assert (expected[places] != value).any(), (
-                mode,
-                padding,
-            )  # so the network would not have done that
-        between = ~(clear | opaque)
-        assert_close(larger[between], expected[between])
+        limited = expected.clip(*around(alpha, scale))
+        assert 0.2 < (limited != expected).mean() < 0.99, (mode, padding, scale)
+        assert_close(larger, limited)
 
 
-def test_one_pixel_of_alpha_in_reach_is_enough_to_ask_the_network() -> None:
-    model = network(2)
-    for corner, inside in [((0, 0), (4, 4)), ((8, 8), (4, 4)), ((4, 8), (4, 4))]:
-        x = np.zeros((9, 9, 4), np.uint8)
-        x[corner][3] = 255
-        alpha = upscale(x, model=model)[..., 3]
-        expected = rounded(255 * gray_by_hand(model, x[..., 3] / 255))
-        r, c = 2 * inside[0], 2 * inside[1]
-        assert_close(alpha[r : r + 2, c : c + 2], expected[r : r + 2, c : c + 2])
+def test_an_edge_of_alpha_stays_an_edge() -> None:
+    """With the trained networks, whose ripples are 40 levels high beside a hard edge."""
+    rows, columns = np.indices((40, 44))
+    hard = 255 * (np.hypot(rows - 20, columns - 18) < 11).astype(np.uint8)
+    soft = np.rint(255 * ((columns - 8) / 28).clip(0, 1)).astype(np.uint8)
+    for scale, mode in product([2, 3, 4], ["LA", "RGBA"]):
+        for alpha in (hard, soft):
+            x = random_pixels(40, 44, MODES[mode])
+            x[..., -1] = alpha
+            larger = np.asarray(upscale(Image.fromarray(x), scale))[..., -1]
+            low, high = around(alpha, scale)
+            assert (low <= larger).all(), (scale, mode)
+            assert (larger <= high).all(), (scale, mode)
+        ideal = 255 * (((np.arange(44 * scale) + 0.5) / scale - 0.5 - 8) / 28).clip(0, 1)
+        assert np.abs(larger - ideal).max() < 4, (scale, mode)  # and a soft edge stays soft
+        ripples = upscale(hard, scale, back_projection=False)
+        assert np.abs(ripples.astype(int) - ripples.clip(*around(hard, scale))).max() > 20
 
 
 def test_an_opaque_picture_is_as_without_alpha() -> None:
