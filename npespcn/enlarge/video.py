@@ -19,14 +19,7 @@ from itertools import chain
 from typing import Any
 
 from npespcn.common.files import atomic_write, check_file
-from npespcn.enlarge.frames import (
-    FrameEnlarger,
-    file_name,
-    fraction,
-    upright_size,
-    warn,
-    when,
-)
+from npespcn.enlarge.frames import FrameEnlarger, file_name, fraction, upright_size, warn, when
 from npespcn.models import Network
 
 # fmt: off
@@ -448,7 +441,7 @@ def _add_streams(
     av: Any, sink: Any, suffix: str, source: Any, video: Any, enlarge: FrameEnlarger, clock: _Clock
 ) -> dict[int, Any]:
     """Add the streams to the file to write; return {index in the source: stream}."""
-    streams = {}
+    streams, others = {}, set()
     for stream in source.streams:
         kind = stream.type
         if stream.index == video.index:
@@ -466,13 +459,14 @@ def _add_streams(
             new = _add_copy(av, sink, stream)
         else:
             if "timecode" not in stream.metadata:  # it is in the other tracks' metadata, too
-                what = "cover image" if kind == "video" else "data track"
-                warn(source, f"a {what} is left out")
+                others.add("cover images" if kind == "video" else "data tracks")
             continue
         metadata = {k: v for k, v in stream.metadata.items() if not k.startswith(_STALE)}
         new.metadata.update(metadata)
         new.disposition = stream.disposition.value
         streams[stream.index] = new
+    if others:
+        warn(source, f"left out: {' and '.join(sorted(others))}")
     return streams
 
 

@@ -925,7 +925,7 @@ def test_a_cover_picture_is_left_out_with_a_line(tmp_path):
                 frame.pts, frame.time_base = i, Fraction(1, RATE)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-    with pytest.warns(UserWarning, match=r"in\.mp4: a cover image is left out$"):
+    with pytest.warns(UserWarning, match=r"in\.mp4: left out: cover images$"):
         upscale_video(tmp_path / "in.mp4", tmp_path / "out.mp4", network(1))
     assert len(frames_of(tmp_path / "out.mp4")[0]) == 10
 
