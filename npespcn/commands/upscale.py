@@ -82,6 +82,8 @@ def add_to(commands: Any) -> None:
     add("--force", action="store_true", help="overwrite existing files, inputs too")
     add("--keep-going", action="store_true",
         help="enlarge what is left of a damaged video, and count what is concealed")  # fmt: skip
+    add("--no-back-projection", action="store_true",
+        help="the network alone, without the step that keeps the brightness of dither")  # fmt: skip
     add("--compare", action="store_true",
         help="also draw bicubic and network side by side (NAME_x2_compare.png)")  # fmt: skip
     add("--jobs", type=from_(1), default=1, metavar="N", help="processes that share the files")
@@ -292,7 +294,13 @@ class _Work:
             for frame in plain_frames(image, self.model.scale):
                 if not frames:
                     first = frame
-                larger = upscale(frame, None, self.model, self.options.tile, progress=progress)
+                larger = upscale(
+                    frame,
+                    model=self.model,
+                    tile=self.options.tile,
+                    back_projection=not self.options.no_back_projection,
+                    progress=progress,
+                )
                 larger.info = frame.info
                 frames.append(larger)
         if sheet:  # before the result, whose presence means that all is done
@@ -340,8 +348,14 @@ class _Work:
                     last_line = time.monotonic()
                     print_line(f"{source}: frame {done} of {total or 'unknown'}")  # at once
 
-            keep_going = self.options.keep_going
-            upscale_video(source, target, self.model, progress=progress, keep_going=keep_going)
+            upscale_video(
+                source,
+                target,
+                self.model,
+                back_projection=not self.options.no_back_projection,
+                progress=progress,
+                keep_going=self.options.keep_going,
+            )
         if self.options.compare:
             self.lines.append(_complaint(f"{source}: --compare is for images"))
 

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from npespcn.common import Array
-from npespcn.enlarge.picture import network_output
+from npespcn.enlarge.picture import Enlarger
 from npespcn.fast import accelerate
-from npespcn.fast.tiles import Tile, cut_tiles, run_all, tile_size
+from npespcn.fast.tiles import Tile, cut_tiles, run_all
 from npespcn.models import Network
 from npespcn.pictures.color import quantize
 
@@ -37,9 +37,17 @@ class FrameEnlarger:
         Width by height, 0 if not known.
     """
 
-    def __init__(self, av: Any, model: Network, first: Any, video: Any, even: bool) -> None:
+    def __init__(
+        self,
+        av: Any,
+        model: Network,
+        first: Any,
+        video: Any,
+        even: bool,
+        back_projection: bool = True,
+    ) -> None:
         context = video.codec_context
-        self.av, self.model = av, accelerate(model)
+        self.av, self.model, self.back_projection = av, accelerate(model), back_projection
         self.name = file_name(video.container)
         self.frame_size = first.width, first.height
         if first.interlaced_frame:
@@ -106,20 +114,21 @@ class FrameEnlarger:
 
     def _enlarge_luma(self, y: Array, big: Array) -> None:
         """Enlarge luma, as the file holds it: (H, W) -> (H * r, W * r), uint8."""
-        param = next(iter(self.model.params.values()))
+        black, white = (0, 255) if self.full else (16, 235)
+        x = (y[None] - np.float32(black)) / np.float32(white - black)  # (1, H, W), 0 to 1
+        limits = min(0, x.min()), max(1, x.max())  # some files have blacker blacks
+        enlarger = Enlarger(self.model, self.back_projection, limits)
 
         def run(tile: Tile) -> None:
-            x = y[tile.part][None, None].astype(np.float64)  # (1, 1, h, w)
-            x = 16 + x * (219 / 255) if self.full else x
-            larger = 255 * network_output(self.model, x / 255, tile.missing)[0, 0]
-            larger = (larger - 16) * (255 / 219) if self.full else larger
+            margin = enlarger.halo - np.array(tile.missing)
+            larger = black + (white - black) * enlarger.opaque(x[(..., *tile.part)], margin)[0]
             rows, columns = (
                 slice(self.model.scale * a, self.model.scale * b) for a, b in tile.place
             )
             big[rows, columns] = quantize(larger)
 
-        tiles = cut_tiles(len(y), y.shape[1], self.model.halo, tile_size(param))
-        run_all(run, tiles, param)
+        tiles = cut_tiles(len(y), y.shape[1], enlarger.halo, enlarger.tile)
+        run_all(run, tiles, enlarger.param)
 
     def _turn(self, plane: Array) -> Array:
         plane = plane.T if self.transposed else plane

@@ -174,10 +174,8 @@ def _enlarge(
     (width, height), s = image.size, enlarger.scale
     image.load()  # before the threads ask for it
     larger = Image.new(image.mode, (width * s, height * s))
-    param = next(iter(enlarger.model.params.values()))
     halo = enlarger.halo + (_AROUND if image.mode in ("LA", "RGBA") else 0)
-    about = (tile, tile) if tile else max(_TILE, tile_size(param))
-    tiles = cut_tiles(height, width, halo, about)
+    tiles = cut_tiles(height, width, halo, (tile, tile) if tile else enlarger.tile)
     done: list[None] = []
 
     def run(tile: Tile) -> None:
@@ -190,7 +188,7 @@ def _enlarge(
         if progress is not None:
             progress(len(done), len(tiles))
 
-    run_all(run, tiles, param)
+    run_all(run, tiles, enlarger.param)
     return larger
 
 
@@ -222,6 +220,8 @@ class Enlarger:
         reach = _PROJECTION_REACH + _MEAN_REACH if self.projects else 0
         self.halo = max(model.halo + reach, _BICUBIC_REACH)
         self.knows_rgb = model.options["channels"] == 3
+        self.param = next(iter(model.params.values()))
+        self.tile = max(_TILE, tile_size(self.param))
 
     def __call__(self, part: Array, missing: Pads) -> Array:
         """Enlarge a tile: (h, w) or (h, w, 2 to 4) -> (H, W) or (H, W, 2 to 4).

@@ -87,6 +87,7 @@ def upscale_video(
     out: str | os.PathLike[str],
     model: Network,
     *,
+    back_projection: bool = True,
     progress: Callable[[int, int | None], object] | None = None,
     keep_going: bool = False,
 ) -> None:
@@ -110,6 +111,8 @@ def upscale_video(
         The file to write: .mp4, .m4v, .mov, .mkv, .avi or .webm. It appears whole or not at all.
     model : Network
         With ``channels=1``, any padding, on the CPU or the GPU.
+    back_projection
+        Whether to keep the mean brightness of each place, as `npespcn.enlarge.upscale` does.
     progress : callable, optional
         Called after every frame with the number of frames done and their total number, which may be
         a few off, or None if the file does not tell.
@@ -157,7 +160,7 @@ def upscale_video(
                 break
         else:
             raise ValueError(f"cannot read {name}: it holds no frame")
-        enlarge = FrameEnlarger(av, model, early[-1], video, even=suffix != ".webm")
+        enlarge = FrameEnlarger(av, model, early[-1], video, suffix != ".webm", back_projection)
         clock = _Clock(source, video, avi=suffix == ".avi", out=out_name)
         container = _container(av, suffix, source, out_name)
         total = video.frames or round((source.duration or 0) / 1e6 * clock.rate) or None

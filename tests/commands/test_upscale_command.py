@@ -181,6 +181,16 @@ def test_tiles_and_jobs_change_nothing(here: Path, run: Run) -> None:
     assert np.abs(gap).max() <= 1
 
 
+def test_the_network_alone(here: Path, run: Run) -> None:
+    picture = noise(20, 23)
+    picture.save("a.png")
+    for options, projects in ([], True), (["--no-back-projection"], False):
+        assert run("a.png", "-o", "b.png", *options) == 0
+        with Image.open("b.png") as larger:
+            expected = upscale(picture, model=network(2), back_projection=projects)
+            assert larger.tobytes() == expected.tobytes(), options
+
+
 # --- what people have ----------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from npespcn import pretrained
 from npespcn.enlarge import video
 from npespcn.enlarge.video import default_suffix, is_video, upscale_video
 from npespcn.fast import Accelerated
@@ -165,6 +166,10 @@ def enlarged(model, y, full=False):
     return np.rint(z).clip(0, 255).astype(np.uint8)
 
 
+def by_network_alone(source, out, model):
+    upscale_video(source, out, model, back_projection=False)
+
+
 def psnr(a, b):
     return 20 * np.log10(255 / max(1e-9, np.sqrt(np.mean((a.astype(float) - b) ** 2))))
 
@@ -214,7 +219,7 @@ def test_networks_of_any_scale_and_padding(tmp_path):
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         source = make_clip(folder / "in.mkv", times=range(2))
         model = network(scale, padding)
-        upscale_video(source, folder / "out.mkv", model)
+        by_network_alone(source, folder / "out.mkv", model)
         assert_luma(source, folder / "out.mkv", model)
 
 
@@ -237,7 +242,7 @@ def test_formats_are_kept(tmp_path):
 
         source = make_clip(folder / "in.mp4", pix_fmt=pix_fmt, times=range(3), change=change)
         model = network()
-        upscale_video(source, folder / "out.mp4", model)
+        by_network_alone(source, folder / "out.mp4", model)
         assert_luma(source, folder / "out.mp4", model, full)
         frame = frames_of(folder / "out.mp4")[0][0]
         assert frame.format.name == becomes, (pix_fmt, becomes)
@@ -253,11 +258,31 @@ def test_full_range_is_brought_to_studio_range_for_the_network_and_back(tmp_path
     source = make_clip(tmp_path / "in.mp4", pix_fmt="yuvj420p", times=range(1), change=change)
     model = network()
     model.params["conv3.bias"][:] = 10 / 255
-    upscale_video(source, tmp_path / "out.mp4", model)
+    by_network_alone(source, tmp_path / "out.mp4", model)
     brighter = planes_of(frames_of(tmp_path / "out.mp4")[0][0])[0]
-    upscale_video(source, tmp_path / "plain.mp4", network())
+    by_network_alone(source, tmp_path / "plain.mp4", network())
     plain = planes_of(frames_of(tmp_path / "plain.mp4")[0][0])[0]
     assert np.mean(brighter.astype(float) - plain) == pytest.approx(10 * 255 / 219, abs=0.1)
+
+
+@pytest.mark.usefixtures("lossless")
+def test_dither_keeps_its_mean_in_frames_too(tmp_path):
+    def dither(height, width, i, plane):
+        y, x = np.indices((height, width))
+        return np.where(((x + y) % 2 == 0) | (plane > 0), white, gray).astype(np.uint8)
+
+    for full, gray, white in [(False, 180, 235), (True, 190, 255)]:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_clip(
+            folder / "in.mkv", codec="ffv1", times=range(1), picture=dither,
+            change=lambda _, stream: setattr(stream.codec_context, "color_range", 1 + full),
+        )  # fmt: skip
+        means = []
+        for out, projects in (("off.mp4", False), ("on.mp4", True)):
+            upscale_video(source, folder / out, pretrained(2), back_projection=projects)
+            means.append(planes_of(frames_of(folder / out)[0][0])[0].mean())
+        assert abs(means[1] - (gray + white) / 2) < 1, (full, means)
+        assert abs(means[0] - (gray + white) / 2) > 5, (full, means)
 
 
 @pytest.mark.usefixtures("lossless")
@@ -267,7 +292,7 @@ def test_a_range_that_is_not_stated_is_full_for_gray_alone(tmp_path):
         source = make_clip(folder / "in.avi", codec="ffv1", pix_fmt=pix_fmt, times=range(2))
         assert frames_of(source)[0][0].color_range == 0, (pix_fmt, full)
         model = network()
-        upscale_video(source, folder / "out.mkv", model)
+        by_network_alone(source, folder / "out.mkv", model)
         assert_luma(source, folder / "out.mkv", model, full)
         frame = frames_of(folder / "out.mkv")[0][0]
         assert frame.color_range == (2 if full else 0), (pix_fmt, full)
@@ -293,7 +318,7 @@ def test_odd_sizes_are_exactly_scale_times_the_input(tmp_path):
             folder / "in.mkv", codec="ffv1", pix_fmt=pix_fmt, size=size, times=[0, 1]
         )
         model, out = network(scale), folder / f"out{suffix}"
-        upscale_video(source, out, model)
+        by_network_alone(source, out, model)
         assert_luma(source, out, model)
         frame = frames_of(out)[0][0]
         assert (frame.width, frame.height) == (size[0] * scale, size[1] * scale), (
@@ -400,7 +425,7 @@ def test_a_video_lying_on_its_side_is_written_upright(tmp_path):
         source.write_bytes(data)
 
         model, out = network(), folder / "out.mp4"
-        upscale_video(source, out, model)
+        by_network_alone(source, out, model)
         stored, upright = (planes_of(frames_of(path)[0][1]) for path in (source, out))
         ys, xs = np.mgrid[:HEIGHT, :WIDTH]
         columns, rows = a * xs + c * ys, b * xs + d * ys
