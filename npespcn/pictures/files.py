@@ -22,10 +22,11 @@ from npespcn.pictures.modes import in_8_bits, to_plain_mode
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "FLI")  # formats whose frames follow in time
 PAGED = ("TIFF", "PDF")  # formats with pages; in all others, more frames are previews or layers
 _AS_IF_ENLARGED = 5  # times, because training and evaluation need some 100 bytes for a pixel
-MODES = {  # the plain modes that each format is written in
+MODES = {  # the plain modes in which other programs, too, read what Pillow writes
     **dict.fromkeys(("JPEG2000", "PNG", "TIFF"), ("L", "LA", "RGB", "RGBA", "I;16")),
-    **dict.fromkeys(("AVIF", "DDS", "HEIF", "TGA", "WEBP"), ("L", "LA", "RGB", "RGBA")),
-    **{"GIF": ("L", "RGB", "RGBA"), "SGI": ("L", "RGB", "RGBA"), "QOI": ("RGB", "RGBA")},
+    **dict.fromkeys(("AVIF", "HEIF", "WEBP"), ("L", "LA", "RGB", "RGBA")),
+    **dict.fromkeys(("GIF", "SGI", "TGA"), ("L", "RGB", "RGBA")),
+    **dict.fromkeys(("DDS", "QOI"), ("RGB", "RGBA")),
     **dict.fromkeys(("BMP", "DIB", "EPS", "JPEG", "MPO", "PCX", "PDF"), ("L", "RGB")),
     **{"PPM": ("L", "RGB", "I;16"), ".pgm": ("L", "I;16")},
 }

@@ -88,7 +88,7 @@ def plain_frames(image: Image.Image, scale: int = 1) -> Iterator[Image.Image]:
             info, frame = frame.info, frame.crop((0, 0, *canvas))
             frame.info = info
         if metadata:
-            frame.info["metadata"] = metadata
+            frame.info["kept_metadata"] = metadata
         if "duration" in image.info:  # in some formats only after the pixels are read
             frame.info["duration"] = image.info["duration"]
         yield frame
@@ -138,8 +138,8 @@ def write_frames(
     path
         The file. Its suffix chooses the format.
     frames : sequence of PIL image
-        Plain modes; ``info`` may hold icc_profile, dpi, duration (of a frame, in ms), and metadata
-        (as `plain_frames` gives them).
+        Plain modes; ``info`` may hold icc_profile, dpi, duration (of a frame, in ms), and
+        kept_metadata (as `plain_frames` gives them).
     loop : int, optional
         Number of times that an animation runs; 0 means forever.
 
@@ -159,7 +159,7 @@ def write_frames(
     written = [_for_format(frame, path, len(frames), losses) for frame in frames]
     options = []
     for frame in frames if image_format in PAGED else frames[:1]:
-        kept, lost = save_options(frame.info.get("metadata", {}), image_format, frame.size)
+        kept, lost = save_options(frame.info.get("kept_metadata", {}), image_format, frame.size)
         keys = ("icc_profile", "dpi")[not _holds_profile(frame, image_format) :]
         options.append(kept | {k: frame.info[k] for k in keys if k in frame.info})
         timed = len(frames) > 1 and image_format in PAGED and frame.info.get("duration")

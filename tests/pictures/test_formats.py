@@ -518,8 +518,8 @@ def test_colors_become_srgb_where_there_is_no_profile(tmp_path: Path) -> None:
 
 def test_what_is_less_than_half_opaque_is_clear_in_a_gif(tmp_path: Path) -> None:
     """Its visible colors stay as they are, up to 255 of them, and PyAV sees the same."""
-    x = np.random.default_rng(0).integers(0, 256, (15, 17, 4), np.uint8)
-    x[..., 3] = np.linspace(0, 255, 15 * 17).reshape(15, 17)
+    x = np.random.default_rng(0).integers(0, 256, (30, 34, 4), np.uint8)
+    x[..., 3] = np.r_[np.linspace(0, 127, 800), np.linspace(128, 255, 220)].reshape(30, 34)
     for count in (1, 3):
         frames = [Image.fromarray(np.roll(x, i, axis=0)) for i in range(count)]
         with pytest.warns(UserWarning, match="GIF has no half transparency"):

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import AppendingTiffWriter
@@ -182,6 +183,17 @@ def test_xmp_is_mended(tmp_path: Path) -> None:
             assert part in xmp, (start, end, part)
         for part in [b"Thumbnails", b"hdrgm", b"GCamera", b"Container"]:
             assert part not in xmp, (start, end, part)
+
+
+def test_heic(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_heif")
+    assert enlarged(source(tmp_path / "a.webp"), tmp_path / "b.heic") == [NEVER]
+    assert enlarged(tmp_path / "b.heic", tmp_path / "c.png") == []
+    with Image.open(tmp_path / "c.png") as image:
+        found = tags_of(image.info["exif"].removeprefix(b"Exif\0\0"))
+        assert b"J\xc3\xbcrgen, 30 x 20" in image.info["xmp"]
+    assert [found[tag][1] for tag in (0x112, 0xA002, 0xA003)] == [1, 80, 120]
+    assert found[0x927C] == (200, MAKER)
 
 
 def test_iptc_and_comments_go_where_other_programs_look_for_them(tmp_path: Path) -> None:
