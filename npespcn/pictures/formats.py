@@ -213,7 +213,7 @@ def _for_format(
         losses[f"{image_format} keeps 8 of the 16 bits"] = None
         image = in_8_bits(image)
     if "icc_profile" in own.info and not _holds_profile(own, image_format):
-        image = _in_srgb(image, own.info["icc_profile"])
+        image = _in_srgb(image, own.info["icc_profile"], losses)
     if image.mode in ("LA", "RGBA") and "RGBA" not in modes:
         losses[f"{image_format} has no transparency; put on white"] = None
         image = on_white(image)
@@ -229,10 +229,11 @@ def _holds_profile(image: Image.Image, image_format: str) -> bool:
     return image_format in (_WITH_PROFILES if image.mode[0] == "R" else _WITH_GRAY_PROFILES)
 
 
-def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def _in_srgb(image: Image.Image, profile: bytes, losses: dict[str, None]) -> Image.Image:
     flat = image.convert("RGB" if image.mode[0] == "R" else "L")
     transform = transform_to_srgb(profile, flat.mode)
-    if transform is None:
+    if transform is None or image.mode == "I;16":  # which keeps its bits
+        losses["left out: color profile"] = None
         return image
     srgb = transform.apply(flat).convert(flat.mode)
     srgb.info = {}  # or else Pillow would write a profile again

@@ -48,15 +48,15 @@ def metadata_of(image: Image.Image) -> dict[str, Any]:
         keys; and True for each part that is never kept, by its name. Only what there is.
     """
     info: dict[Any, Any] = image.info
-    exif, xmp, comment = info.get("exif"), info.get("xmp"), ""
-    photoshop, text = info.get("photoshop", {}), dict[str, str]()
+    exif, xmp, photoshop = info.get("exif"), info.get("xmp"), info.get("photoshop", {})
+    comment, text, makers_notes = "", dict[str, str](), False
     if image.format == "PSD":
         photoshop = {number: data for number, _, data in image.resources}  # type: ignore[attr-defined]
         exif, xmp = photoshop.get(0x0422), photoshop.get(0x0424)
-    iptc, makers_notes = photoshop.get(0x0404), False
-    if image.format == "GIF":
+    elif image.format == "GIF":
         packet = re.search(rb"XMP DataXMP(.*?)\x01\xff\xfe", bytes_of(image, -1), re.DOTALL)
         xmp = packet and packet[1]
+    iptc = photoshop.get(0x0404)
     if image.format in ("JPEG", "MPO", "GIF"):
         comment = info.get("comment", b"").decode("utf-8", "replace")
     elif image.format == "TIFF":
@@ -76,11 +76,14 @@ def metadata_of(image: Image.Image) -> dict[str, Any]:
         comment = text.pop("Comment", "")
         text.pop("XML:com.adobe.xmp", None)
     xmp = xmp.encode() if isinstance(xmp, str) else xmp or b""
-    found = {"EXIF": exif, "XMP": xmp, "IPTC": iptc, "comment": comment, "text": text}
-    found |= {"HDR gain map": b"hdrgm:Version" in xmp, "video": b":MotionPhoto" in xmp}
-    shape = info.get("aspect") or info.get("resolution")
-    shape = info.get("jfif_density") if info.get("jfif_unit") == 0 else shape
-    found |= {"makers' notes": makers_notes, "shape of the pixels": len(set(shape or ())) > 1}
+    shape = info.get("jfif_density") if info.get("jfif_unit") == 0 else info.get("aspect")
+    shape = shape or info.get("resolution") or (1, 1)
+    found = {
+        **{"EXIF": exif, "XMP": xmp, "IPTC": iptc, "comment": comment, "text": text},
+        **{"HDR gain map": b"hdrgm:Version" in xmp, "video": b":MotionPhoto" in xmp},
+        "makers' notes": makers_notes,
+        "shape of the pixels": len(set(shape)) > 1,
+    }
     return {what: value for what, value in found.items() if value}
 
 

@@ -513,6 +513,15 @@ def test_colors_become_srgb_where_there_is_no_profile(tmp_path: Path) -> None:
         assert np.abs(np.subtract(found.convert("RGB").getpixel((0, 0)), expected)).max() < 3
 
 
+def test_16_bits_are_kept_without_their_profile(tmp_path: Path) -> None:
+    for suffix in [".pgm", ".jp2"]:
+        image = Image.new("I;16", (4, 4), 40001)
+        image.info["icc_profile"] = color_profile("L")
+        with pytest.warns(UserWarning, match=rf"a{suffix}: left out: color profile"):
+            write_frames(tmp_path / f"a{suffix}", [image])
+        assert read(tmp_path / f"a{suffix}")[0].getpixel((0, 0)) == 40001, suffix
+
+
 # GIF
 
 

@@ -196,6 +196,26 @@ def test_heic(tmp_path: Path) -> None:
     assert found[0x927C] == (200, MAKER)
 
 
+def test_gif_and_psd(tmp_path: Path) -> None:
+    Image.new("L", (30, 20)).save(tmp_path / "a.gif", comment="a comment")
+    gif, end = (tmp_path / "a.gif").read_bytes(), bytes(range(255, -1, -1))
+    packet = b"!\xff\x0bXMP DataXMP" + XMP + b"\x01" + end + b"\0"
+    (tmp_path / "a.gif").write_bytes(gif[:-1] + packet + b";")
+    resources = b"".join(
+        b"8BIM" + struct.pack(">HHI", name, 0, len(data)) + data + bytes(len(data) % 2)
+        for name, data in [(0x0404, IPTC), (0x0422, exif_block(turn=1)), (0x0424, XMP)]
+    )
+    head = b"8BPS" + struct.pack(">H6xHIIHHII", 1, 1, 20, 30, 8, 1, 0, len(resources))
+    (tmp_path / "a.psd").write_bytes(head + resources + bytes(4) + bytes(2 + 30 * 20))
+    for name in ["a.gif", "a.psd"]:
+        assert enlarged(tmp_path / name, tmp_path / "b.png") == [NEVER], name
+        with Image.open(tmp_path / "b.png") as image:
+            assert b"J\xc3\xbcrgen, 30 x 20" in image.info["xmp"], name
+            assert ("Comment" in image.info) == (name == "a.gif"), name
+            assert ("exif" in image.info) == (name == "a.psd"), name
+            assert ("Raw profile type iptc" in image.info) == (name == "a.psd"), name
+
+
 def test_iptc_and_comments_go_where_other_programs_look_for_them(tmp_path: Path) -> None:
     for start in [".jpg", ".png"]:
         path = source(tmp_path / f"a{start}")
