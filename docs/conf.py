@@ -105,9 +105,13 @@ html_favicon = "_static/logo.svg"
 html_css_files = ["look.css", "site.css", "course.css"]
 html_js_files = ["course.js", "explorer-frame.js", "accessible.js"]
 html_theme_options = {  # landing.css has the same accent
-    f"{mode}_css_variables": dict.fromkeys(
-        ("color-brand-primary", "color-brand-content", "color-brand-visited"), accent
-    )
+    f"{mode}_css_variables": {
+        "color-brand-primary": accent,
+        "color-brand-content": accent,
+        "color-brand-visited": accent,
+        "color-admonition-title": accent,  # of predictions and answers
+        "color-admonition-title-background": f"{accent}1a",
+    }
     for mode, accent in {"light": "#b0125b", "dark": "#ff8ab3"}.items()
 }
 html_copy_source = False
