@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import shutil
 import sys
@@ -31,7 +32,7 @@ from npespcn.commands.names import (
 from npespcn.common.checks import one_of
 from npespcn.common.kinds import is_address, kind_by_suffix
 from npespcn.common.messages import one_line
-from npespcn.enlarge.picture import upscale
+from npespcn.enlarge.picture import upscale, upscale_to_png
 from npespcn.enlarge.video import WRITABLE, default_suffix, is_video, upscale_video, video_size
 from npespcn.exchange.npz import PRETRAINED, load, pretrained
 from npespcn.fast import accelerate
@@ -39,7 +40,7 @@ from npespcn.fast.gpu import check_device, move
 from npespcn.fast.processes import WorkerDiedError, process_pool
 from npespcn.fast.threads import thread_count, threads_for
 from npespcn.models import ESPCN
-from npespcn.pictures.files import check_writable, is_image_file, open_image
+from npespcn.pictures.files import check_writable, format_of, is_image_file, open_image
 from npespcn.pictures.formats import (
     frame_count,
     is_whole,
@@ -278,34 +279,38 @@ class _Work:
 
     def do_picture(self, source: Path, target: Path, sheet: Path | None) -> None:
         """Enlarge an image, or every frame of an animation."""
-        with open_image(source) as image, _bar(None, "tile", len(self.items) == 1) as bar:
-            count, loop = frame_count(image), loops(image)
-            width, height = image.size
-            check_writable(target, (width * self.model.scale, height * self.model.scale), count)
-            if image.format == "HEIF" and (there := getattr(image, "n_frames", 1)) > 1:
-                what = f"{source}: holds {there} images, of which the main one is enlarged"
-                self.lines.append((f"npespcn: {one_line(what)}", "stderr"))
+        with _bar(None, "tile", len(self.items) == 1) as bar:
+            with open_image(source) as image:
+                count, loop, first = frame_count(image), loops(image), None
+                width, height = image.size
+                check_writable(target, (width * self.model.scale, height * self.model.scale), count)
+                if image.format == "HEIF" and (there := getattr(image, "n_frames", 1)) > 1:
+                    what = f"{source}: holds {there} images, of which the main one is enlarged"
+                    self.lines.append((f"npespcn: {one_line(what)}", "stderr"))
 
-            def progress(done: int, tiles: int) -> None:
-                bar.total = tiles * count
-                bar.update()
+                def progress(done: int, tiles: int) -> None:
+                    bar.total = tiles * count
+                    bar.update()
 
-            frames: list[Image.Image] = []
-            for frame in plain_frames(image, self.model.scale):
-                if not frames:
-                    first = frame
-                larger = upscale(
-                    frame,
+                banded = count == 1 and sheet is None and format_of(target) == "PNG"
+                enlarge: Any = functools.partial(
+                    upscale_to_png if banded else upscale,
                     model=self.model,
                     tile=self.options.tile,
                     back_projection=not self.options.no_back_projection,
                     progress=progress,
                 )
-                larger.info = frame.info
-                frames.append(larger)
-        if sheet:  # before the result, whose presence means that all is done
-            self.compare(sheet, source, first, frames[0])
-        write_frames(target, frames, loop)
+                frames: list[Image.Image] = []
+                for frame in plain_frames(image, self.model.scale):
+                    first = first or frame
+                    frames.append(frame if banded else enlarge(frame))
+                    frames[-1].info = frame.info
+            image.close()  # and its pixels go
+            if banded:
+                frames = [enlarge(frames[0])]
+            if sheet and first:  # before the result, whose presence means that all is done
+                self.compare(sheet, source, first, frames[0])
+            write_frames(target, frames, loop)
 
     def sheet(self, source: Path, target: Path) -> Path | None:
         """Return the file for the comparison, if one is wanted and --resume finds none."""

@@ -22,8 +22,9 @@ whose invisible pixels have the mean color of the visible ones around them.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from PIL import Image
 
 from npespcn.common import Array
 from npespcn.common.checks import function, one_of, whole_number
+from npespcn.enlarge.bands import BandedImage
 from npespcn.exchange.npz import pretrained
 from npespcn.fast import Accelerated, accelerate
 from npespcn.fast.gpu import to_host, to_network
@@ -48,6 +50,7 @@ Progress = Callable[[int, int], object]
 
 _ENOUGH_ALPHA = 1 / 8  # least alpha by which a color may be divided
 _TILE = (320, 320)  # with the wide halo of back-projection, smaller ones take longer
+_TILES = 32  # at a time
 _AROUND = 8  # pixels around an invisible one, from which it gets a color
 _BICUBIC_REACH = 2
 _PROJECTION_REACH = 2 * _BICUBIC_REACH  # down, and up again
@@ -104,11 +107,7 @@ def upscale(
     >>> upscale(np.zeros((4, 5, 3), np.uint8), scale=2).shape
     (8, 10, 3)
     """
-    enlarger = Enlarger(_network(scale, model), back_projection)
-    if tile is not None:
-        whole_number("upscale: tile", tile, 1)
-    if progress is not None:
-        function("upscale: progress", progress)
+    enlarger = _checked(scale, model, tile, back_projection, progress)
     if isinstance(image, np.ndarray):
         larger = _enlarge(Image.fromarray(_check_array(image)), enlarger, tile, progress)
         h, w, *channels = image.shape
@@ -129,6 +128,28 @@ def upscale(
     return larger
 
 
+def upscale_to_png(
+    image: Image.Image,
+    model: ESPCN | Accelerated,
+    tile: int | None = None,
+    *,
+    back_projection: bool = True,
+    progress: Progress | None = None,
+) -> BandedImage:
+    """Enlarge an image of a plain mode as `upscale` does, but while the result is saved as PNG.
+
+    The result is never in memory as a whole. Its first rows are made here, so that most errors come
+    before a file is begun.
+    """
+    enlarger = _checked(None, model, tile, back_projection, progress)
+    width, height = image.size
+    bands = enlarged_bands(image, enlarger, tile, progress)
+    size = width * enlarger.scale, height * enlarger.scale
+    larger = BandedImage(image.mode, size, itertools.chain([next(bands)], bands))
+    larger.info.update(image.info)
+    return larger
+
+
 def network_output(model: Accelerated, x: Array, missing: Pads) -> Array:
     """Return ``model.predict_tile(x, missing)`` in float32, wherever the network is.
 
@@ -141,6 +162,14 @@ def network_output(model: Accelerated, x: Array, missing: Pads) -> Array:
     if not np.isfinite(y).all():
         raise ValueError("the network's output is not all finite numbers")
     return y
+
+
+def _checked(scale: Any, model: Any, tile: Any, back_projection: bool, progress: Any) -> Enlarger:
+    if tile is not None:
+        whole_number("upscale: tile", tile, 1)
+    if progress is not None:
+        function("upscale: progress", progress)
+    return Enlarger(_network(scale, model), back_projection)
 
 
 def _network(scale: int | None, model: Any) -> Accelerated:
@@ -167,28 +196,48 @@ def _check_array(image: Array) -> Array:
     return np.ascontiguousarray(image)
 
 
-def _enlarge(
+def enlarged_bands(
     image: Image.Image, enlarger: Enlarger, tile: int | None, progress: Progress | None
-) -> Image.Image:
-    """Enlarge an image of a plain mode in tiles, of which only a few are floats at a time."""
+) -> Iterator[Array]:
+    """Enlarge an image of a plain mode; yield it in bands of rows, from top to bottom.
+
+    A band is as many rows of tiles as keep all cores busy. Of these, only a few are floats at a
+    time.
+    """
     (width, height), s = image.size, enlarger.scale
     image.load()  # before the threads ask for it
-    larger = Image.new(image.mode, (width * s, height * s))
     halo = enlarger.halo + (_AROUND if image.mode in ("LA", "RGBA") else 0)
     tiles = cut_tiles(height, width, halo, (tile, tile) if tile else enlarger.tile)
-    done: list[None] = []
+    across = sum(each.place[0] == tiles[0].place[0] for each in tiles)
+    at_once = -(-_TILES // across) * across
+    like, finished = np.asarray(image.crop((0, 0, 1, 1))), itertools.count(1)
 
     def run(tile: Tile) -> None:
         rows, columns = tile.part
         part = np.asarray(image.crop((columns.start, rows.start, columns.stop, rows.stop)))
-        y = enlarger(part, tile.missing)
-        (top, _), (left, _) = tile.place
-        larger.paste(Image.fromarray(y), (left * s, top * s))
-        done.append(None)  # which is atomic, unlike counting
+        (above, below), (left, right) = tile.place
+        band[(above - top) * s : (below - top) * s, left * s : right * s] = enlarger(
+            part, tile.missing
+        )
         if progress is not None:
-            progress(len(done), len(tiles))
+            progress(next(finished), len(tiles))
 
-    run_all(run, tiles, enlarger.param)
+    for first in range(0, len(tiles), at_once):
+        some = tiles[first : first + at_once]
+        top, bottom = some[0].place[0][0], some[-1].place[0][1]
+        band = np.empty(((bottom - top) * s, width * s, *like.shape[2:]), like.dtype)
+        run_all(run, some, enlarger.param)
+        yield band
+
+
+def _enlarge(
+    image: Image.Image, enlarger: Enlarger, tile: int | None, progress: Progress | None
+) -> Image.Image:
+    (width, height), s, top = image.size, enlarger.scale, 0
+    larger = Image.new(image.mode, (width * s, height * s))
+    for band in enlarged_bands(image, enlarger, tile, progress):
+        larger.paste(Image.fromarray(band), (0, top))
+        top += len(band)
     return larger
 
 

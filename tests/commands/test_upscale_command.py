@@ -24,6 +24,7 @@ from PIL import Image
 from npespcn import figures, save, upscale
 from npespcn.commands import main as cli
 from npespcn.commands import upscale as command
+from npespcn.enlarge.bands import BandedImage
 from npespcn.fast.threads import thread_count
 from npespcn.models import ESPCN
 
@@ -91,6 +92,16 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(command, "pretrained", pretrained)
     return asked
+
+
+def instead_of_upscale(monkeypatch: pytest.MonkeyPatch, other: Any) -> None:
+    for name in ("upscale", "upscale_to_png"):
+        monkeypatch.setattr(command, name, other)
+
+
+def instead_of_save(monkeypatch: pytest.MonkeyPatch, other: Any) -> None:
+    for kind in (Image.Image, BandedImage):
+        monkeypatch.setattr(kind, "save", other)
 
 
 @pytest.fixture
@@ -368,7 +379,7 @@ def test_out(here: Path, run: Run) -> None:
 def test_out_of_no_format_is_said_before_the_work(
     here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "upscale", None)
+    instead_of_upscale(monkeypatch, None)
     noise().save("a.png")
     for out in ("b.xyz", "b.ico", "b.mp4", "v1.0"):
         assert run("a.png", "-o", out) == 1, out
@@ -381,7 +392,7 @@ def test_what_a_format_cannot_hold_is_one_line_before_the_work(
     here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An animation, or a side that is too long; no warning for each frame comes with it."""
-    monkeypatch.setattr(command, "upscale", None)
+    instead_of_upscale(monkeypatch, None)
     frames = [noise(channels=4, seed=i) for i in range(3)]
     frames[0].save("film.png", save_all=True, append_images=frames[1:])
     frames[0].convert("RGB").save("pages.tif", save_all=True, append_images=frames[1:])
@@ -716,7 +727,7 @@ def test_resume_skips_what_is_whole(here: Path, run: Run, monkeypatch: pytest.Mo
     noise().save("b.png")
     assert run("a.jpg", "b.png") == 0
     before = {name: os.stat(name).st_ino for name in listing(here)}
-    monkeypatch.setattr(command, "upscale", None)
+    instead_of_upscale(monkeypatch, None)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of which a result may have more
     for names in (["a.jpg", "b.png"], ["."]):
         assert run(*names, "--resume") == 0
@@ -866,7 +877,7 @@ def test_errors_on_the_way(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
                 raise error
             return upscale(frame, model=network(2))
 
-        monkeypatch.setattr(command, "upscale", fail)
+        instead_of_upscale(monkeypatch, fail)
         assert run("bad.png", "good.png", "--force") == 1, words
         assert run.err == [f"npespcn upscale: bad.png: {words}"]
         assert run.out == ["good_x2.png"], words
@@ -882,7 +893,7 @@ def test_a_full_disk_leaves_what_was_there(
         file.write(b"a part")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", full)
+    instead_of_save(monkeypatch, full)
     assert run("a.png", "--force") == 1
     assert run.err == ["npespcn upscale: a.png: [Errno 28] No space left on device"]
     assert listing(here) == ["a.png", "a_x2.png"]
@@ -894,13 +905,13 @@ def test_ctrl_c_stops_all_and_leaves_nothing_half_done(
 ) -> None:
     begun = []
 
-    def slow(frame: Image.Image, scale: None, model: ESPCN, tile: None, *, progress: Any) -> Any:
+    def slow(frame: Image.Image, **_: Any) -> Any:
         begun.append(frame.size)
         if len(begun) == 2:
             signal.raise_signal(signal.SIGINT)
         return frame.resize((22, 16))
 
-    monkeypatch.setattr(command, "upscale", slow)
+    instead_of_upscale(monkeypatch, slow)
     names = [f"{i}.png" for i in range(6)]
     for name in names:
         noise().save(name)
@@ -927,7 +938,7 @@ def test_a_terminal_that_is_closed_may_say_so_twice(
             tidied.append(file)
 
     tidied: list[Any] = []
-    monkeypatch.setattr(Image.Image, "save", closed)
+    instead_of_save(monkeypatch, closed)
     Path("a.ppm").write_bytes(b"P5 1 1 255 a")
     try:
         assert run("a.ppm") == 130
@@ -1237,7 +1248,7 @@ def test_videos_are_handed_on(here: Path, run: Run, monkeypatch: pytest.MonkeyPa
     calls = []
 
     def upscale_video(
-        source: Path, target: Path, model: ESPCN, *, progress: Any, keep_going: bool
+        source: Path, target: Path, model: ESPCN, *, progress: Any, keep_going: bool, **_: Any
     ) -> None:
         calls.append((source, target, model.scale, keep_going))
         progress(1, 10)

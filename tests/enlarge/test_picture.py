@@ -341,7 +341,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NPESPCN_THREADS", "1")  # or else chance would tell when two tiles meet
     model, peaks = network(2), []
     upscale(image_of("RGBA", 96, 96), model=model, tile=32)  # what stays for ever is made now
-    for h in (96, 768):
+    for h in (768, 1536):
         image = image_of("RGBA", h, 96)
         tracemalloc.start()
         try:
@@ -349,7 +349,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    one_plane = 4 * 768 * 96 * 4  # of the larger picture, in float32
+    one_plane = 4 * 1536 * 96 * 4  # of the larger picture, in float32
     assert peaks[1] - peaks[0] < one_plane / 4
 
 

@@ -39,7 +39,7 @@ WHERE = {  # what is done at each place
     "save": ["runs.folder:RunFolder.save", "runs.folder:RunFolder.save_best"],
     "drawing": ["figures:save", "figures.sheet:save"],
     "looking": ["commands.upscale:is_whole"],
-    "enlarging": ["commands.upscale:upscale"],
+    "enlarging": ["commands.upscale:upscale", "commands.upscale:upscale_to_png"],
     "writing": ["commands.upscale:write_frames"],
 }
 
