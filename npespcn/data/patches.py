@@ -181,7 +181,7 @@ class LeafStream(PairedPatches):
     def _take_in(self, first: int, count: int) -> None:
         """Make `count` images from number `first` on; image i takes place i % len(self)."""
         for i, image in enumerate(self._make(count, first=first), first):
-            self._pairs[i % len(self)] = _pair(image, self.scale, self.channels)
+            self._pairs[i % len(self)] = _pair("PairedPatches", image, self.scale, self.channels)
 
 
 def validation_pairs(
@@ -203,12 +203,14 @@ def _pairs(
     one_of(f"{name}: channels", channels, (1, 3))
     if not isinstance(pictures, Iterable):
         raise TypeError(f"{name}: pictures must be several images, got {short_repr(pictures)}")
-    return [_pair(image, scale, channels) for image in pictures]
+    return [_pair(name, image, scale, channels) for image in pictures]
 
 
-def _pair(image: Array, scale: int, channels: int) -> tuple[Array, Array]:
+def _pair(name: str, image: Array, scale: int, channels: int) -> tuple[Array, Array]:
     """Return one image in low and high resolution, (C, h, w) and (C, h*r, w*r), float32, 0 to 1."""
     image = np.asarray(image)
+    if image.dtype != np.uint8:  # downscale takes float32, too, of any range
+        raise TypeError(f"{name}: pictures must be uint8, got {image.dtype}")
     lr = downscale(image, scale)
     hr = image[: lr.shape[0] * scale, : lr.shape[1] * scale]
     return _planes(lr, channels), _planes(hr, channels)

@@ -45,7 +45,7 @@ def page(upscale_factor: int = 3, channels: int = 1, order: str = "CRD") -> str:
     data = {
         "start": {"r": upscale_factor, "c": channels, "order": order},
         "views": VIEWS,
-        "chinese": chinese(),
+        "chinese": _chinese(),
         **library_data(),
     }
     parts = {
@@ -69,7 +69,7 @@ def write_page(
         temporary.write_text(html, encoding="utf-8")
 
 
-def chinese() -> dict[str, str]:
+def _chinese() -> dict[str, str]:
     """Return the Chinese of every text of the page, by its English."""
     catalog: dict[str, str] = {}
     for folder in ("page", *VIEWS):
@@ -87,10 +87,10 @@ def _sources(kind: str) -> list[str]:
         files += [(view, name) for name in sorted(names) if name.endswith(kind)]
     if kind == ".js":
         files.append(("page", "main.js"))
-    return [lean(_source(*file)) for file in files]
+    return [_lean(_source(*file)) for file in files]
 
 
-def lean(text: str) -> str:
+def _lean(text: str) -> str:
     """Return a script or a style sheet without indentation and lines of comment.
 
     They are a tenth of the page, and the files have them for those who read.

@@ -165,8 +165,9 @@ def test_pair_errors():
         PairedPatches([], 2)
     with pytest.raises(ValueError, match=r"PairedPatches: channels must be .*, got 2"):
         PairedPatches(good, 2, channels=2)
-    with pytest.raises(TypeError, match="must be uint8, got float64"):
-        PairedPatches([good[0] / 255], 2)
+    for floats in (good[0] / 255, good[0].astype(np.float32)):
+        with pytest.raises(TypeError, match="must be uint8, got float"):
+            PairedPatches([floats], 2)
     with pytest.raises(ValueError, match="scale=13"):
         validation_pairs(good, 13)
     patches = PairedPatches(good, 2)

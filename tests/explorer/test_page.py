@@ -97,7 +97,7 @@ def test_no_part_is_missing(html: str) -> None:
     for folder in ("page", *explorer.VIEWS):
         for file in resources.files(explorer).joinpath(folder).iterdir():
             if file.name.endswith((".js", ".css")):
-                assert explorer.lean(file.read_text("utf-8")) in html, file
+                assert explorer._lean(file.read_text("utf-8")) in html, file
             elif file.name == "view.html":
                 assert file.read_text("utf-8") in html, file
 
