@@ -19,7 +19,7 @@ from PIL import Image
 from npespcn.common import Array
 from npespcn.fast.threads import parallel_map
 
-_PIECE = 1 << 20  # bytes that are compressed at a time
+_PIECE, _AT_ONCE = 1 << 19, 32  # bytes that are compressed as one, and how many of these at a time
 
 
 class BandedImage(Image.Image):
@@ -59,14 +59,17 @@ class BandedImage(Image.Image):
         checksum, above = 1, None
         for band in self._bands:
             step = band.itemsize * (band.shape[2] if band.ndim == 3 else 1)  # bytes of a pixel
-            rows = band.astype(band.dtype.newbyteorder(">")).view(np.uint8).reshape(len(band), -1)
-            above = np.zeros_like(rows[0]) if above is None else above
-            tall = np.concatenate([above[None], rows])
-            above, n = rows[-1], max(1, _PIECE // rows.shape[1])
-            pieces = [tall[top : top + n + 1] for top in range(0, len(rows), n)]
-            for filtered, part in parallel_map(partial(_compressed, step), pieces):
-                checksum = zlib.adler32(filtered, checksum)
-                yield part
+            in_order = band.astype(band.dtype.newbyteorder(">"), copy=False)
+            rows = in_order.view(np.uint8).reshape(len(band), -1)
+            n = max(1, _PIECE // rows.shape[1])
+            for start in range(0, len(rows), n * _AT_ONCE):
+                some = rows[start : start + n * _AT_ONCE]
+                tall = np.concatenate([np.zeros_like(some[:1]) if above is None else above, some])
+                above = some[-1:].copy()
+                pieces = [tall[top : top + n + 1] for top in range(0, len(some), n)]
+                for filtered, part in parallel_map(partial(_compressed, step), pieces):
+                    checksum = zlib.adler32(filtered, checksum)
+                    yield part
         yield zlib.compress(b"")[2:-4] + struct.pack(">I", checksum)
 
 

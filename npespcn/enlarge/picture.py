@@ -209,7 +209,7 @@ def enlarged_bands(
     halo = enlarger.halo + (_AROUND if image.mode in ("LA", "RGBA") else 0)
     tiles = cut_tiles(height, width, halo, (tile, tile) if tile else enlarger.tile)
     across = sum(each.place[0] == tiles[0].place[0] for each in tiles)
-    at_once = -(-_TILES // across) * across
+    at_once = max(1, _TILES // across) * across
     like, finished = np.asarray(image.crop((0, 0, 1, 1))), itertools.count(1)
 
     def run(tile: Tile) -> None:
