@@ -292,7 +292,7 @@ class _Work:
                     bar.total = tiles * count
                     bar.update()
 
-                banded = count == 1 and sheet is None and format_of(target) == "PNG"
+                banded = count == 1 and format_of(target) == "PNG"
                 enlarge: Any = functools.partial(
                     upscale_to_png if banded else upscale,
                     model=self.model,

@@ -23,7 +23,7 @@ _PIECE, _AT_ONCE = 1 << 19, 32  # bytes that are compressed as one, and how many
 
 
 class BandedImage(Image.Image):
-    """An image of a plain mode that can only be saved, as PNG, once.
+    """An image of a plain mode, to be saved as PNG; all of it is made only if it is looked at.
 
     Parameters
     ----------
@@ -35,7 +35,14 @@ class BandedImage(Image.Image):
 
     def __init__(self, mode: str, size: tuple[int, int], bands: Iterator[Array]) -> None:
         super().__init__()
-        self._mode, self._size, self._bands = mode, size, bands
+        self._mode, self._size, self._bands, self._made = mode, size, bands, False
+
+    def load(self) -> Any:
+        """Make all pixels, for whatever of Pillow needs them."""
+        if not self._made:
+            rows = np.concatenate(list(self._bands))
+            self._bands, self.im, self._made = iter([rows]), Image.fromarray(rows).im, True
+        return super().load()
 
     def save(self, fp: Any, format: str | None = "PNG", **params: Any) -> None:
         """Write the image to a file that is open, with Pillow's options for PNG."""

@@ -120,6 +120,11 @@ def test_an_image_is_enlarged_in_bands_as_at_once() -> None:
         with Image.open(file) as read:
             expected = upscale(image, model=model, tile=7)
             np.testing.assert_array_equal(np.asarray(read), np.asarray(expected))
+        looked_at, again = upscale_to_png(image, model, 7), io.BytesIO()
+        np.testing.assert_array_equal(np.asarray(looked_at.copy()), np.asarray(expected))
+        looked_at.save(again, "PNG")
+        with Image.open(again) as read:
+            np.testing.assert_array_equal(np.asarray(read), np.asarray(expected))
         assert sorted(calls) == [(i + 1, len(calls)) for i in range(len(calls))]
 
 
