@@ -34,7 +34,7 @@ def photographs() -> tuple[dict, dict[str, str]]:
     made = {
         "pixels": small.repeat(SCALE, axis=0).repeat(SCALE, axis=1),
         "bicubic": upscale_bicubic(small, SCALE),
-        "network": np.asarray(npespcn.upscale(small, SCALE)),
+        "network": np.asarray(npespcn.upscale(small, SCALE, back_projection=False)),
     }
     scores = {
         name: f"{psnr(rgb_to_y(made[name]), rgb_to_y(original), border=SCALE):.1f}"

@@ -1,6 +1,7 @@
 // --- network: a small picture becomes a large one, in plain arithmetic. No page, no drawing. ---
 //
-// The same steps as npespcn.upscale: luma through the network, color by bicubic interpolation.
+// The same steps as npespcn.upscale(..., back_projection=False): luma through the network, color by
+// bicubic interpolation.
 // A network is [{k, inputs, outputs, weights, biases}, ...], one for each convolution. A map is
 // {channels, h, w, data}: channel after channel, row after row.
 
