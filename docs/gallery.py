@@ -78,7 +78,7 @@ def contents() -> str:
         lines += ["", title, "-" * len(title), "", time, "", ".. rst-class:: lesson-cards", ""]
         for lesson in inside:
             picture = f"/_build/thumbnails/{lesson.path.stem}"
-            _, about = thumbnails.draw(lesson.path.stem)
+            about = thumbnails.about(lesson.path.stem)
             for mode in ("light", "dark"):
                 lines += [
                     f"{'*' if mode == 'light' else ' '} .. image:: {picture}.{mode}.webp",
@@ -102,7 +102,7 @@ def draw_thumbnails(to: Path) -> None:
     """Draw the pictures of the cards, light and dark."""
     to.mkdir(parents=True, exist_ok=True)
     for lesson in lessons():
-        figure, _ = thumbnails.draw(lesson.path.stem)
+        figure = thumbnails.draw(lesson.path.stem)
         figures_save(figure, to / f"{lesson.path.stem}.light.webp", width=640)
         darken(figure)
         figures_save(figure, to / f"{lesson.path.stem}.dark.webp", width=640)

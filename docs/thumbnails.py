@@ -5,6 +5,7 @@ whose corner (0, 0) is at the upper left. Its docstring is what a reader hears w
 """
 
 import inspect
+from collections.abc import Callable
 from functools import cache
 
 import drawing
@@ -27,14 +28,22 @@ FACE = (slice(90, 270), slice(150, 330))  # rows and columns of the photograph: 
 HEAD = (slice(0, 240), slice(50, 466))
 
 
-def draw(lesson: str) -> tuple[Figure, str]:
-    """Return the drawing for a lesson, "04_convolution" for one, and what it shows."""
-    picture = globals()[lesson.partition("_")[2]]
+def draw(lesson: str) -> Figure:
+    """Return the drawing for a lesson, "04_convolution" for one."""
     figure = Figure(figsize=(3.2, 1.8), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 16), ylim=(9, 0))
     axes.set_axis_off()
-    picture(axes)
-    return figure, inspect.getdoc(picture).rstrip(".")
+    _picture(lesson)(axes)
+    return figure
+
+
+def about(lesson: str) -> str:
+    """Return what the drawing for a lesson shows."""
+    return inspect.getdoc(_picture(lesson)).rstrip(".")
+
+
+def _picture(lesson: str) -> Callable[[Axes], None]:
+    return globals()[lesson.partition("_")[2]]
 
 
 # --- parts ---

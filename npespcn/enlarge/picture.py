@@ -11,12 +11,13 @@ and what clipping to black and white then takes from the mean brightness of a pl
 
 Transparency is a plane like luma, and goes through the same steps. There a network's ripples beside
 an edge would be seen as halos and holes, so each new alpha lies between the pixels around it, which
-are at most four. The color of an invisible
-pixel must not bleed into its neighbors, so colors are multiplied by alpha before they are
-interpolated, and divided by it afterwards. This is exact for bicubic interpolation, which is
-linear: an object of one color keeps it up to its edge. The other steps are not linear. Their
-detail, the difference from bicubic interpolation, is therefore computed on an image without alpha,
-whose invisible pixels have the mean color of the visible ones around them.
+are at most four.
+
+The color of an invisible pixel must not bleed into its neighbors, so colors are multiplied by alpha
+before they are interpolated, and divided by it afterwards. This is exact for bicubic interpolation,
+which is linear: an object of one color keeps it up to its edge. The other steps are not linear.
+Their detail, the difference from bicubic interpolation, is therefore computed on an image without
+alpha, whose invisible pixels have the mean color of the visible ones around them.
 """
 
 from __future__ import annotations

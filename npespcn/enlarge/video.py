@@ -365,12 +365,13 @@ def _container(av: Any, suffix: str, source: Any, out: str) -> str:
     ValueError
         If it cannot hold the sound.
     """
-    if what := _too_much(av, suffix, source):
+    names = {_name_if_held(av, suffix, stream) for stream in source.streams.audio}
+    if "" in names:
+        what = _too_much(av, suffix, source)
         others = (s for s in (".mkv", ".mov", ".mp4") if not _too_much(av, s, source))
         other = next(others, None)
         advice = f"write {other}" if other else "nor can .mkv, .mov or .mp4; convert it first"
         raise ValueError(f"cannot write {out}: {suffix} cannot hold this audio ({what}); {advice}")
-    names = [_name_if_held(av, suffix, stream) for stream in source.streams.audio]
     return "fifo" if "fifo" in names else _WRITERS[suffix][0]
 
 

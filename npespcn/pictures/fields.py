@@ -37,6 +37,17 @@ def bytes_of(image: Image.Image, size: int = HEAD) -> bytes:
     return data
 
 
+def tags_of(image: Image.Image) -> Any:
+    """Return the tags of a TIFF; none of another image."""
+    return getattr(image, "tag_v2", {})
+
+
+def box_of(data: bytes, name: bytes) -> bytes | None:
+    """Return the content of the first box of a JPEG 2000 whose name matches a pattern."""
+    box = re.search(b"(....)" + name, data, re.DOTALL)
+    return data[box.end() : box.start() + int.from_bytes(box[1], "big")] if box else None
+
+
 def bits_of(image: Image.Image) -> int:
     """Return the number of bits of a channel in the file of an image not read yet, at least 8."""
     if image.format in ("AVIF", "HEIF"):
@@ -61,7 +72,7 @@ def levels_of(image: Image.Image) -> tuple[int, int] | None:
     reasons: dict[str, bool] = {}
     levels = None
     if image.format == "TIFF":
-        reasons, levels = _tiff(image.tag_v2.get)  # type: ignore[attr-defined]
+        reasons, levels = _tiff(tags_of(image).get)
     elif image.format == "JPEG2000":
         reasons, levels = _jpeg2000(image.mode, bytes_of(image, -1))
     elif image.format == "PSD":
@@ -99,8 +110,7 @@ def _tiff(tag: Any) -> tuple[dict[str, bool], tuple[int, int] | None]:
 
 def _jpeg2000(mode: str, file: bytes) -> tuple[dict[str, bool], tuple[int, int] | None]:
     start = file.find(b"\xff\x4f\xff\x51")  # of the pixels
-    box = re.search(rb"(....)jp2h", file[: max(0, start)], re.DOTALL)
-    head = file[box.end() : box.start() + int.from_bytes(box[1], "big")] if box else b""
+    head = box_of(file[: max(0, start)], b"jp2h") or b""
     count = int.from_bytes(file[start + 40 : start + 42], "big")
     depths = file[start + 42 : start + 42 + 3 * count : 3]  # of the channels
     if start < 0 or not depths:

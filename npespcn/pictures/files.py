@@ -17,6 +17,7 @@ from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
 from npespcn.common.kinds import RAW, is_raw, kind_of
 from npespcn.pictures.bombs import NEVER_READ, check_bomb, picture_formats
+from npespcn.pictures.fields import tags_of
 from npespcn.pictures.modes import in_8_bits, to_plain_mode
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "FLI")  # formats whose frames follow in time
@@ -94,7 +95,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
         if kind_of(path) == RAW:
             raise ValueError(RAW)
         image = Image.open(path, formats=picture_formats())
-        if is_raw(getattr(image, "tag_v2", {})):
+        if is_raw(tags_of(image)):
             image.close()
             raise ValueError(RAW)
         return image

@@ -16,6 +16,7 @@ from PIL.TiffImagePlugin import ICCPROFILE, AppendingTiffWriter
 
 from npespcn.common.files import check_file
 from npespcn.pictures.bombs import check_bomb
+from npespcn.pictures.fields import tags_of
 from npespcn.pictures.files import (
     ANIMATED,
     MODES,
@@ -77,7 +78,7 @@ def plain_frames(image: Image.Image, scale: int = 1) -> Iterator[Image.Image]:
         with pillow_errors(name_of(image)):
             if image.format in ANIMATED + PAGED:  # a first layer may have another number than 0
                 image.seek(i)
-            if paged and ICCPROFILE not in image.tag_v2:  # type: ignore[attr-defined]
+            if paged and ICCPROFILE not in tags_of(image):
                 image.info.pop("icc_profile", None)  # it is another page's
             check_bomb(image, scale, count)
             frame = to_plain_mode(image)

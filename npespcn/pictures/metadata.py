@@ -15,7 +15,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from npespcn.pictures.fields import bytes_of
+from npespcn.pictures.fields import bytes_of, tags_of
+from npespcn.pictures.modes import ORIENTATION
 
 _HELD = {  # by each format, as Pillow writes it; the others hold nothing
     **dict.fromkeys(("JPEG", "MPO"), ("EXIF", "XMP", "IPTC", "comment")),
@@ -24,7 +25,7 @@ _HELD = {  # by each format, as Pillow writes it; the others hold nothing
     **{"TIFF": ("EXIF", "XMP", "IPTC"), "GIF": ("comment",)},
 }
 _MOST = {"JPEG": 65_400, "MPO": 65_400}  # bytes of each; the other formats have no limit
-_ORIENTATION, _WIDTH, _HEIGHT, _PIXELS_X, _PIXELS_Y = 0x112, 0x100, 0x101, 0xA002, 0xA003
+_WIDTH, _HEIGHT, _PIXELS_X, _PIXELS_Y = 0x100, 0x101, 0xA002, 0xA003
 _EXIF, _GPS, _MAKER_NOTE, _INTEROPERABILITY = 0x8769, 0x8825, 0x927C, 0xA005
 _XMP, _IPTC = 700, 33723  # tags of a TIFF
 _OF_THE_PICTURE = (  # its tags that do not tell how it holds the pixels
@@ -60,7 +61,7 @@ def metadata_of(image: Image.Image) -> dict[str, Any]:
     if image.format in ("JPEG", "MPO", "GIF"):
         comment = info.get("comment", b"").decode("utf-8", "replace")
     elif image.format == "TIFF":
-        iptc = image.tag_v2._tagdata.get(_IPTC)  # type: ignore[attr-defined]  # of a wrong type
+        iptc = tags_of(image)._tagdata.get(_IPTC)  # of a wrong type
         try:
             makers_notes = _MAKER_NOTE in image.getexif().get_ifd(_EXIF)
             tags = _of_the_picture(image.getexif())
@@ -146,7 +147,7 @@ def _mended_exif(exif: bytes, size: tuple[int, int], image_format: str) -> bytes
         end = place + 2 + 12 * count
         for entry in range(place + 2, end, 12):
             tag, _, _, value = struct.unpack_from(f"{order}HHII", data, entry)
-            if tag == _ORIENTATION:
+            if tag == ORIENTATION:
                 turn = entry
                 struct.pack_into(f"{order}HHIHH", data, entry, tag, 3, 1, 1, 0)
             elif tag in sizes:

@@ -16,7 +16,7 @@ from PIL import Image
 from npespcn.common import Array
 from npespcn.pictures.bombs import check_bomb
 from npespcn.pictures.color import quantize
-from npespcn.pictures.fields import bits_of, bytes_of, levels_of
+from npespcn.pictures.fields import bits_of, bytes_of, levels_of, tags_of
 from npespcn.pictures.profiles import profile_of, transform_to_srgb
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -65,7 +65,7 @@ def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
     bits, levels, profile = bits_of(image), levels_of(image), profile_of(image)
     no_alpha = image.format == "TGA" and not (bytes_of(image, 18) or b"\x08")[-1] % 16
     raw = str(getattr(image, "tile", ""))  # how the file holds the pixels; empty once they are read
-    turn_of_tiff = getattr(image, "tag_v2", {}).get(ORIENTATION)
+    turn_of_tiff = tags_of(image).get(ORIENTATION)
     if not isinstance(image.info.get("xmp", b""), (str, bytes)):
         del image.info["xmp"]  # broken; with that tag, Pillow would fail
     image.load()  # applies that tag, and forgets it
@@ -135,7 +135,7 @@ def _resolution(image: Image.Image) -> tuple[float, float] | None:
     in_exif = image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2)
     try:
         if in_exif or image.format == "TIFF":  # for these Pillow makes up what is not said
-            tags: Any = image.getexif() if in_exif else image.tag_v2  # type: ignore[attr-defined]
+            tags: Any = image.getexif() if in_exif else tags_of(image)
             unit = {2: 1, 3: 2.54}[tags.get(296, 2)]  # inches, or cm
             x, y = (unit * float(tags[number]) for number in (282, 283))
         else:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from npespcn.pictures.fields import bytes_of
+from npespcn.pictures.fields import box_of, bytes_of, tags_of
 
 _D65 = (0.3127, 0.3290)
 _SRGB = (*_D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)  # x and y of white, red, green and blue
@@ -56,13 +56,11 @@ def profile_of(image: Image.Image) -> bytes | None:
         numbers = re.search(rb"colrnclx\0(.)\0(.)", bytes_of(image), re.DOTALL)
         return _by_number(image, numbers[1][0], numbers[2][0], 0) if numbers else None
     if image.format == "JPEG2000":
-        head = bytes_of(image, -1).partition(b"jp2c")[0]
-        box = re.search(rb"(....)colr[\2\3]..", head, re.DOTALL)
-        return head[box.end() : box.start() + int.from_bytes(box[1], "big")] if box else None
+        return box_of(bytes_of(image, -1).partition(b"jp2c")[0], rb"colr[\2\3]..")
     if image.format == "BMP" and len(header := bytes_of(image, 138)) == 138 and header[14] >= 108:
         return _of_bmp(image, header)
     if image.format == "TIFF":
-        white, primaries, curves = (image.tag_v2.get(tag) for tag in (318, 319, 301))  # type: ignore[attr-defined]
+        white, primaries, curves = (tags_of(image).get(tag) for tag in (318, 319, 301))
         if white or primaries:
             return _made(image, (*(white or _D65), *(primaries or _SRGB[2:])), 2.2)
         return b"" if curves else None
