@@ -21,7 +21,7 @@ const PICTURES = {
   // bright, with a soft edge, upon a dark ground
   disc: paintedBy((row, col) => {
     const away = Math.hypot(row - 5.3, col - 5.7);
-    return Math.round(Math.min(Math.max(19 - 3.5 * away, 1), 9));
+    return Math.round(clamp(19 - 3.5 * away, 1, 9));
   }),
   dot: paintedBy((row, col) => (row === 5 && col === 5 ? 9 : 0)),
 };

@@ -50,7 +50,7 @@ const smallKernel = (layer, i, j) =>
   tapsOf(layer, i).map(({ t: a }) => tapsOf(layer, j).map(({ t: b }) => layer.kernel[a][b]));
 
 // Outside its edge the input repeats its outermost pixels.
-const inside = (n, size) => Math.min(Math.max(n, 0), size - 1);
+const inside = (n, size) => clamp(n, 0, size - 1);
 const pixelOf = ({ input }, h, w) => input[inside(h, SMALL[0])][inside(w, SMALL[1])];
 
 // How many pixels beyond the edge are read: by the kernel, or after resizing.

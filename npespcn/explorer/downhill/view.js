@@ -17,7 +17,6 @@ const onCurve = ({ loss }, n) => [
   round2((220 * n) / state.steps),
   round2(15 - 15 * Math.max(Math.log10(loss), -99)), // 15 units for a factor of 10
 ];
-const within = (value, low, high) => Math.min(Math.max(value, low), high);
 const round2 = (value) => Math.round(value * 100) / 100;
 const lineThrough = (points) => (points.length ? `M${points.join("L")}` : "");
 
@@ -140,7 +139,7 @@ VIEWS.downhill = {
   },
 
   startAt(w) {
-    state.from = w.map((one, n) => round2(within(one, LEAST[n], LEAST[n] + SPAN)));
+    state.from = w.map((one, n) => round2(clamp(one, LEAST[n], LEAST[n] + SPAN)));
     this.walk();
   },
 

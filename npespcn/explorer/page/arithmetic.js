@@ -9,6 +9,8 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const { orders: ORDERS, formulas: FORMULAS } = DATA;
 const [H, W] = DATA.size; // of an LR channel: not square, so that swapped axes would show
 
+const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+
 // A setup is {r, C, order}.
 const setupOf = ({ r, c, order }) => ({ r, C: c, order });
 const channelCount = ({ r, C }) => C * r * r;

@@ -34,7 +34,7 @@ function inkOn(rgb) {
 
 // A color between two others, and its ink: colors are [red, green, blue], the part is from 0 to 1.
 function between(from, to, part) {
-  const share = Math.min(Math.max(part, 0), 1);
+  const share = clamp(part, 0, 1);
   const rgb = from.map((start, n) => Math.round(start + (to[n] - start) * share));
   return { fill: `rgb(${rgb})`, ink: inkOn(rgb) };
 }

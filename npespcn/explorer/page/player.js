@@ -50,7 +50,7 @@ class Player {
   }
 
   go(position) {
-    this.position = Math.min(Math.max(position, 0), this.last);
+    this.position = clamp(position, 0, this.last);
     this.slider.value = this.position;
     const words = this.words(this.position);
     this.slider.setAttribute("aria-valuetext", words);

@@ -56,7 +56,7 @@ class Inside {
       const data = { n, o };
       return make("button", { type: "button", className: "cell map", tabIndex: -1, data }, canvas);
     });
-    const css = { "--shape": Math.min(Math.max(w / h, 0.5), 2) };
+    const css = { "--shape": clamp(w / h, 0.5, 2) };
     return make(
       "div",
       { className: "sheet", role: "group", css, data: { sheet: n } },

@@ -165,7 +165,7 @@ function shares(size, count, repeats) {
     const [first, end] = [-1, 1].map((side) => Math.floor(center + side * 2 * wide + 0.5));
     const [places, weights] = [[], []];
     for (let at = first; at < end; at++) {
-      const place = Math.min(Math.max(at, 0), size - 1);
+      const place = clamp(at, 0, size - 1);
       if (place !== at && !repeats) continue;
       places.push(place);
       weights.push(cubic((at + 0.5 - center) / wide));
@@ -251,7 +251,7 @@ function inputOf(image) {
   const luma = planeOf(image, 0);
   const { height, width } = image;
   const [h, w] = [height + 2 * HALO, width + 2 * HALO];
-  const inside = (at, size) => Math.min(Math.max(at - HALO, 0), size - 1);
+  const inside = (at, size) => clamp(at - HALO, 0, size - 1);
   const data = new Float32Array(h * w);
   for (let y = 0; y < h; y++) {
     const row = inside(y, height) * width;

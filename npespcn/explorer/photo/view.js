@@ -11,7 +11,6 @@ const pictureWords = () => ({
 });
 
 const ease = (t) => t * t * (3 - 2 * t);
-const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 const percent = (part, of) => `${(100 * part) / of}%`;
 
 // Gray from 0 to 255 of luma from 16 to 235. A silent channel's NaN becomes 0.
