@@ -128,6 +128,7 @@ def test_an_image_is_enlarged_in_bands_as_at_once() -> None:
         assert sorted(calls) == [(i + 1, len(calls)) for i in range(len(calls))]
 
 
+@pytest.mark.slow
 def test_the_result_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture four times as tall takes as much."""
     monkeypatch.setenv("NPESPCN_THREADS", "1")

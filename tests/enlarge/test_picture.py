@@ -336,6 +336,7 @@ def test_an_error_in_progress_ends_the_work() -> None:
     assert len(calls) < 20
 
 
+@pytest.mark.slow
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture eight times as long takes no more floats than one: those of a tile."""
     monkeypatch.setenv("NPESPCN_THREADS", "1")  # or else chance would tell when two tiles meet

@@ -70,6 +70,7 @@ def test_every_planted_mistake_is_named(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 def test_two_right_answers_of_another_kind_get_full_marks(exercises: dict[int, Exercise]) -> None:
     paths = sorted((HERE / "unusual").glob("*.py"))
     numbers = [int(path.stem[2:4]) for path in paths]
