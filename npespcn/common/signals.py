@@ -25,8 +25,8 @@ def catch_stop() -> Iterator[threading.Event]:
     event, before = threading.Event(), _handlers(_INT, _TERM)
 
     def stop(number: int, frame: object) -> None:
-        event.set()
         _restore(before)
+        event.set()  # at last: within its lock, a second call would wait for ever
 
     with _handled(before, stop):
         yield event

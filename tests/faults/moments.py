@@ -16,7 +16,7 @@ from typing import IO, Any
 from faults.watched import PLACES
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0  # seconds that a command may take before it counts as hanging
+PATIENCE = 300.0  # seconds that a command may take before it counts as hanging
 AFTER = 10.0  # seconds that its processes may take to end after it
 
 

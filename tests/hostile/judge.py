@@ -29,7 +29,7 @@ from npespcn.common.messages import one_line
 
 SECONDS = 10.0  # of the processor, which other programs do not use up
 SECONDS_PER_PIXEL = 2e-6  # more, for what is there to be enlarged in the end
-PATIENCE = 60.0  # seconds by the clock, for what waits and does nothing
+PATIENCE = 300.0  # seconds by the clock, for what waits and does nothing
 MEMORY = 1 << 30  # bytes at a time, the interpreter's own included
 _KILLED_AT = MEMORY * 3 // 2
 _ADDRESS_SPACE = 8 << 30  # what may be asked for: more is refused, as with little memory

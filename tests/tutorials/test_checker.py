@@ -89,7 +89,7 @@ def test_a_hostile_file_ends_with_a_clear_line(
     path.write_text(SOLUTION.replace(BODY, f"    {body}\n{BODY}"))
     started = time.monotonic()
     report = process.check(1, path)
-    assert time.monotonic() - started < 20 + process.SECONDS
+    assert time.monotonic() - started < 60 + process.SECONDS
     assert report.broken is not None
     assert words in report.broken.message, report.broken
     assert report.points == 0
