@@ -326,12 +326,12 @@ class _Work:
         return path
 
     def compare(self, path: Path, source: Path, small: Image.Image, larger: Image.Image) -> None:
-        """Draw the first frame by bicubic interpolation and by the network side by side."""
+        """Draw the first frame by bicubic interpolation and as enlarged here side by side."""
         from npespcn import figures  # Matplotlib takes a while to import
 
         small, larger = on_white(small), on_white(larger)
         bicubic = small.resize(larger.size, Image.Resampling.BICUBIC)
-        arrays = {"bicubic": np.asarray(bicubic), "network": np.asarray(larger)}
+        arrays = {"bicubic": np.asarray(bicubic), "npespcn": np.asarray(larger)}
         name = (
             one_line(source.name).encode("latin-1", "replace").decode("latin-1")
         )  # its font has no other characters

@@ -20,6 +20,7 @@ from npespcn.common import Array
 from npespcn.fast.threads import parallel_map
 
 _PIECE, _AT_ONCE = 1 << 19, 32  # bytes that are compressed as one, and how many of these at a time
+_PAETH = 4  # the number of the filter
 
 
 class BandedImage(Image.Image):
@@ -88,22 +89,15 @@ def _compressed(step: int, rows: Array) -> tuple[bytes, bytes]:
 
 
 def _filtered(step: int, rows: Array) -> Array:
-    """Filter rows, but for the first, as the PNG standard says: (1 + n, w) -> (n, 1 + w), bytes.
+    """Filter rows, but for the first, by Paeth's filter: (1 + n, w) -> (n, 1 + w), bytes.
 
-    Of its five guesses from the bytes to the left, above and in the corner, each row takes the one
-    that leaves the smallest numbers, as libpng does.
+    The PNG standard has four others. For an enlarged photograph this one makes the smallest file.
+    It guesses each byte from the bytes to the left, above and in the corner between these.
     """
     wide = np.pad(rows, ((0, 0), (step, 0)))
-    x, left, up, corner = rows[1:], wide[1:, :-step], rows[:-1], wide[:-1, :-step]
-    a, b, c = (each.astype(np.int16) for each in (left, up, corner))
+    left, above, corner = wide[1:, :-step], rows[:-1], wide[:-1, :-step]
+    a, b, c = (each.astype(np.int16) for each in (left, above, corner))
     by_a, by_b, by_c = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-    paeth = np.where((by_a <= by_b) & (by_a <= by_c), left, np.where(by_b <= by_c, up, corner))
-    filtered = np.empty((len(x), 1 + x.shape[1]), np.uint8)
-    least = np.full(len(x), np.inf)
-    for kind, guess in enumerate((np.uint8(0), left, up, ((a + b) >> 1).astype(np.uint8), paeth)):
-        rest = x - guess  # wraps, as it should
-        size = np.minimum(rest, -rest).sum(axis=1, dtype=np.uint32)
-        better = size < least
-        filtered[better, 0], filtered[better, 1:] = kind, rest[better]
-        least = np.minimum(size, least)
-    return filtered
+    guess = np.where((by_a <= by_b) & (by_a <= by_c), left, np.where(by_b <= by_c, above, corner))
+    differences = rows[1:] - guess  # wrap, as they should
+    return np.pad(differences, ((0, 0), (1, 0)), constant_values=_PAETH)

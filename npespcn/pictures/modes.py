@@ -92,7 +92,7 @@ def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
         f"has {bits} bits a channel, of which 8 are read": bits > 8 and image.mode[0] not in "IF",
         "has 16 bits and a transparent gray; 8 are kept": clear is not None
         and image.mode[0] == "I",
-        f"{what} is broken or does not fit, and is left out": profile is not None and not transform,
+        f"{what} is broken, rare or does not fit: left out": profile is not None and not transform,
     }
     first = image.format == "TIFF" or image.tell() <= getattr(image, "default_image", 0)
     for message in (words for words, applies in lost.items() if applies and first and not quiet):

@@ -1,7 +1,7 @@
 """The color profile of a picture: its own, or one made of what else its file says of colors.
 
-PNG's gamma and primaries, the numbers of ITU-T H.273 in PNG and AVIF, and the fields of BMP and
-TIFF become an ICC profile. Most formats can hold it, and the pixels stay as they are.
+PNG's gamma and primaries, the numbers of ITU-T H.273 in PNG and AVIF, and the fields of TIFF become
+an ICC profile. Most formats can hold it, and the pixels stay as they are.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _D50 = np.array([0.9642, 1, 0.8249])  # XYZ
 def profile_of(image: Image.Image) -> bytes | None:
     """Return the ICC profile of an image not read yet; None for sRGB, and if nothing is said.
 
-    The profile may not fit the image, or be broken; no bytes stand for one that cannot be made.
+    The profile may not fit the image, or be broken; no bytes stand for one that is not made.
 
     Raises
     ------
@@ -57,8 +57,9 @@ def profile_of(image: Image.Image) -> bytes | None:
         return _by_number(image, numbers[1][0], numbers[2][0], 0) if numbers else None
     if image.format == "JPEG2000":
         return box_of(bytes_of(image, -1).partition(b"jp2c")[0], rb"colr[\2\3]..")
-    if image.format == "BMP" and len(header := bytes_of(image, 138)) == 138 and header[14] >= 108:
-        return _of_bmp(image, header)
+    if image.format == "BMP" and len(head := bytes_of(image, 110)) == 110 and head[14] >= 108:
+        own = head[70:74] == bytes(4) and any(head[74:])  # primaries, which many leave at 0
+        return b"" if own or head[70:74] in (b"DEBM", b"KNIL") else None  # in here, in a file
     if image.format == "TIFF":
         white, primaries, curves = (tags_of(image).get(tag) for tag in (318, 319, 301))
         if white or primaries:
@@ -85,17 +86,6 @@ def _by_number(image: Image.Image, primaries: int, transfer: int, of_video: floa
         kind = {16: "HDR (PQ)", 18: "HDR (HLG)"}.get(transfer, "of a rare kind")
         raise ValueError(f"its colors are {kind}; convert them to sRGB first, in another program")
     return _made(image, _PRIMARIES[primaries], gammas[transfer])
-
-
-def _of_bmp(image: Image.Image, header: bytes) -> bytes | None:
-    kind, *numbers, _, start, size = struct.unpack("<4s9i3I4s2I", header[70:134])
-    if kind == b"DEBM":  # MBED, of version 5
-        return bytes_of(image, 14 + start + size)[14 + start :]
-    xyz, gammas = np.reshape(numbers[:9], (3, 3)) / 2**30, set(numbers[9:])
-    if kind == bytes(4) and (xyz.sum(axis=1) > 0).all():
-        xy = [v / part.sum() for part in (xyz.sum(axis=0), *xyz) for v in part[:2]]
-        return _made(image, xy, gammas.pop() / 2**16) if len(gammas) == 1 else b""
-    return b"" if kind == b"KNIL" else None  # LINK: in another file
 
 
 def _made(image: Image.Image, xy: Any, gamma: float) -> bytes | None:

@@ -357,7 +357,7 @@ def test_a_profile_that_does_not_fit_is_left_out_with_a_line() -> None:
     ]:
         image = Image.new(mode, (2, 2))
         image.info["icc_profile"] = own
-        with pytest.warns(UserWarning, match="its color profile is broken or does not fit"):
+        with pytest.warns(UserWarning, match="its color profile is broken, rare or does not fit"):
             plain = to_plain_mode(image)
         assert plain.info == {}, (mode, own)
         assert to_plain_mode(image, quiet=True).tobytes() == plain.tobytes()
