@@ -7,6 +7,7 @@ import json
 import math
 import sys
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -17,6 +18,7 @@ from npespcn.evaluation.testsets import find_pictures
 from npespcn.exchange import load, pretrained
 from npespcn.fast.gpu import move
 
+_NAMES = ("bicubic", "network", "eight views")  # of the scores of an image
 MOST_TOLD = 5  # failures to tell where nothing succeeded
 
 
@@ -41,6 +43,8 @@ def add_to(commands: Any) -> None:
         help="a trained network, .npz or .safetensors "
         "(default: the one that comes with npespcn)")  # fmt: skip
     what.add_argument("--bicubic", action="store_true", help="measure bicubic interpolation only")
+    add("--best", action="store_true",
+        help="measure the mean of the network's answers to eight views, too")  # fmt: skip
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
     add("--json", action="store_true", help="print a JSON object instead of a table")
     parser.set_defaults(run=_run)
@@ -48,6 +52,8 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> bool:
     """Measure, and print a table or a JSON object; return whether any image failed."""
+    if options.bicubic and options.best:
+        raise ValueError("--best is for networks, not for --bicubic")
     if options.bicubic and options.device == "gpu":
         raise ValueError("--device gpu is for networks: --bicubic is computed on the CPU")
     model = load(options.weights) if options.weights else None
@@ -69,7 +75,7 @@ def _run(options: argparse.Namespace) -> bool:
             failures.append(words)
             bar.update(1)
 
-        for score in evaluate(pictures, model, failed=failed):
+        for score in evaluate(pictures, model, best=options.best, failed=failed):
             scores.append(score)
             bar.update(1)
     if not scores:
@@ -79,7 +85,10 @@ def _run(options: argparse.Namespace) -> bool:
     for words in failures:
         print(f"npespcn evaluate: {_printable(words, sys.stderr)}", file=sys.stderr)
     weights = None if model is None else options.weights or "pretrained"
-    report = _report(scores, weights, pictures.scale, protocol(pictures, model))
+    rules = protocol(pictures, model)
+    if options.best:
+        rules["eight views"] = "the mean of the network's answers to LR in all flips and turns"
+    report = _report(scores, weights, pictures.scale, rules)
     if options.json:
         print(json.dumps(report, allow_nan=False))
     else:
@@ -91,21 +100,20 @@ def _report(
     scores: list[PictureScore], weights: str | None, scale: int, rules: dict[str, str]
 ) -> dict[str, Any]:
     """Return the results as JSON can hold them: finite numbers, Unicode names."""
-    pictures = [
-        {"name": _unicode(one.name), "size": one.size, **_both(one.bicubic, one.network)}
-        for one in scores
-    ]
+    pictures = [{"name": _unicode(one.name), "size": one.size, **_named(one[2:])} for one in scores]
     return {
         "protocol": {name: _unicode(words) for name, words in rules.items()},
         "scale": scale,
         "weights": weights and _unicode(weights),
         "pictures": pictures,
-        "mean": _both(*_means(scores)),
+        "mean": _named(_means(scores)),
     }
 
 
-def _both(bicubic: Score, network: Score | None) -> dict[str, Any]:
-    return {"bicubic": _finite(bicubic), "network": network and _finite(network)}
+def _named(scores: Iterable[Score | None]) -> dict[str, Any]:
+    """Return scores of the same image by their names; the network's is there even if it is None."""
+    found = {name: score and _finite(score) for name, score in zip(_NAMES, scores, strict=True)}
+    return found if found[_NAMES[2]] else {name: found[name] for name in _NAMES[:2]}
 
 
 def _finite(score: Score) -> dict[str, float | None]:
@@ -119,21 +127,19 @@ def _unicode(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _means(scores: list[PictureScore]) -> tuple[Score, Score | None]:
-    networks = [one.network for one in scores if one.network is not None]
-    return mean_score(one.bicubic for one in scores), mean_score(networks) if networks else None
+def _means(scores: list[PictureScore]) -> list[Score | None]:
+    """Return the means over the images, as `PictureScore` has them."""
+    columns = zip(*(one[2:] for one in scores), strict=True)
+    return [None if column[0] is None else mean_score(column) for column in columns]
 
 
 def _print_table(scores: list[PictureScore], report: dict[str, Any]) -> None:
     """Print a line for each image, the mean, and the protocol."""
-    bicubic, network = _means(scores)
-    rows = [["image", "HR size", "bicubic PSNR", "SSIM"]]
-    rows[0] += ["network PSNR", "SSIM"] if network else []
-    rows += [
-        [one.name, "{} x {}".format(*one.size), *_cells(one.bicubic), *_cells(one.network)]
-        for one in scores
-    ]
-    rows.append([f"mean of {len(scores)}", "", *_cells(bicubic), *_cells(network)])
+    means = _means(scores)
+    measured = [name for name, score in zip(_NAMES, means, strict=True) if score]
+    rows = [["image", "HR size", *(word for name in measured for word in (f"{name} PSNR", "SSIM"))]]
+    rows += [[one.name, "{} x {}".format(*one.size), *_cells(one[2:])] for one in scores]
+    rows.append([f"mean of {len(scores)}", "", *_cells(means)])
     rows = [[_printable(cell, sys.stdout) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
@@ -146,8 +152,8 @@ def _print_table(scores: list[PictureScore], report: dict[str, Any]) -> None:
         print(f"{name}: {_printable(words, sys.stdout)}")
 
 
-def _cells(score: Score | None) -> list[str]:
-    return [f"{score.psnr:.2f}", f"{score.ssim:.4f}"] if score else []
+def _cells(scores: Iterable[Score | None]) -> list[str]:
+    return [cell for s in scores if s for cell in (f"{s.psnr:.2f}", f"{s.ssim:.4f}")]
 
 
 def _printable(text: str, stream: TextIO) -> str:

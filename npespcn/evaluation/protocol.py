@@ -17,7 +17,7 @@ from npespcn.common import Array
 from npespcn.common.checks import one_of
 from npespcn.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from npespcn.evaluation.testsets import Pair, PictureSet
-from npespcn.fast import Accelerated, accelerate
+from npespcn.fast import Accelerated, accelerate, eight_views
 from npespcn.fast.gpu import to_host, to_network
 from npespcn.models import Network
 from npespcn.pictures.color import quantize, rgb_to_y
@@ -45,18 +45,22 @@ class PictureScore(NamedTuple):
     bicubic : Score
     network : Score or None
         None if there is no network.
+    best : Score or None
+        Of the mean of its answers to eight views, if that was asked for.
     """
 
     name: str
     size: tuple[int, int]
     bicubic: Score
-    network: Score | None
+    network: Score | None = None
+    best: Score | None = None
 
 
 def evaluate(
     pictures: PictureSet,
     model: Network | None = None,
     *,
+    best: bool = False,
     failed: Callable[[str], object] | None = None,
 ) -> Iterator[PictureScore]:
     """Score bicubic interpolation and a network on each pair of files, as `protocol` says.
@@ -67,6 +71,9 @@ def evaluate(
         The files, from `find_pictures`.
     model : Network, optional
         A network of the same scale, with 1 channel (luma) or 3 (RGB), on the CPU or a GPU.
+    best : bool
+        Whether to score the mean of the network's answers to eight views, too: flips and quarter
+        turns (`npespcn.fast.eight_views`). It takes eight times as long.
     failed : callable, optional
         Called with one line for each pair that cannot be scored; the others are scored. Without
         it the first such pair raises an error.
@@ -91,11 +98,12 @@ def evaluate(
                 f"images is {pictures.scale}"
             )
         one_of("evaluate: the number of the network's channels", model.options["channels"], (1, 3))
-    return _scores(pictures, None if model is None else accelerate(model), failed)
+    models = [] if model is None else [accelerate(model), *[eight_views(model)] * best]
+    return _scores(pictures, models, failed)
 
 
 def _scores(
-    pictures: PictureSet, model: Accelerated | None, failed: Callable[[str], object] | None
+    pictures: PictureSet, models: list[Accelerated], failed: Callable[[str], object] | None
 ) -> Iterator[PictureScore]:
     for words in pictures.unpaired:
         if failed is None:
@@ -103,7 +111,7 @@ def _scores(
         failed(words)
     for pair in pictures.pairs:
         try:
-            score = _score(pair, pictures.scale, model)
+            score = _score(pair, pictures.scale, models)
         except (OSError, ValueError, MemoryError) as error:
             if failed is None:
                 raise
@@ -142,10 +150,10 @@ def protocol(pictures: PictureSet, model: Network | None = None) -> dict[str, st
     return words
 
 
-def _score(pair: Pair, r: int, model: Accelerated | None) -> PictureScore:
+def _score(pair: Pair, r: int, models: list[Accelerated]) -> PictureScore:
     hr, gray = _read(pair.hr)
     height, width = hr.shape[:2]
-    h, w, lost = height // r, width // r, _lost(model)
+    h, w, lost = height // r, width // r, _lost(models[0] if models else None)
     if pair.lr is not None:
         lr, lr_gray = _read(pair.lr)
         gray = gray and lr_gray  # if only one of them is, it stands for R = G = B
@@ -165,13 +173,13 @@ def _score(pair: Pair, r: int, model: Accelerated | None) -> PictureScore:
     shape = (h - 2 * lost) * r, (w - 2 * lost) * r
     target = center_crop(_luma(hr[: h * r, : w * r], gray), shape)
     bicubic = center_crop(_luma(upscale_bicubic(lr, r), gray), shape)
-    network = None
-    if model is not None:
+    scores = [_compare(bicubic, target, r)]
+    for model in models:
         output = _output(model, lr if model.options["channels"] == 3 else _luma(lr, gray))
         if not np.isfinite(output).all():
             raise ValueError(f"{pair.hr}: the network's output is not all finite numbers")
-        network = _compare(_shown(output, gray), target, r)
-    return PictureScore(pair.hr.name, (width, height), _compare(bicubic, target, r), network)
+        scores.append(_compare(_shown(output, gray), target, r))
+    return PictureScore(pair.hr.name, (width, height), *scores)
 
 
 def _compare(a: Array, b: Array, border: int) -> Score:

@@ -25,6 +25,7 @@ from npespcn import figures, save, upscale
 from npespcn.commands import main as cli
 from npespcn.commands import upscale as command
 from npespcn.enlarge.bands import BandedImage
+from npespcn.fast import eight_views
 from npespcn.fast.threads import thread_count
 from npespcn.models import ESPCN
 
@@ -200,6 +201,16 @@ def test_the_network_alone(here: Path, run: Run) -> None:
         with Image.open("b.png") as larger:
             expected = upscale(picture, model=network(2), back_projection=projects)
             assert larger.tobytes() == expected.tobytes(), options
+
+
+def test_the_mean_of_eight_views(here: Path, run: Run) -> None:
+    picture = noise(20, 23)
+    picture.save("a.png")
+    assert run("a.png", "--best") == 0
+    with Image.open("a_x2.png") as larger:
+        expected = upscale(picture, model=eight_views(network(2)))
+        assert larger.tobytes() == expected.tobytes()
+        assert larger.tobytes() != upscale(picture, model=network(2)).tobytes()
 
 
 # --- what people have ----------------------------------------------------------------------------

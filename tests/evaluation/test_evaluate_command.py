@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scoring import FAILED, copier, damaged, decibels, gray, save, save_pair, ssim_of_flat
+from scoring import FAILED, copier, damaged, decibels, gray, leaves, save, save_pair, ssim_of_flat
 
 import npespcn
 from npespcn.commands import evaluate as command
@@ -73,6 +73,22 @@ weights: {weights}
 """,
         "",
     )
+
+
+def test_eight_views_have_columns_of_their_own(tmp_path, run):
+    save(tmp_path / "HR" / "a.png", leaves())
+    _, plain, _ = run(tmp_path, "--scale", 3)
+    status, best, err = run(tmp_path, "--scale", 3, "--best")
+    assert (status, err) == (0, "")
+    before, after = (text.splitlines() for text in (plain, best))
+    for short, long in zip(before[:3], after[:3], strict=True):
+        assert long.startswith(short)
+        assert len(long.split()) > len(short.split())
+    assert "eight views PSNR" in after[0]
+    assert "eight views: the mean" in best
+    told = read_json(run(tmp_path, "--scale", 3, "--best", "--json")[1])
+    assert list(told["mean"]) == ["bicubic", "network", "eight views"]
+    assert told["mean"]["eight views"]["psnr"] > told["mean"]["network"]["psnr"]
 
 
 def test_table_of_bicubic_alone(flats, run):

@@ -1,0 +1,62 @@
+"""Eight views: a network sees an image in all flips and quarter turns; its answers are averaged.
+
+A network that was trained on all eight has no reason to prefer one of them, yet its errors in each
+are different. Their mean is nearer to the truth, by 0.14 to 0.17 dB on Set5, and takes eight times
+as long (Timofte, Rothe and Van Gool, "Seven ways to improve example-based single image super
+resolution", CVPR 2016).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npespcn.arrays import array_module
+from npespcn.common import Array
+from npespcn.fast.network import Accelerated, accelerate
+
+
+def eight_views(network: Any) -> EightViews:
+    """Return a network whose predictions are means over the eight flips and quarter turns.
+
+    Its parameters are those of `network`, whose ``forward`` and ``backward`` it has, too.
+
+    Raises
+    ------
+    TypeError
+        If `network` is no layer.
+
+    Examples
+    --------
+    >>> from npespcn.models import ESPCN
+    >>> model, x = eight_views(ESPCN(scale=2)), np.random.default_rng(0).random((1, 1, 5, 6))
+    >>> bool(np.allclose(model.predict(x[..., ::-1]), model.predict(x)[..., ::-1]))
+    True
+    """
+    fast = accelerate(network)
+    return EightViews(fast.network, fast.input_gradient)
+
+
+class EightViews(Accelerated):
+    """What `eight_views` makes."""
+
+    def __reduce__(self) -> Any:
+        """A copy records plans of its own."""
+        return eight_views, (self.network,)
+
+    def _predict_parts(self, x: Array) -> Array:
+        one = super()._predict_parts
+        total: Any = sum(_back(one(_turned(x, view)), view) for view in range(8))
+        mean: Array = total / 8
+        return mean
+
+
+def _turned(x: Array, view: int) -> Array:
+    """Flip the rows, flip the columns, transpose: each, or not, as a bit of `view` says."""
+    x = x[..., :: -1 if view & 1 else 1, :: -1 if view & 2 else 1]
+    return array_module(x).ascontiguousarray(x.swapaxes(-1, -2) if view & 4 else x)
+
+
+def _back(y: Array, view: int) -> Array:
+    """Undo `_turned`."""
+    y = y.swapaxes(-1, -2) if view & 4 else y
+    return y[..., :: -1 if view & 1 else 1, :: -1 if view & 2 else 1]
