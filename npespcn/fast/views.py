@@ -27,6 +27,7 @@ def eight_views(network: Any) -> EightViews:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from npespcn.models import ESPCN
     >>> model, x = eight_views(ESPCN(scale=2)), np.random.default_rng(0).random((1, 1, 5, 6))
     >>> bool(np.allclose(model.predict(x[..., ::-1]), model.predict(x)[..., ::-1]))

@@ -5,6 +5,7 @@ All pixels here are in the plain modes of `npespcn.pictures.modes`.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -167,10 +168,8 @@ def write_frames(
         lost += ["times of the frames"] if timed else []
         losses |= {f"left out: {', '.join(lost)}": None} if lost else {}
     if image_format == "TIFF":
-        with written_file(path) as file, AppendingTiffWriter(file) as pages:
-            for page, own in zip(written, options, strict=True):
-                page.save(pages, format="TIFF", **own)
-                pages.newFrame()
+        with written_file(path) as file:
+            _write_pages(AppendingTiffWriter(file), written, options)
     else:
         if len(frames) > 1:
             options[0] |= {"save_all": True, "append_images": written[1:]}
@@ -181,6 +180,17 @@ def write_frames(
         write_image(path, written[0], **options[0])
     for loss in losses:
         warnings.warn(f"{os.fspath(path)}: {loss}", stacklevel=2)
+
+
+def _write_pages(
+    writer: AppendingTiffWriter, pages: Sequence[Image.Image], options: Sequence[dict[str, Any]]
+) -> None:
+    try:
+        for page, own in zip(pages, options, strict=True):
+            page.save(writer, format="TIFF", **own)
+            writer.newFrame()
+    finally:
+        writer.f = io.BytesIO()  # for in the end Python closes it, which reads its file once more
 
 
 def _frames(image: Image.Image) -> range:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -349,6 +350,7 @@ def test_each_page_of_a_tiff_has_its_own(tmp_path: Path) -> None:
         for options in says:
             Image.new("RGB", (4, 4)).save(pages, format="TIFF", **options)
             pages.newFrame()
+    pages.f = io.BytesIO()  # for in the end Python closes it, which reads its file once more
     assert enlarged(tmp_path / "a.tif", tmp_path / "b.tif") == []
     with Image.open(tmp_path / "b.tif") as image:
         for i, options in enumerate(says):
