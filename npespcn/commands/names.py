@@ -89,12 +89,12 @@ def find_sources(
                 )
                 found.problems.append(f"{name}: {what}")
             found.sources += files
+    earlier = dict.fromkeys(_earlier_results([source.path for source in found.sources], out))
     once: dict[str, Source] = {}
     for source in found.sources:
-        once.setdefault(os.path.realpath(source.path), source)
-    results_too = list(once.values())
-    earlier = _earlier_results([source.path for source in results_too], out)
-    found.sources = [source for source in results_too if source.path not in earlier]
+        if source.path not in earlier:
+            once.setdefault(os.path.realpath(source.path), source)
+    found.sources = list(once.values())
     found.others += earlier
     return found
 

@@ -53,6 +53,8 @@ class FrameEnlarger:
         if first.interlaced_frame:
             warn(video.container, "it is interlaced; deinterlace it first for a good result")
         self.format, (sub_rows, sub_columns), lost = _plain(first.format)
+        if video.metadata.get("alpha_mode") == "1":  # VP9's, which FFmpeg does not decode
+            lost.append("transparency lost")
         if any(first.side_data.get(kind) is not None for kind in _HDR):
             lost.append("HDR metadata lost")
         if lost:

@@ -171,7 +171,7 @@ def upscale_video(
         ):
             streams = _add_streams(av, sink, suffix, source, video, enlarge, clock)
             sink.start_encoding()  # any complaint comes now
-            done, in_order = 0, _Order()
+            done, in_order = 0, _Order(container in ("matroska", "webm", "fifo"))
             cut = container not in ("mov", "mp4")  # these have edit lists, as the source has
             for item in chain(early, items):
                 if isinstance(item, av.VideoFrame):
@@ -518,16 +518,21 @@ def _is_cut_off(packet: Any) -> bool:
 
 
 class _Order:
-    """The times of copied packets: in each track one after the other, as containers want them."""
+    """The times of copied packets: in each track one after the other, as containers want them.
 
-    def __init__(self) -> None:
+    Some containers allow equal times, and count in units that are longer than a packet of some
+    sounds.
+    """
+
+    def __init__(self, equal_times: bool) -> None:
+        self.step = 0 if equal_times else 1
         self.last: dict[int, int] = {}
 
     def __call__(self, packet: Any) -> Any:
-        """Return the packet, moved by one unit of time if it is no later than the one before."""
+        """Return the packet, moved to the earliest time that is allowed if its own is earlier."""
         if packet.dts is not None and packet.pts is not None:
-            last = self.last.get(packet.stream.index, packet.dts - 1)
-            packet.dts = self.last[packet.stream.index] = max(packet.dts, last + 1)
+            last = self.last.get(packet.stream.index, packet.dts - self.step)
+            packet.dts = self.last[packet.stream.index] = max(packet.dts, last + self.step)
             packet.pts = max(packet.pts, packet.dts)
         return packet
 

@@ -200,6 +200,16 @@ def test_earlier_results_among_named_files(tree: Path) -> None:
     assert [str(path) for path in found.others] == [*names[2:], "out/a_x3.png"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX links")
+def test_a_result_of_a_link_is_passed_over(tmp_path: Path) -> None:
+    for name in ("a.png", "link_x2.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "link.png").symlink_to("a.png")
+    found = find(*(tmp_path / name for name in ("a.png", "link.png", "link_x2.png")))
+    assert [path.name for path in found.others] == ["link_x2.png"]
+    assert [source.path.name for source in found.sources] == ["a.png"]
+
+
 def test_addresses_are_named(tree: Path) -> None:
     for name in ["https://example.com/a.jpg", "FILE:///a.jpg", "s3://b/*.png", "www.example.com/a"]:
         assert find(name).problems == [f"{name}: an address: download it first, or give the path"]
