@@ -30,7 +30,7 @@ from npespcn.data import (
 from npespcn.enlarge import upscale
 from npespcn.evaluation import psnr, ssim
 from npespcn.exchange import pretrained
-from npespcn.fast import accelerate
+from npespcn.fast import accelerate, eight_views
 from npespcn.figures import channel_formula
 from npespcn.gradcheck import gradcheck
 from npespcn.initializers import he, icnr, paper, xavier
@@ -648,6 +648,10 @@ ROWS = [
     ),
     row(
         "fast.accelerate", lambda **given: accelerate(**given).predict(X),
+        network=("layer", Conv2d(4, 3, 3)),
+    ),
+    row(
+        "fast.eight_views", lambda **given: eight_views(**given).predict(X),
         network=("layer", Conv2d(4, 3, 3)),
     ),
     row(
