@@ -9,7 +9,7 @@ import re
 import struct
 from typing import Any
 
-from PIL import GifImagePlugin, Image
+from PIL import GifImagePlugin, Image, PngImagePlugin
 
 _READ_SPACES = (12, 16, 17, 18)  # by their numbers in JPEG 2000: CMYK, sRGB, gray, YCC
 
@@ -19,6 +19,37 @@ HEAD = 1 << 20
 # Pillow takes a color table of grays for none, and mixes it up with the other tables of a GIF.
 _Gif: Any = GifImagePlugin.GifImageFile
 _Gif._is_palette_needed = lambda image, table: True
+
+# Pillow puts the text of a PNG among its fields, whatever the keyword, and reads it up to 1 MB.
+_FIELDS = {
+    *("aspect", "bbox", "blend", "chromaticity", "default_image", "disposal", "dpi", "duration"),
+    *("exif", "gamma", "icc_profile", "interlace", "jfif_density", "jfif_unit", "loop"),
+    *("photoshop", "resolution", "srgb", "transparency", "xmp"),
+}
+_Png: Any = PngImagePlugin.PngStream
+PngImagePlugin.MAX_TEXT_CHUNK = 1 << 24  # bytes, unpacked; all texts together stay below 64 MB
+
+
+def _beside_fields(read: Any) -> Any:
+    """Return a reader of a text chunk that changes no field; the text stays in ``image.text``."""
+
+    def read_text(stream: Any, place: int, size: int) -> Any:
+        fields, stream.im_info = stream.im_info, {}
+        try:
+            return read(stream, place, size)
+        finally:
+            text, stream.im_info = stream.im_info, fields
+            for key, value in text.items():
+                if key not in _FIELDS or (key == "xmp" and isinstance(value, bytes)):
+                    fields[key] = value
+                if key == "Raw profile type APP1":  # the other name of EXIF in a text
+                    fields.setdefault("Raw profile type exif", value)
+
+    return read_text
+
+
+for _name in ("chunk_tEXt", "chunk_zTXt", "chunk_iTXt"):
+    setattr(_Png, _name, _beside_fields(getattr(_Png, _name)))
 
 
 def bytes_of(image: Image.Image, size: int = HEAD) -> bytes:

@@ -69,7 +69,7 @@ def metadata_of(image: Image.Image) -> dict[str, Any]:
         except Exception:  # Pillow's can be almost any
             exif = b"broken"
     elif image.format == "PNG":
-        text = {key: value for key, value in info.items() if isinstance(value, str)}
+        text = dict(image.text)  # type: ignore[attr-defined]
         raw = {key: text.pop(key) for key in list(text) if key.startswith(_RAW_PROFILE)}
         exif = exif or _unwrapped(raw, "exif") or _unwrapped(raw, "APP1")
         resource = _unwrapped(raw, "iptc").partition(_RESOURCE)[2]

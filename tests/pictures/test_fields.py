@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from npespcn.common import Array
 from npespcn.enlarge.picture import upscale
 from npespcn.pictures.fields import bits_of
 from npespcn.pictures.files import open_image, read_image
-from npespcn.pictures.formats import plain_frames
+from npespcn.pictures.formats import loops, plain_frames
 from npespcn.pictures.modes import to_plain_mode
 
 RAMP = np.arange(256)
@@ -242,6 +243,58 @@ def gamma(value: float) -> bytes:
 
 def chromaticities(values: tuple[float, ...]) -> bytes:
     return struct.pack(">8I", *(round(value * 10**5) for value in values))
+
+
+def test_the_text_of_a_png_is_no_field(tmp_path: Path) -> None:
+    """Keywords are free, and Pillow has names of its own for what it read of the picture."""
+    keys = (
+        *("aspect", "bbox", "blend", "chromaticity", "default_image", "disposal", "dpi"),
+        *("duration", "exif", "gamma", "icc_profile", "interlace", "jfif_unit", "loop"),
+        *("photoshop", "resolution", "srgb", "transparency", "xmp"),
+    )
+    path = tmp_path / "a.png"
+    for film in (False, True):
+        image = Image.fromarray(COLORS)
+        more = {"save_all": True, "append_images": [image.rotate(90)], "duration": 70}
+        data = saved(image, "PNG", dpi=(100, 200), **(more if film else {}))
+        places = [33, data.index(b"IDAT") - 4, len(data) - 12]  # after the header; at the end
+        path.write_bytes(data)
+        with open_image(path) as opened:
+            expected = list(plain_frames(opened))
+        for key, place in product(keys, places):
+            text = chunk(b"tEXt", key.encode() + b"\0words")
+            path.write_bytes(data[:place] + text + data[place:])
+            with open_image(path) as opened:
+                frames, runs = list(plain_frames(opened)), loops(opened)
+            assert runs == 0, key
+            for frame, like in zip(frames, expected, strict=True):
+                assert frame.tobytes() == like.tobytes(), key
+                kept = frame.info.pop("kept_metadata", {})
+                assert film or kept == {"text": {key: "words"}}
+                assert frame.info == like.info, key
+
+
+def test_exif_in_the_text_of_a_png_turns_it(tmp_path: Path) -> None:
+    exif, path = Image.Exif(), tmp_path / "a.png"
+    exif[0x0112] = 6
+    data = exif.tobytes()
+    for name in (b"exif", b"APP1"):  # ImageMagick has had both
+        digits = b"\n%b\n%8d\n%b\n" % (name, len(data), data.hex().encode())
+        path.write_bytes(png(COLORS, tEXt=b"Raw profile type %b\0%b" % (name, digits)))
+        np.testing.assert_array_equal(read_image(path), np.rot90(COLORS, -1))
+
+
+def test_long_texts_and_profiles_of_png(tmp_path: Path) -> None:
+    text = b"Workflow\0\0" + zlib.compress(b"x" * 2_000_000)
+    profile = b"p\0\0" + zlib.compress(color_profile() + bytes(2_000_000))
+    path = tmp_path / "a.png"
+    path.write_bytes(png(COLORS, zTXt=text, iCCP=profile))
+    with open_image(path) as opened:
+        (frame,) = plain_frames(opened)
+    assert len(frame.info["kept_metadata"]["text"]["Workflow"]) == 2_000_000
+    path.write_bytes(png(COLORS, zTXt=b"Workflow\0\0" + zlib.compress(bytes(100_000_000))))
+    with pytest.raises(ValueError, match="too large"):
+        open_image(path)
 
 
 D65 = 0.3127, 0.3290
