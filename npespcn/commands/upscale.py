@@ -53,6 +53,7 @@ from npespcn.pictures.modes import on_white
 
 LINE_EVERY = 30.0  # seconds between two lines about a video, where there is no terminal
 MOST_INPUT = 1 << 30  # bytes from standard input, which may never end
+_REASONS = (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError)  # others are bugs
 
 Line = tuple[str, str]  # a text, and "stdout" or "stderr"
 Result = tuple[bool, list[Line]]  # whether a file succeeded, and lines about it
@@ -243,8 +244,10 @@ class _Work:
                 else:
                     self.do_picture(source, target, sheet)
                 self.lines.append((str(target), "stdout"))
-        except (OSError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
+        except Exception as error:  # of this file, which must not end the others
             reason = str(error).removeprefix(f"{source}: ") or "not enough memory"
+            if not isinstance(error, _REASONS):
+                reason = f"unexpected {type(error).__name__}: {error}; please report it"
             self.lines.append(_complaint(f"{source}: {reason}"))
             return False, self.lines
         return True, self.lines

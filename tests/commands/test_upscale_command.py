@@ -881,6 +881,7 @@ def test_errors_on_the_way(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
         (ValueError("two\nlines"), "two lines"),
         (FloatingPointError("overflow"), "overflow"),
+        (IndexError("of a bug"), "unexpected IndexError: of a bug; please report it"),
     ]:
 
         def fail(frame: Image.Image, *_: Any, error: Exception = error, **__: Any) -> Any:
