@@ -17,6 +17,7 @@ from npespcn.common import Array
 from npespcn.common.files import atomic_write, check_file
 from npespcn.common.kinds import RAW, is_raw, kind_of
 from npespcn.pictures.bombs import NEVER_READ, check_bomb, picture_formats
+from npespcn.pictures.composition import Canvas
 from npespcn.pictures.fields import tags_of
 from npespcn.pictures.modes import in_8_bits, to_plain_mode
 
@@ -98,6 +99,9 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
         if is_raw(tags_of(image)):
             image.close()
             raise ValueError(RAW)
+        if getattr(image, "default_image", False):  # for viewers without animated PNG
+            check_bomb(image)
+            Canvas(image).seek(1)
         return image
 
 

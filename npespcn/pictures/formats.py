@@ -17,6 +17,7 @@ from PIL.TiffImagePlugin import ICCPROFILE, AppendingTiffWriter
 
 from npespcn.common.files import check_file
 from npespcn.pictures.bombs import check_bomb
+from npespcn.pictures.composition import Canvas
 from npespcn.pictures.fields import tags_of
 from npespcn.pictures.files import (
     ANIMATED,
@@ -73,22 +74,19 @@ def plain_frames(image: Image.Image, scale: int = 1) -> Iterator[Image.Image]:
         with pillow_errors(name_of(image)):
             image.seek(i)
             taken = check_bomb(image, scale, taken=taken)
-    count, canvas = 1 if paged else len(frames), image.size
+    count, canvas = 1 if paged else len(frames), Canvas(image)
     metadata: dict[str, Any] = {}
     for i in frames:
         with pillow_errors(name_of(image)):
             if image.format in ANIMATED + PAGED:  # a first layer may have another number than 0
-                image.seek(i)
+                canvas.seek(i)
             if paged and ICCPROFILE not in tags_of(image):
                 image.info.pop("icc_profile", None)  # it is another page's
             check_bomb(image, scale, count)
-            frame = to_plain_mode(image)
+            frame = to_plain_mode(image, canvas=canvas)
             check_bomb(image, scale, count)  # an image inside, as in an icon, had another size
             if paged or i == frames[0]:
-                canvas, metadata = frame.size, metadata_of(image)
-        if frame.size != canvas:  # part of it lies beside the screen of a GIF
-            info, frame = frame.info, frame.crop((0, 0, *canvas))
-            frame.info = info
+                metadata = metadata_of(image)
         if metadata:
             frame.info["kept_metadata"] = metadata
         if "duration" in image.info:  # in some formats only after the pixels are read

@@ -16,6 +16,7 @@ from PIL import Image
 from npespcn.common import Array
 from npespcn.pictures.bombs import check_bomb
 from npespcn.pictures.color import quantize
+from npespcn.pictures.composition import Canvas
 from npespcn.pictures.fields import bits_of, bytes_of, levels_of, tags_of
 from npespcn.pictures.profiles import profile_of, transform_to_srgb
 
@@ -34,7 +35,9 @@ _PLAIN = {
 Color: TypeAlias = int | tuple[int, ...]
 
 
-def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
+def to_plain_mode(
+    image: Image.Image, quiet: bool = False, canvas: Canvas | None = None
+) -> Image.Image:
     """Return an image as L, LA, RGB, RGBA or I;16, upright.
 
     One bit becomes gray, a palette RGB or RGBA, a transparent color an alpha channel, CMYK and Lab
@@ -49,12 +52,14 @@ def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
         from here; see `npespcn.pictures.files.pillow_errors`.
     quiet
         Whether to lose precision without a warning.
+    canvas
+        Where the frames of an animation are drawn, if `image` was opened for all of them.
 
     Warns
     -----
     UserWarning
-        If the file has more than 8 bits for each of several channels, of which Pillow reads 8; 16
-        bits and a transparent gray, of which 8 are kept; or a color profile that does not fit.
+        If the file has more than 8 bits a channel, of which 8 are kept (gray keeps 16, if it is
+        opaque and no frame of an animation); or a color profile that does not fit.
 
     Raises
     ------
@@ -87,11 +92,12 @@ def to_plain_mode(image: Image.Image, quiet: bool = False) -> Image.Image:
         plain = plain.convert("RGB")
     if levels:
         plain = _stretched(plain, *levels)
+    canvas = canvas or Canvas(image)
+    if canvas.is_needed:
+        plain = canvas.draw(in_8_bits(plain))
     what = "its color profile" if profile else "what it says of its colors"
     lost = {
-        f"has {bits} bits a channel, of which 8 are read": bits > 8 and image.mode[0] not in "IF",
-        "has 16 bits and a transparent gray; 8 are kept": clear is not None
-        and image.mode[0] == "I",
+        f"has {bits} bits a channel, of which 8 are read": bits > 8 and plain.mode != "I;16",
         f"{what} is broken, rare or does not fit: left out": profile is not None and not transform,
     }
     first = image.format == "TIFF" or image.tell() <= getattr(image, "default_image", 0)

@@ -219,7 +219,7 @@ def test_colors_of_8_bits_are_read_in_silence() -> None:
 
 def test_a_transparent_gray_of_16_bits() -> None:
     image = png(3, 16, GRAY, struct.pack(">3H", 0, 40001, 40000), tRNS=struct.pack(">H", 40001))
-    with pytest.warns(UserWarning, match=r"has 16 bits and a transparent gray; 8 are kept"):
+    with pytest.warns(UserWarning, match=r"has 16 bits a channel, of which 8 are read"):
         plain = to_plain_mode(image)
     assert (plain.mode, pixels_of(plain)) == ("LA", [[0, 255], [156, 0], [156, 255]])
 
