@@ -620,7 +620,7 @@ def test_forced_onto_itself_the_comparison_is_with_what_was_there(
     assert run.out == ["a_compare.png", "a.png"]
     bicubic = noise().resize((22, 16), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(drawn[0]["bicubic"], np.asarray(bicubic))
-    np.testing.assert_array_equal(drawn[0]["network"], np.asarray(Image.open("a.png")))
+    np.testing.assert_array_equal(drawn[0]["npespcn"], np.asarray(Image.open("a.png")))
 
 
 def test_a_file_of_ones_own_is_not_overwritten(here: Path, run: Run, drawn: list[Any]) -> None:
@@ -1156,7 +1156,7 @@ def test_compare_sets_bicubic_beside_the_network(
     image.save("a.tif")
     assert run("a.tif", "--compare") == 0
     arrays, (left, upper, right, lower), _ = drawn[0]
-    assert list(arrays) == ["bicubic", "network"]
+    assert list(arrays) == ["bicubic", "npespcn"]
     color = (40, 60, 3) if mode in ("RGB", "RGBA", "P", "CMYK") else (40, 60)
     for array in arrays.values():
         assert (array.shape, array.dtype) == (color, np.uint8)
@@ -1166,7 +1166,7 @@ def test_compare_sets_bicubic_beside_the_network(
         bicubic = image.resize((60, 40), Image.Resampling.BICUBIC)
         np.testing.assert_array_equal(arrays["bicubic"], np.asarray(bicubic))
         np.testing.assert_array_equal(
-            arrays["network"], upscale(np.asarray(image), model=network(2))
+            arrays["npespcn"], upscale(np.asarray(image), model=network(2))
         )
 
 
@@ -1176,7 +1176,7 @@ def test_compare_shows_the_first_frame(here: Path, run: Run, drawn: list[Any]) -
     ((arrays, _, _),) = drawn
     bicubic = noise().resize((22, 16), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(arrays["bicubic"], np.asarray(bicubic))
-    np.testing.assert_array_equal(arrays["network"], upscale(pixels(), model=network(2)))
+    np.testing.assert_array_equal(arrays["npespcn"], upscale(pixels(), model=network(2)))
 
 
 def test_compare_names_what_it_shows(here: Path, run: Run, drawn: list[Any]) -> None:
