@@ -175,6 +175,9 @@ def write_frames(
             options[0] |= _timing(frames, image_format, loop)
             clear = image_format == "GIF" and frames[0].mode in ("LA", "RGBA")
             options[0] |= {"disposal": 2 if clear else 0, "optimize": not clear}
+            if clear:  # or else Pillow takes a frame that is all clear for the first of a file
+                colors = written[0].getpalette() or []
+                written[0].putpalette([*colors, 0, 0, 0][:768])
         write_image(path, written[0], **options[0])
     for loss in losses:
         warnings.warn(f"{os.fspath(path)}: {loss}", stacklevel=2)

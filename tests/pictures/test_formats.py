@@ -560,6 +560,7 @@ def test_gif_frames_that_cover_or_clear_all(tmp_path: Path) -> None:
         if names[0] == names[1] or names[1] == names[2]:
             continue  # which would become one
         write_frames(tmp_path / "a.gif", [Image.fromarray(kinds[name]) for name in names], 0)
+        assert (tmp_path / "a.gif").read_bytes().count(b"GIF89a") == 1, names
         with pytest.importorskip("av").open(tmp_path / "a.gif") as video:
             seen = [frame.to_ndarray(format="rgba") for frame in video.decode(video=0)]
         assert len(seen) == 3, names
