@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Any
+from typing import Any, cast
 
 from PIL import GifImagePlugin, Image, PngImagePlugin
 
@@ -86,10 +86,27 @@ def bits_of(image: Image.Image) -> int:
         return max([8, *map(ord, depths)])
     tiles: list[Any] = getattr(image, "tile", [])
     deep = any(
-        ";16" in str(args) or (codec == "ppm" and isinstance(args, tuple) and args[1] > 255)
+        ";16" in str(args).replace("BGR;16", "")  # which is 5, 6 and 5 bits
+        or (codec == "ppm" and isinstance(args, tuple) and args[1] > 255)
         for codec, _, _, args in tiles
     )
     return 16 if deep else 8
+
+
+def alpha_of(image: Image.Image) -> str:
+    """Return "none" or "multiplied", if fields say that of the alpha in an image not read yet."""
+    if image.format == "PSD":  # where a fourth channel may also be a selection
+        place = getattr(image, "_layers_position", None)  # of their number, if there are any
+        return "" if place and bytes_of(image, place + 1)[place:] > b"\x7f" else "none"
+    kinds, kind = {1: "none", 2: "none", 4: "multiplied"}, 0
+    if image.format == "TGA" and (data := bytes_of(image, -1)):
+        place = int.from_bytes(data[-26:-22], "little") + 494
+        if data[-18:-2] == b"TRUEVISION-XFILE" and 494 < place < len(data):
+            kind = data[place]
+        kind = kind if data[17] % 16 else 1
+    elif image.format == "DDS" and (data := bytes_of(image, 148))[84:88] == b"DX10":
+        kind = {2: 4, 3: 1}.get(data[144] % 8, 0)
+    return kinds.get(kind, "")
 
 
 def levels_of(image: Image.Image) -> tuple[int, int] | None:
@@ -101,15 +118,22 @@ def levels_of(image: Image.Image) -> tuple[int, int] | None:
         If the right pixels cannot be told from those that Pillow gives.
     """
     reasons: dict[str, bool] = {}
-    levels = None
+    levels, opened = None, cast(Any, image)
     if image.format == "TIFF":
         reasons, levels = _tiff(tags_of(image).get)
     elif image.format == "JPEG2000":
         reasons, levels = _jpeg2000(image.mode, bytes_of(image, -1))
     elif image.format == "PSD":
         reasons = {"its channels are inks of their own": bytes_of(image, 26)[25:] == b"\7"}
-    elif image.format == "DDS":
-        reasons = {"its colors are HDR": "BC6" in str(getattr(image, "tile", ""))}
+    elif image.format == "SGI":
+        reasons = {"its colors are those of a table": any(bytes_of(image, 108)[104:])}
+    elif image.format == "GIF":
+        reasons = {"it has no color table": bool(opened.tile) and opened._frame_palette is None}
+    elif image.format in ("DDS", "TGA"):
+        reasons = {
+            "its colors are multiplied by alpha": alpha_of(image) == "multiplied",
+            "its colors are HDR": "BC6" in str(opened.tile),
+        }
     for reason, applies in reasons.items():
         if applies:
             raise ValueError(f"{reason}; save it as PNG first, in another program")
@@ -127,14 +151,16 @@ def _tiff(tag: Any) -> tuple[dict[str, bool], tuple[int, int] | None]:
         f"its {bits}-bit pixels have no known range": bits > 16,
         "its bits are in reverse order": bits == 16 and tag(266) == 2,
         "its channels lie apart": apart
-        and ((raw and bits > 8) or (color < 2 and any(extra)) or too_many),
+        and ((raw and bits > 8) or (color < 2 and any(extra)) or too_many or color in (3, 8)),
         "its color table has 8 bits, not 16": color == 3 and 0 < max(tag(320, (0,))) < 256,
         "its inks are not those of CMYK": color == 5 and tag(332, 1) != 1,
         "its YCbCr is of a rare kind": color == 6
         and raw
         and (tag(530) != (1, 1) or tag(529, (0.299, 0.587, 0.114)) != (0.299, 0.587, 0.114)),
-        "its black and white are not those of its bits": (color == 2 or (color == 6 and raw))
-        and tag(532, usual) != usual,
+        "its black and white are not those of its bits": (
+            (color == 2 or (color == 6 and raw)) and tag(532, usual) != usual
+        )
+        or (color == 5 and not {0, top}.issuperset(tag(336, ()))),
     }
     return reasons, (0, 4095) if bits == 12 else (65535, 0) if bits == 16 and color == 0 else None
 

@@ -17,7 +17,7 @@ from npespcn.common import Array
 from npespcn.pictures.bombs import check_bomb
 from npespcn.pictures.color import quantize
 from npespcn.pictures.composition import Canvas
-from npespcn.pictures.fields import bits_of, bytes_of, levels_of, tags_of
+from npespcn.pictures.fields import alpha_of, bits_of, levels_of, tags_of
 from npespcn.pictures.profiles import profile_of, transform_to_srgb
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -68,7 +68,7 @@ def to_plain_mode(
         are HDR, or if it is a decompression bomb.
     """
     bits, levels, profile = bits_of(image), levels_of(image), profile_of(image)
-    no_alpha = image.format == "TGA" and not (bytes_of(image, 18) or b"\x08")[-1] % 16
+    no_alpha = alpha_of(image) == "none"
     raw = str(getattr(image, "tile", ""))  # how the file holds the pixels; empty once they are read
     turn_of_tiff = tags_of(image).get(ORIENTATION)
     if not isinstance(image.info.get("xmp", b""), (str, bytes)):
@@ -88,8 +88,8 @@ def to_plain_mode(
         transform = transform_to_srgb(profile, "RGB" if plain.mode[0] == "R" else "L")
         if transform:
             info["icc_profile"] = profile
-    if no_alpha and plain.mode == "RGBA":
-        plain = plain.convert("RGB")
+    if no_alpha and plain.mode[-1] == "A":
+        plain = plain.convert(plain.mode.removesuffix("A"))
     if levels:
         plain = _stretched(plain, *levels)
     canvas = canvas or Canvas(image)
@@ -98,6 +98,8 @@ def to_plain_mode(
     what = "its color profile" if profile else "what it says of its colors"
     lost = {
         f"has {bits} bits a channel, of which 8 are read": bits > 8 and plain.mode != "I;16",
+        "left out: a transparent color of 16 bits": clear is None
+        and isinstance(image.info.get("transparency"), tuple),
         f"{what} is broken, rare or does not fit: left out": profile is not None and not transform,
     }
     first = image.format == "TIFF" or image.tell() <= getattr(image, "default_image", 0)
@@ -154,16 +156,17 @@ def _resolution(image: Image.Image) -> tuple[float, float] | None:
 def _clear_color(image: Image.Image, raw: str) -> Color | None:
     """Return the gray or the color that is transparent, in the bit depth of the pixels.
 
-    Pillow gives it in the bit depth of the file, which may be smaller or larger; `raw` tells.
+    Pillow gives it in the bit depth of the file, as `raw` tells, with bits that do not count; None
+    for a color of 16 bits, of which it reads only eight for each pixel.
     """
     clear = image.info.get("transparency")
     if isinstance(clear, tuple):
-        return tuple(value >> 8 for value in clear) if ";16" in raw else clear
+        return None if ";16" in raw else tuple(value % 256 for value in clear)
     if not isinstance(clear, int):
         return None
-    if image.mode == "1":
-        return 255 if clear else 0
-    return clear * 17 if "L;4" in raw else clear * 85 if "L;2" in raw else clear
+    if image.mode[0] == "I":
+        return clear
+    return clear % 16 * 17 if "L;4" in raw else clear % 4 * 85 if "L;2" in raw else clear % 256
 
 
 def _plain(image: Image.Image, clear: Color | None) -> Image.Image:

@@ -61,10 +61,10 @@ def profile_of(image: Image.Image) -> bytes | None:
         own = head[70:74] == bytes(4) and any(head[74:])  # primaries, which many leave at 0
         return b"" if own or head[70:74] in (b"DEBM", b"KNIL") else None  # in here, in a file
     if image.format == "TIFF":
-        white, primaries, curves = (tags_of(image).get(tag) for tag in (318, 319, 301))
+        white, primaries, *curves = (tags_of(image).get(tag) for tag in (318, 319, 301, 291))
         if white or primaries:
             return _made(image, (*(white or _D65), *(primaries or _SRGB[2:])), 2.2)
-        return b"" if curves else None
+        return b"" if any(curves) else None
     if "srgb" in info or not info.keys() & {"gamma", "chromaticity"}:
         return None
     gamma = info.get("gamma", 0)

@@ -91,8 +91,11 @@ def test_grays_of_any_number_of_bits_reach_from_black_to_white(tmp_path: Path) -
 def test_tiffs_that_pillow_reads_wrong_are_refused() -> None:
     gray, rgb, cmyk = RAMP.reshape(16, 16), COLORS.astype(int), np.zeros((2, 2, 4), int)
     yes = [*[0.0, 255.0] * 3]
-    for data in (tiff(rgb, color=2, t532=yes), tiff(rgb, 8, 2, 2), tiff(rgb, 16, 2, t339=[1] * 3)):
-        Image.open(io.BytesIO(data)).load()  # these are read, and right
+    for data in (
+        *(tiff(rgb, color=2, t532=yes), tiff(rgb, 8, 2, 2), tiff(rgb, 16, 2, t339=[1] * 3)),
+        *(tiff(cmyk, 8, 5, t336=[0, 255]), tiff(rgb, 8, 8)),
+    ):
+        to_plain_mode(Image.open(io.BytesIO(data)), quiet=True)  # these are read, and right
     assert plain(tiff(rgb, 8, 2, 2)).tobytes() == COLORS.tobytes()
     for data, words in [
         *[(tiff(gray, t339=[2]), "have a sign"), (tiff(gray, 16, t339=[2]), "have a sign")],
@@ -103,8 +106,17 @@ def test_tiffs_that_pillow_reads_wrong_are_refused() -> None:
         (tiff(rgb, 8, 6, t530=[2, 2]), "YCbCr"),
         (tiff(rgb, 8, 6, t530=[1, 1], t529=[0.2126, 0.7152, 0.0722]), "YCbCr"),
         (tiff(rgb, 8, 2, t532=[16.0, 235.0] * 3), "black and white"),
+        (tiff(cmyk, 8, 5, t336=[20, 200] * 4), "black and white"),
+        (tiff(rgb, 8, 8, 2), "lie apart"),  # CIELab; and colors of a table, with alpha
+        (tiff(gray[..., None].repeat(2, 2), 8, 3, 2, t338=[2], t320=[*range(768)]), "lie apart"),
     ]:
         refused(data, words)
+
+
+def test_density_of_a_tiff_is_left_out_with_a_line() -> None:
+    data = tiff(np.zeros((8, 8), int), t290=[4], t291=[*range(256)])
+    with pytest.warns(UserWarning, match="what it says of its colors"):
+        plain(data)
 
 
 def test_a_broken_tag_does_not_keep_a_tiff_from_being_turned(tmp_path: Path) -> None:
@@ -431,18 +443,66 @@ def test_colors_of_tiff() -> None:
 # Others
 
 
-def test_an_opaque_tga_does_not_vanish() -> None:
-    pixels = np.concatenate([COLORS[..., ::-1], np.zeros((8, 8, 1), np.uint8)], axis=2)
-    for flags, mode in ((0x20, "RGB"), (0x28, "RGBA")):  # no bits of alpha, and eight
-        header = struct.pack("<3B5x2x2x2HBB", 0, 0, 2, 8, 8, 32, flags)
-        found = plain(header + pixels.tobytes())
-        assert found.mode == mode
-        np.testing.assert_array_equal(np.asarray(found)[..., :3], COLORS)
+def psd(alpha: Array, mode: int = 3, layers: int = 0) -> bytes:
+    """Return a PSD of RGB and a fourth channel, whose layers are a number and nothing else."""
+    planes = np.concatenate([COLORS, alpha[..., None]], axis=2).transpose(2, 0, 1)
+    head = struct.pack(">4sH6xH2I2H8x", b"8BPS", 1, 4, 8, 8, 8, mode)
+    return head + struct.pack(">2Ih2xH", 8, 2, layers, 0) + planes.tobytes()
 
 
-def test_inks_of_their_own_and_hdr_are_refused() -> None:
-    planes = COLORS.transpose(2, 0, 1).tobytes()
-    psd = struct.pack(">4sH6xH2I2H14x", b"8BPS", 1, 3, 8, 8, 8, 7) + planes
-    refused(psd, "inks of their own")
-    head = struct.pack("<4s4I56x2I4s40x", b"DDS ", 124, 0x1007, 8, 8, 32, 4, b"DX10")
-    refused(head + struct.pack("<5I", 95, 3, 0, 1, 0) + bytes(64), "HDR")  # BC6H
+def tga(alpha: Array, flags: int, kind: int | None = None) -> bytes:
+    """Return a TGA, whose extension tells the kind of alpha."""
+    pixels = np.concatenate([COLORS[..., ::-1], alpha[..., None]], axis=2)
+    data = struct.pack("<3B5x2x2x2HBB", 0, 0, 2, 8, 8, 32, flags) + pixels.tobytes()
+    if kind is None:
+        return data
+    foot = struct.pack("<2I18s", len(data), 0, b"TRUEVISION-XFILE.")
+    return data + struct.pack("<H492xB", 495, kind) + foot
+
+
+def dds(kind: int, format_number: int = 28) -> bytes:
+    """Return a DDS with the header of DirectX 10: half transparent gray."""
+    head = struct.pack("<7I44x2I4s20x5I", 124, 0x1007, 8, 8, 0, 0, 0, 32, 4, b"DX10", *[0] * 5)
+    numbers = struct.pack("<5I", format_number, 3, 0, 1, kind)
+    return b"DDS " + head + numbers + bytes([90, 90, 90, 128]) * 64
+
+
+def test_what_is_no_alpha_makes_nothing_transparent() -> None:
+    alpha = np.zeros((8, 8), np.uint8)
+    for name, data, mode in [
+        ("a selection, without layers", psd(alpha), "RGB"),
+        ("a selection beside layers", psd(alpha, layers=1), "RGB"),
+        ("the alpha of all layers", psd(alpha, layers=-1), "RGBA"),
+        ("no bits of alpha", tga(alpha, 0x20), "RGB"),
+        ("eight bits", tga(alpha, 0x28), "RGBA"),
+        ("of no use", tga(alpha, 0x28, 1), "RGB"),
+        ("of no use, but kept", tga(alpha, 0x28, 2), "RGB"),
+        ("of use", tga(alpha, 0x28, 3), "RGBA"),
+        ("alpha", dds(1), "RGBA"),
+        ("opaque", dds(3), "RGB"),
+    ]:
+        found = plain(data)
+        assert found.mode == mode, name
+        if data[:3] != b"DDS":
+            np.testing.assert_array_equal(np.asarray(found)[..., :3], COLORS, err_msg=name)
+    refused(tga(alpha, 0x28, 4), "multiplied by alpha")
+    refused(dds(2), "multiplied by alpha")
+
+
+def test_inks_of_their_own_hdr_and_tables_are_refused() -> None:
+    refused(psd(RAMP[:64].reshape(8, 8).astype(np.uint8), mode=7), "inks of their own")
+    refused(dds(0, 95), "HDR")  # BC6H
+    head = struct.pack(">H2B4H2I4x80sI404x", 474, 0, 1, 2, 8, 8, 1, 0, 255, b"", 0)
+    assert plain(head + bytes(64)).mode == "L"
+    refused(head[:104] + struct.pack(">I", 1) + head[108:] + bytes(64), "those of a table")
+    refused(gif((np.zeros((4, 4), int), None)), "no color table")
+
+
+def test_the_five_bits_of_a_bmp_are_no_sixteen() -> None:
+    head = struct.pack("<2sI4xI", b"BM", 70, 66) + struct.pack(
+        "<I2i2H6I", 40, 2, 1, 1, 16, 3, *[4] * 5
+    )
+    data = head + struct.pack("<3I2H", 0xF800, 0x7E0, 0x1F, 0xF800, 0x7E0)
+    opened = Image.open(io.BytesIO(data))
+    assert bits_of(opened) == 8
+    assert np.asarray(to_plain_mode(opened)).tolist() == [[[255, 0, 0], [0, 255, 0]]]

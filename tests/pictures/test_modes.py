@@ -227,9 +227,23 @@ def test_a_transparent_gray_of_16_bits() -> None:
 def test_a_transparent_color_of_16_bits() -> None:
     row = struct.pack(">6H", 40000, 40001, 50000, 1, 2, 3)
     image = png(2, 16, COLOR, row, tRNS=row[:6])
-    with pytest.warns(UserWarning, match=r"16 bits a channel"):
+    with pytest.warns(UserWarning, match="16 bits") as said:
         plain = to_plain_mode(image)
-    assert pixels_of(plain) == [[156, 156, 195, 0], [0, 0, 0, 255]]
+    assert pixels_of(plain) == [[156, 156, 195], [0, 0, 0]]
+    assert [str(each.message).partition(": ")[2] for each in said] == [
+        "has 16 bits a channel, of which 8 are read",
+        "left out: a transparent color of 16 bits",  # for Pillow reads eight of them
+    ]
+
+
+def test_bits_of_a_transparent_color_that_do_not_count() -> None:
+    for bits, row, clear in ((2, 0b00011000, 1), (4, 0x5A70, 5), (8, 0x05FF06, 5)):
+        data = row.to_bytes((3 * bits + 7) // 8, "big")
+        plain = to_plain_mode(png(3, bits, GRAY, data, tRNS=struct.pack(">H", 0xFF00 | clear)))
+        assert [pixel[1] for pixel in pixels_of(plain)].count(0) == 1, bits
+    row = bytes([1, 2, 3, 1, 2, 4])
+    plain = to_plain_mode(png(2, 8, COLOR, row, tRNS=struct.pack(">3H", 0xFF01, 0x102, 3)))
+    assert pixels_of(plain) == [[1, 2, 3, 0], [1, 2, 4, 255]]
 
 
 # Turned upright
