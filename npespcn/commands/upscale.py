@@ -43,6 +43,7 @@ from npespcn.models import ESPCN
 from npespcn.pictures.files import check_writable, format_of, is_image_file, open_image
 from npespcn.pictures.formats import (
     frame_count,
+    frame_sizes,
     is_whole,
     loops,
     plain_frames,
@@ -288,18 +289,17 @@ class _Work:
         """Enlarge an image, or every frame of an animation."""
         with _bar(None, "tile", len(self.items) == 1) as bar:
             with open_image(source) as image:
-                count, loop, first = frame_count(image), loops(image), None
-                width, height = image.size
-                check_writable(target, (width * self.model.scale, height * self.model.scale), count)
+                sizes, loop, first, scale = frame_sizes(image), loops(image), None, self.model.scale
+                check_writable(target, [(w * scale, h * scale) for w, h in sizes])
                 if image.format == "HEIF" and (there := getattr(image, "n_frames", 1)) > 1:
                     what = f"{source}: holds {there} images, of which the main one is enlarged"
                     self.lines.append((f"npespcn: {one_line(what)}", "stderr"))
 
                 def progress(done: int, tiles: int) -> None:
-                    bar.total = tiles * count
+                    bar.total = tiles * len(sizes)
                     bar.update()
 
-                banded = count == 1 and format_of(target) == "PNG"
+                banded = len(sizes) == 1 and format_of(target) == "PNG"
                 enlarge: Any = functools.partial(
                     upscale_to_png if banded else upscale,
                     model=self.model,
@@ -308,7 +308,7 @@ class _Work:
                     progress=progress,
                 )
                 frames: list[Image.Image] = []
-                for frame in plain_frames(image, self.model.scale):
+                for frame in plain_frames(image, scale):
                     first = first or frame
                     frames.append(frame if banded else enlarge(frame))
                     frames[-1].info = frame.info

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -123,7 +123,7 @@ def read_image(path: str | os.PathLike[str]) -> Array:
 
 
 def check_writable(
-    path: str | os.PathLike[str], size: tuple[int, int] = (1, 1), frames: int = 1
+    path: str | os.PathLike[str], sizes: Sequence[tuple[int, int]] = ((1, 1),)
 ) -> None:
     """Check that images can be written under this name.
 
@@ -131,30 +131,32 @@ def check_writable(
     ----------
     path
         The file. Its suffix chooses the format.
-    size
-        Width and height.
-    frames
-        How many there are.
+    sizes
+        Width and height of each frame or page.
 
     Raises
     ------
     ValueError
         If the suffix belongs to no format, or to one that cannot be written or has fixed sizes, or
-        if the format cannot hold as many pixels or frames.
+        if the format cannot hold as many pixels or frames, or frames that differ in their sizes.
     """
     name, suffix, image_format = os.fspath(path), os.path.splitext(path)[1], format_of(path)
     written = image_format in MODES and image_format in Image.SAVE
     if not written or suffix.lower() in _OTHERS_OF_PPM:
         raise ValueError(f"{name}: images are not written as {suffix!r}; try .png")
-    longest = _LONGEST.get(image_format, max(size))
-    if max(size) > longest:
-        width, height = size
+    width, height = max(sizes, key=max)
+    longest = _LONGEST.get(image_format, max(width, height))
+    if max(width, height) > longest:
         raise ValueError(
             f"{name}: {image_format} holds up to {longest} pixels a side, not {width} x {height}; "
             "try .png"
         )
-    if frames > 1 and image_format not in ANIMATED + PAGED:
-        raise ValueError(f"{name}: {image_format} holds one image, not {frames}; try .png or .tif")
+    if len(sizes) > 1 and image_format not in ANIMATED + PAGED:
+        raise ValueError(
+            f"{name}: {image_format} holds one image, not {len(sizes)}; try .png or .tif"
+        )
+    if len(set(sizes)) > 1 and image_format in ANIMATED:
+        raise ValueError(f"{name}: its frames differ in their sizes; try .tif")
 
 
 def write_image(path: str | os.PathLike[str], image: Array | Image.Image, **options: Any) -> None:

@@ -33,6 +33,7 @@ from npespcn.pictures.files import (
 )
 from npespcn.pictures.metadata import metadata_of, save_options
 from npespcn.pictures.modes import (
+    ORIENTATION,
     QUARTER_TURNS,
     in_8_bits,
     name_of,
@@ -50,6 +51,18 @@ _CLEAR = (1, 0, 2)  # the color in a GIF's table that stands for what is transpa
 def frame_count(image: Image.Image) -> int:
     """Return the number of frames or pages in an image; further previews or layers do not count."""
     return len(_frames(image))
+
+
+def frame_sizes(image: Image.Image) -> list[tuple[int, int]]:
+    """Return the width and height of every frame or page, of pages upright."""
+    sizes = []
+    for i in _frames(image):
+        if image.format in PAGED:
+            with pillow_errors(name_of(image)):
+                image.seek(i)
+        turned = tags_of(image).get(ORIENTATION) in QUARTER_TURNS
+        sizes.append(image.size[::-1] if turned else image.size)
+    return sizes
 
 
 def loops(image: Image.Image) -> int:
@@ -148,11 +161,8 @@ def write_frames(
     ValueError
         If the format is not known, or cannot hold the image, or not several frames.
     """
-    image_format, sizes = format_of(path), {frame.size for frame in frames}
-    for size in sizes:
-        check_writable(path, size, len(frames))
-    if image_format in ANIMATED and len(sizes) > 1:
-        raise ValueError(f"{os.fspath(path)}: its frames differ in their sizes; try .tif")
+    image_format = format_of(path)
+    check_writable(path, [frame.size for frame in frames])
     if image_format in ANIMATED and len({frame.mode for frame in frames}) > 1:
         frames = [_converted(frame, "RGBA") for frame in frames]
     losses: dict[str, None] = {}

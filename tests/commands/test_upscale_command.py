@@ -408,17 +408,19 @@ def test_what_a_format_cannot_hold_is_one_line_before_the_work(
     frames[0].save("film.png", save_all=True, append_images=frames[1:])
     frames[0].convert("RGB").save("pages.tif", save_all=True, append_images=frames[1:])
     Image.new("L", (9000, 1)).save("long.png")
+    frames[0].save("sizes.tif", save_all=True, append_images=[noise(5, 6)])
     for source, outs in {
         "film.png": ["a.jpg", "a.bmp", "a.tga", "a.jp2", "a.ppm"],
         "pages.tif": ["a.jpg", "a.pcx"],
         "long.png": ["a.webp"],
+        "sizes.tif": ["a.png", "a.gif", "a.webp", "a.avif"],
     }.items():
         for out in outs:
             assert run(source, "-o", out) == 1, out
             (line,) = run.err
             assert line.startswith(f"npespcn upscale: {source}: {out}: "), out
-            assert "; try .png" in line, out
-    assert listing(here) == ["film.png", "long.png", "pages.tif"]
+            assert "; try ." in line, out
+    assert listing(here) == ["film.png", "long.png", "pages.tif", "sizes.tif"]
 
 
 def test_out_cannot_be_one_file_for_several(here: Path, run: Run) -> None:

@@ -21,6 +21,7 @@ from npespcn.common import Array
 from npespcn.pictures.files import check_writable, is_image_file, open_image
 from npespcn.pictures.formats import (
     frame_count,
+    frame_sizes,
     is_whole,
     loops,
     plain_frames,
@@ -224,6 +225,8 @@ def test_pages_may_be_of_any_size_and_mode(tmp_path: Path) -> None:
         ("L", (3, 8)),
         ("I;16", (4, 2)),
     ]
+    with open_image(tmp_path / "a.tif") as image:
+        assert frame_sizes(image) == [page.size for page in pages]
     assert [page.tobytes() for page in found] == [page.tobytes() for page in pages]
 
 
@@ -473,16 +476,16 @@ def test_sides_that_a_format_cannot_hold_are_refused_before_any_work(tmp_path: P
                 assert read(path)[0].size == size, suffix
             more = (size[0] + (size[0] > 1), size[1] + (size[1] > 1))
             with pytest.raises(ValueError, match=rf"a{suffix}: [A-Z]+ holds up to {longest} "):
-                check_writable(path, more)
-    check_writable("a.png", (10**6, 10**6))
+                check_writable(path, [more])
+    check_writable("a.png", [(10**6, 10**6)])
 
 
 def test_several_frames_are_refused_before_any_work() -> None:
     for name in ["a.jpg", "a.bmp", "a.jp2", "a.mpo"]:
         with pytest.raises(ValueError, match=rf"{name}: [A-Z0-9]+ holds one image, not 2"):
-            check_writable(name, frames=2)
+            check_writable(name, [(1, 1)] * 2)
     for name in ["a.png", "a.gif", "a.webp", "a.avif", "a.tif", "a.pdf"]:
-        check_writable(name, frames=2)
+        check_writable(name, [(1, 1)] * 2)
 
 
 def test_frames_of_an_animation_have_one_size(tmp_path: Path) -> None:
@@ -654,3 +657,5 @@ def test_upright_size(tmp_path: Path) -> None:
         assert (
             upright_size(path) == read(path)[0].size == ((12, 16) if turn in (6, 8) else (16, 12))
         ), (turn, suffix)
+        with open_image(path) as image:
+            assert suffix != ".tif" or frame_sizes(image) == [upright_size(path)], turn
