@@ -33,7 +33,6 @@ from npespcn.pictures.files import (
 )
 from npespcn.pictures.metadata import metadata_of, save_options
 from npespcn.pictures.modes import (
-    ORIENTATION,
     QUARTER_TURNS,
     in_8_bits,
     name_of,
@@ -54,14 +53,13 @@ def frame_count(image: Image.Image) -> int:
 
 
 def frame_sizes(image: Image.Image) -> list[tuple[int, int]]:
-    """Return the width and height of every frame or page, of pages upright."""
+    """Return the width and height of every frame or page."""
     sizes = []
     for i in _frames(image):
         if image.format in PAGED:
             with pillow_errors(name_of(image)):
                 image.seek(i)
-        turned = tags_of(image).get(ORIENTATION) in QUARTER_TURNS
-        sizes.append(image.size[::-1] if turned else image.size)
+        sizes.append(image.size)  # of a page, as its tag turns it
     return sizes
 
 
