@@ -44,6 +44,7 @@ from npespcn.pictures.profiles import transform_to_srgb
 
 _WITH_PROFILES = ("AVIF", "HEIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
 _WITH_GRAY_PROFILES = ("JPEG", "MPO", "PNG", "TIFF")  # in the others, gray is held as a color
+_TIMES = {"PNG": (0, 65_535_000, 2**32 - 1), "GIF": (10, 655_350, 65535)}  # ms; most ms; most runs
 _CLEAR = (1, 0, 2)  # the color in a GIF's table that stands for what is transparent
 
 
@@ -180,7 +181,7 @@ def write_frames(
         if len(frames) > 1:
             options[0] |= {"save_all": True, "append_images": written[1:]}
         if len(frames) > 1 and image_format in ANIMATED:
-            options[0] |= _timing(frames, image_format, loop)
+            options[0] |= _timing(frames, image_format, loop, losses)
             clear = image_format == "GIF" and frames[0].mode in ("LA", "RGBA")
             options[0] |= {"disposal": 2 if clear else 0, "optimize": not clear}
             if clear:  # or else Pillow takes a frame that is all clear for the first of a file
@@ -210,17 +211,21 @@ def _frames(image: Image.Image) -> range:
         return range(1 if apart else 0, getattr(image, "n_frames", 1))
 
 
-def _timing(frames: Sequence[Image.Image], image_format: str, loop: int | None) -> dict[str, Any]:
+def _timing(
+    frames: Sequence[Image.Image], image_format: str, loop: int | None, losses: dict[str, None]
+) -> dict[str, Any]:
     """Return the durations of the frames and how often they run, as Pillow takes them."""
+    unit, longest, most = _TIMES.get(image_format, (1, 2**24 - 1, 65535))
     ms = [frame.info.get("duration") for frame in frames]
-    unit = {"PNG": 0, "GIF": 10}.get(image_format, 1)  # ms
-    durations = [100 if t is None else unit * round(t / unit) if unit else t for t in ms]
-    if loop is None or (image_format == "GIF" and loop == 1):
-        return {"duration": durations}
-    repeats = (
-        loop - 1 if image_format == "GIF" and loop else loop
-    )  # GIF counts after the first time
-    return {"duration": durations, "loop": repeats}
+    times = [100 if t is None else unit * round(t / unit) if unit else t for t in ms]
+    durations = [min(t, longest) for t in times]
+    if image_format == "GIF" and loop:  # which counts those after the first
+        loop = loop - 1 or None
+    if image_format == "AVIF" and loop:
+        losses["left out: number of runs"] = None
+    if times != durations or (loop or 0) > most:
+        losses[f"times or runs above those that {image_format} holds are cut"] = None
+    return {"duration": durations} | ({} if loop is None else {"loop": min(loop, most)})
 
 
 def _for_format(

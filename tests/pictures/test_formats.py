@@ -303,6 +303,28 @@ def test_durations_need_not_be_whole_milliseconds(tmp_path: Path) -> None:
         assert found == pytest.approx([ms] * 3, abs=1e-3), suffix
 
 
+def test_times_and_runs_beyond_a_format_are_cut_with_a_line(tmp_path: Path) -> None:
+    most = {".png": (65_535_000, 2**32 - 1), ".gif": (655_350, 65536), ".webp": (2**24 - 1, 65535)}
+    for suffix, (ms, runs) in most.items():
+        path, frames = tmp_path / f"a{suffix}", film("RGB", 2)
+        for more in (0, 20):
+            frames[0].info["duration"] = frames[1].info["duration"] = ms + more
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                write_frames(path, frames, runs + more)
+            assert len(said) == (more > 0), suffix
+            assert all(str(w.message).endswith("holds are cut") for w in said), suffix
+            with open_image(path) as image:
+                assert loops(image) == runs, suffix
+            assert [frame.info["duration"] for frame in read(path)] == [ms] * 2, suffix
+
+
+def test_an_avif_does_not_count_its_runs(tmp_path: Path) -> None:
+    write_frames(tmp_path / "a.avif", film("RGB"), 0)
+    with pytest.warns(UserWarning, match="left out: number of runs"):
+        write_frames(tmp_path / "a.avif", film("RGB"), 1)
+
+
 def test_a_frame_without_a_duration_stays_a_tenth_of_a_second(tmp_path: Path) -> None:
     frames = film("RGB")
     frames[1].info["duration"] = 0
