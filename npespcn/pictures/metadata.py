@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from npespcn.pictures.fields import bytes_of, tags_of
-from npespcn.pictures.modes import ORIENTATION
+from npespcn.pictures.modes import ORIENTATION, QUARTER_TURNS
 
 _HELD = {  # by each format, as Pillow writes it; the others hold nothing
     **dict.fromkeys(("JPEG", "MPO"), ("EXIF", "XMP", "IPTC", "comment")),
@@ -26,6 +26,7 @@ _HELD = {  # by each format, as Pillow writes it; the others hold nothing
 }
 _MOST = {"JPEG": 65_400, "MPO": 65_400}  # bytes of each; the other formats have no limit
 _WIDTH, _HEIGHT, _PIXELS_X, _PIXELS_Y = 0x100, 0x101, 0xA002, 0xA003
+_X_RESOLUTION, _Y_RESOLUTION = 0x11A, 0x11B
 _EXIF, _GPS, _MAKER_NOTE, _INTEROPERABILITY = 0x8769, 0x8825, 0x927C, 0xA005
 _XMP, _IPTC = 700, 33723  # tags of a TIFF
 _OF_THE_PICTURE = (  # its tags that do not tell how it holds the pixels
@@ -79,11 +80,12 @@ def metadata_of(image: Image.Image) -> dict[str, Any]:
     xmp = xmp.encode() if isinstance(xmp, str) else xmp or b""
     shape = info.get("jfif_density") if info.get("jfif_unit") == 0 else info.get("aspect")
     shape = shape or info.get("resolution") or (1, 1)
+    gif_shape = bytes_of(image, 13)[12:] if image.format == "GIF" else b""
     found = {
         **{"EXIF": exif, "XMP": xmp, "IPTC": iptc, "comment": comment, "text": text},
         **{"HDR gain map": b"hdrgm:Version" in xmp, "video": b":MotionPhoto" in xmp},
         "makers' notes": makers_notes,
-        "shape of the pixels": len(set(shape)) > 1,
+        "shape of the pixels": len(set(shape)) > 1 or gif_shape not in (b"", b"\0", b"\x31"),
     }
     return {what: value for what, value in found.items() if value}
 
@@ -141,20 +143,26 @@ def _mended_exif(exif: bytes, size: tuple[int, int], image_format: str) -> bytes
     data = bytearray(re.sub(rb"^(Exif\0\0)+", b"", exif))
     order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
     sizes = dict(zip((_WIDTH, _HEIGHT, _PIXELS_X, _PIXELS_Y), size * 2, strict=True))
-    directories, turn = list(struct.unpack_from(f"{order}I", data, 4)), 0
+    directories, turn, way = list(struct.unpack_from(f"{order}I", data, 4)), 0, 1
+    resolutions = []
     for place in directories:  # the first, and in it that of EXIF
         (count,) = struct.unpack_from(f"{order}H", data, place)
         end = place + 2 + 12 * count
         for entry in range(place + 2, end, 12):
             tag, _, _, value = struct.unpack_from(f"{order}HHII", data, entry)
             if tag == ORIENTATION:
-                turn = entry
+                turn, way = entry, max(data[entry + 8 : entry + 10])  # of two bytes, one is 0
                 struct.pack_into(f"{order}HHIHH", data, entry, tag, 3, 1, 1, 0)
+            elif tag in (_X_RESOLUTION, _Y_RESOLUTION):
+                resolutions.append(slice(entry + 2, entry + 12))
             elif tag in sizes:
                 struct.pack_into(f"{order}HHII", data, entry, tag, 4, 1, sizes[tag])
             elif tag == _EXIF and len(directories) == 1:
                 directories.append(value)
         if place == directories[0]:
+            if way in QUARTER_TURNS and len(resolutions) == 2:
+                x, y = resolutions
+                data[x], data[y] = data[y], data[x]
             data[end : end + 4] = bytes(4)  # there is no other directory, with a thumbnail
             if turn and image_format == "AVIF":  # where Pillow would write all in other places
                 data[turn:end] = data[turn + 12 : end] + bytes(12)

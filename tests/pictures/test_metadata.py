@@ -169,6 +169,18 @@ def test_the_orientation_is_not_applied_twice(tmp_path: Path) -> None:
         assert frame.getpixel((20, 50))[2] < 100, end
 
 
+def test_a_picture_on_its_side_swaps_its_resolutions(tmp_path: Path) -> None:
+    for order, turn, end in product("<>", (1, 3, 6, 8), (".jpg", ".png", ".avif")):
+        exif = Image.Exif()
+        exif.endian, exif[0x112], exif[0x11A], exif[0x11B] = order, turn, 300.0, 150.0
+        Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+        enlarged(tmp_path / "a.jpg", tmp_path / f"b{end}")
+        with Image.open(tmp_path / f"b{end}") as image:
+            found = image.getexif()
+        expected = (150, 300) if turn > 4 else (300, 150)
+        assert (found[0x11A], found[0x11B]) == expected, (order, turn, end)
+
+
 def test_xmp_is_mended(tmp_path: Path) -> None:
     for start, end in product(
         [".jpg", ".png", ".webp"], [".jpg", ".png", ".webp", ".avif", ".tif"]
@@ -302,6 +314,11 @@ def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     png = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(png[:33] + chunk + png[33:])
     assert enlarged(tmp_path / "a.png", tmp_path / "b.png") == ["left out: shape of the pixels"]
+    Image.new("L", (4, 4)).save(tmp_path / "a.gif")
+    gif = (tmp_path / "a.gif").read_bytes()
+    for byte, said in ((b"\0", []), (b"\x31", []), (b"\x71", ["left out: shape of the pixels"])):
+        (tmp_path / "a.gif").write_bytes(gif[:12] + byte + gif[13:])
+        assert enlarged(tmp_path / "a.gif", tmp_path / "b.png") == said
 
 
 # TIFF
