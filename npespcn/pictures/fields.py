@@ -22,8 +22,8 @@ _Gif._is_palette_needed = lambda image, table: True
 
 # Pillow puts the text of a PNG among its fields, whatever the keyword, and reads it up to 1 MB.
 _FIELDS = {
-    *("aspect", "bbox", "blend", "chromaticity", "default_image", "disposal", "dpi", "duration"),
-    *("exif", "gamma", "icc_profile", "interlace", "jfif_density", "jfif_unit", "loop"),
+    *("aspect", "bbox", "blend", "chromaticity", "cicp", "default_image", "disposal", "dpi"),
+    *("duration", "exif", "gamma", "icc_profile", "interlace", "jfif_density", "jfif_unit", "loop"),
     *("photoshop", "resolution", "srgb", "transparency", "xmp"),
 }
 _Png: Any = PngImagePlugin.PngStream
@@ -48,6 +48,14 @@ def _beside_fields(read: Any) -> Any:
     return read_text
 
 
+def _read_numbers(stream: Any, place: int, size: int) -> bytes:
+    """Read the chunk that tells the colors of a PNG by numbers, which Pillow passes over."""
+    data: bytes = stream.fp.read(size)
+    stream.im_info["cicp"] = data
+    return data
+
+
+_Png.chunk_cICP = _read_numbers
 for _name in ("chunk_tEXt", "chunk_zTXt", "chunk_iTXt"):
     setattr(_Png, _name, _beside_fields(getattr(_Png, _name)))
 

@@ -44,12 +44,9 @@ def profile_of(image: Image.Image) -> bytes | None:
         If its colors are of a high dynamic range, or of a kind that is not known.
     """
     info = image.info
-    if image.format == "PNG":
-        head = bytes_of(image).partition(b"IDAT")[0]
-        numbers = re.search(rb"\0\0\0\x04cICP(.)(.)\0(.)", head, re.DOTALL)
-        if numbers:
-            primaries, transfer, whole_range = (number[0] for number in numbers.groups())
-            return _by_number(image, primaries, transfer if whole_range else 0, 2.4)
+    if len(by_number := info.get("cicp", b"")) == 4 and by_number[2] == 0:  # RGB, in a PNG
+        primaries, transfer, _, whole_range = by_number
+        return _by_number(image, primaries, transfer if whole_range else 0, 2.4)
     if "icc_profile" in info:
         return info["icc_profile"] or b""
     if image.format in ("AVIF", "HEIF"):

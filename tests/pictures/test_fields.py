@@ -260,7 +260,7 @@ def chromaticities(values: tuple[float, ...]) -> bytes:
 def test_the_text_of_a_png_is_no_field(tmp_path: Path) -> None:
     """Keywords are free, and Pillow has names of its own for what it read of the picture."""
     keys = (
-        *("aspect", "bbox", "blend", "chromaticity", "default_image", "disposal", "dpi"),
+        *("aspect", "bbox", "blend", "chromaticity", "cicp", "default_image", "disposal", "dpi"),
         *("duration", "exif", "gamma", "icc_profile", "interlace", "jfif_unit", "loop"),
         *("photoshop", "resolution", "srgb", "transparency", "xmp"),
     )
@@ -357,6 +357,7 @@ def test_gamma_and_primaries_of_png() -> None:
         ({"gAMA": gamma(1 / 2.2), "cHRM": chromaticities(P3)}, P3, 2.2),
         ({"gAMA": gamma(1), "sRGB": b"\0"}, SRGB, CURVE),  # which comes before gamma
         ({"gAMA": gamma(1), "cHRM": chromaticities(P3), "cICP": b"\x01\x0d\0\1"}, SRGB, CURVE),
+        ({"tEXt": b"Comment\0IDAT, \0\0\0\4cICP\1\x08\0\1", "cICP": b"\x0c\x0d\0\1"}, P3, CURVE),
         *[({"cICP": b"\x0c\x0d\0\1"}, P3, CURVE), ({"cICP": b"\x09\x0e\0\1"}, BT2020, 2.4)],
         *[({"cICP": b"\x02\x02\0\1"}, SRGB, CURVE), ({"cICP": b"\x01\x08\0\1"}, SRGB, 1)],
         ({"cICP": b"\x01\x08\0\1", "iCCP": b"x\0\0" + zlib.compress(color_profile())}, SRGB, 1),
