@@ -40,6 +40,7 @@ from npespcn.fast.gpu import check_device, move
 from npespcn.fast.processes import WorkerDiedError, process_pool
 from npespcn.fast.threads import thread_count, threads_for
 from npespcn.models import ESPCN
+from npespcn.pictures.fields import images_in
 from npespcn.pictures.files import check_writable, format_of, is_image_file, open_image
 from npespcn.pictures.formats import (
     frame_count,
@@ -291,7 +292,7 @@ class _Work:
             with open_image(source) as image:
                 sizes, loop, first, scale = frame_sizes(image), loops(image), None, self.model.scale
                 check_writable(target, [(w * scale, h * scale) for w, h in sizes])
-                if image.format == "HEIF" and (there := getattr(image, "n_frames", 1)) > 1:
+                if (there := images_in(image)) > 1:
                     what = f"{source}: holds {there} images, of which the main one is enlarged"
                     self.lines.append((f"npespcn: {one_line(what)}", "stderr"))
 

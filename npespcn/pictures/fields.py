@@ -13,6 +13,8 @@ from PIL import GifImagePlugin, Image, PngImagePlugin
 
 _READ_SPACES = (12, 16, 17, 18)  # by their numbers in JPEG 2000: CMYK, sRGB, gray, YCC
 
+_OF_SEVERAL = ("DCX", "HEIF", "IM", "MPO", "SPIDER")  # formats
+
 HEAD = 1 << 20
 """Bytes of a file in which its fields are looked for, where they come before the pixels."""
 
@@ -99,6 +101,16 @@ def bits_of(image: Image.Image) -> int:
         for codec, _, _, args in tiles
     )
     return 16 if deep else 8
+
+
+def images_in(image: Image.Image) -> int:
+    """Return the number of images in a file of which Pillow reads one, and has not read it yet."""
+    tiles: list[Any] = getattr(image, "tile", [])
+    if image.format == "PPM" and tiles[0].codec_name != "ppm_plain":  # one after another
+        bits = 1 if image.mode == "1" else len(image.getbands()) * bits_of(image)
+        whole = tiles[0].offset + image.height * ((image.width * bits + 7) // 8)  # with its header
+        return len(bytes_of(image, -1)) // whole
+    return getattr(image, "n_frames", 1) if image.format in _OF_SEVERAL else 1
 
 
 def alpha_of(image: Image.Image) -> str:

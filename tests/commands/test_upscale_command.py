@@ -278,6 +278,27 @@ def test_pages_stay_together(here: Path, run: Run) -> None:
         assert pages.tobytes() == expected(noise(5, 4, 1))
 
 
+def test_of_several_images_in_one_file_a_line_tells_how_many(here: Path, run: Run) -> None:
+    first, second = noise(4, 9), noise(4, 9, seed=1)
+    parts = [bytes_of(image, "PCX") for image in (first, second)]
+    head = struct.pack("<4I", 0x3ADE68B1, 16, 16 + len(parts[0]), 0)
+    files = {"a.dcx": (head + b"".join(parts), 2), "b.mpo": (b"", 2), "c.mpo": (b"", 1)}
+    for name, mode in (("1.pbm", "1"), ("8.pgm", "L"), ("16.pgm", "I;16"), ("rgb.ppm", "RGB")):
+        gray = first.convert("L")
+        image = Image.new(mode, (9, 4)) if mode == "I;16" else gray.convert(mode)
+        for count in (1, 2, 3):
+            files[f"{count}_{name}"] = (bytes_of(image, "PPM") * count, count)
+    files["text.ppm"] = (b"P3 1 1 255\n1 2 3 \n", 1)
+    for name, (data, _) in files.items():
+        Path(name).write_bytes(data)
+    first.save("b.mpo", save_all=True, append_images=[second])
+    first.save("c.mpo", save_all=True)
+    for name, (_, count) in files.items():
+        assert run(name, "-o", f"{name}.png", "--force") == 0, name
+        line = f"npespcn: {name}: holds {count} images, of which the main one is enlarged"
+        assert [each for each in run.err if "holds" in each] == [line] * (count > 1), name
+
+
 def test_alpha_goes_onto_white_where_there_is_none(here: Path, run: Run) -> None:
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save("clear.png")
     assert run("clear.png", "-o", "clear.jpg") == 0
