@@ -13,8 +13,6 @@ from PIL import GifImagePlugin, Image, PngImagePlugin
 
 _READ_SPACES = (12, 16, 17, 18)  # by their numbers in JPEG 2000: CMYK, sRGB, gray, YCC
 
-_OF_SEVERAL = ("DCX", "HEIF", "IM", "MPO", "SPIDER")  # formats
-
 HEAD = 1 << 20
 """Bytes of a file in which its fields are looked for, where they come before the pixels."""
 
@@ -37,15 +35,14 @@ def _beside_fields(read: Any) -> Any:
 
     def read_text(stream: Any, place: int, size: int) -> Any:
         fields, stream.im_info = stream.im_info, {}
-        try:
-            return read(stream, place, size)
-        finally:
-            text, stream.im_info = stream.im_info, fields
-            for key, value in text.items():
-                if key not in _FIELDS or (key == "xmp" and isinstance(value, bytes)):
-                    fields[key] = value
-                if key == "Raw profile type APP1":  # the other name of EXIF in a text
-                    fields.setdefault("Raw profile type exif", value)
+        data = read(stream, place, size)
+        text, stream.im_info = stream.im_info, fields
+        for key, value in text.items():
+            if key not in _FIELDS or (key == "xmp" and isinstance(value, bytes)):
+                fields[key] = value
+            if key == "Raw profile type APP1":  # the other name of EXIF in a text
+                fields.setdefault("Raw profile type exif", value)
+        return data
 
     return read_text
 
@@ -110,7 +107,7 @@ def images_in(image: Image.Image) -> int:
         bits = 1 if image.mode == "1" else len(image.getbands()) * bits_of(image)
         whole = tiles[0].offset + image.height * ((image.width * bits + 7) // 8)  # with its header
         return len(bytes_of(image, -1)) // whole
-    return getattr(image, "n_frames", 1) if image.format in _OF_SEVERAL else 1
+    return getattr(image, "n_frames", 1) if image.format in ("DCX", "HEIF", "MPO") else 1
 
 
 def alpha_of(image: Image.Image) -> str:
