@@ -96,12 +96,15 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
         if kind_of(path) == RAW:
             raise ValueError(RAW)
         image = Image.open(path, formats=picture_formats())
-        if is_raw(tags_of(image)):
+        try:
+            if is_raw(tags_of(image)):
+                raise ValueError(RAW)
+            if getattr(image, "default_image", False):  # for viewers without animated PNG
+                check_bomb(image)
+                Canvas(image).seek(1)
+        except Exception:
             image.close()
-            raise ValueError(RAW)
-        if getattr(image, "default_image", False):  # for viewers without animated PNG
-            check_bomb(image)
-            Canvas(image).seek(1)
+            raise
         return image
 
 

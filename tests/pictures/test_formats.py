@@ -237,6 +237,10 @@ def test_the_plain_picture_of_an_animated_png_is_no_frame(tmp_path: Path) -> Non
     assert [frame.info["duration"] for frame in found] == [50, 50, 50]
     with open_image(tmp_path / "a.png") as image:
         assert frame_count(image) == 3
+    data = apng([b"\x01"], hidden=b"\xff")
+    (tmp_path / "a.png").write_bytes(data[: data.index(b"fcTL") - 4] + data[-12:])
+    with pytest.raises(ValueError, match="cannot be read as an image"):
+        open_image(tmp_path / "a.png")  # and leave no file open
 
 
 def test_16_bits_are_noticed_in_frames(tmp_path: Path) -> None:
