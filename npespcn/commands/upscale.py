@@ -43,7 +43,6 @@ from npespcn.models import ESPCN
 from npespcn.pictures.fields import images_in
 from npespcn.pictures.files import check_writable, format_of, is_image_file, open_image
 from npespcn.pictures.formats import (
-    frame_count,
     frame_sizes,
     is_whole,
     loops,
@@ -390,7 +389,7 @@ def _new_suffix(path: Path) -> str:
         return path.suffix if path.suffix.lower() in WRITABLE else ".mp4"
     if path.suffix.lower() in (".tif", ".tiff"):
         with contextlib.suppress(OSError, ValueError), open_image(path) as image:
-            return path.suffix if frame_count(image) > 1 else ".png"
+            return path.suffix if len(frame_sizes(image)) > 1 else ".png"
     return ".png"
 
 

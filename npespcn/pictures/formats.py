@@ -48,13 +48,8 @@ _TIMES = {"PNG": (0, 65_535_000, 2**32 - 1), "GIF": (10, 655_350, 65535)}  # ms;
 _CLEAR = (1, 0, 2)  # the color in a GIF's table that stands for what is transparent
 
 
-def frame_count(image: Image.Image) -> int:
-    """Return the number of frames or pages in an image; further previews or layers do not count."""
-    return len(_frames(image))
-
-
 def frame_sizes(image: Image.Image) -> list[tuple[int, int]]:
-    """Return the width and height of every frame or page."""
+    """Return the width and height of every frame or page; previews and layers do not count."""
     sizes = []
     for i in _frames(image):
         if image.format in PAGED:
