@@ -291,9 +291,7 @@ class _Work:
             with open_image(source) as image:
                 sizes, loop, first, scale = frame_sizes(image), loops(image), None, self.model.scale
                 check_writable(target, [(w * scale, h * scale) for w, h in sizes])
-                if (there := images_in(image)) > 1:
-                    what = f"{source}: holds {there} images, of which the main one is enlarged"
-                    self.lines.append((f"npespcn: {one_line(what)}", "stderr"))
+                there = images_in(image)
 
                 def progress(done: int, tiles: int) -> None:
                     bar.total = tiles * len(sizes)
@@ -318,6 +316,9 @@ class _Work:
             if sheet and first:  # before the result, whose presence means that all is done
                 self.compare(sheet, source, first, frames[0])
             write_frames(target, frames, loop)
+            if there > 1:
+                what = f"{source}: holds {there} images, of which the main one is enlarged"
+                self.lines.append((f"npespcn: {one_line(what)}", "stderr"))
 
     def sheet(self, source: Path, target: Path) -> Path | None:
         """Return the file for the comparison, if one is wanted and --resume finds none."""
