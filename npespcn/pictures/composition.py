@@ -49,17 +49,17 @@ class Canvas:
             box, over, after = image.dispose_extent, image.tell() > 0, image.disposal_method
         else:  # whose numbers of what comes after a frame begin with 0
             box, over, after = info["bbox"], info["blend"] == 1, info["disposal"] + 1
-        before = self.pixels or Image.new("RGBA", image.size)
-        part, seen = frame.convert("RGBA").crop(box), before.copy()
+        self.pixels = self.pixels or Image.new("RGBA", image.size)
+        seen = self.pixels.copy() if after in (3, 4) else self.pixels  # what was there comes back
         if over:
             layer = Image.new("RGBA", seen.size)
-            layer.paste(part, box[:2])
+            layer.paste(frame.crop(box).convert("RGBA"), box[:2])
             seen.alpha_composite(layer)
         else:
-            seen.paste(part, box[:2])
-        self.pixels = before if after in (3, 4) else seen.copy()
-        if after == 2:
-            self.pixels.paste((0, 0, 0, 0), box)
+            seen.paste(frame.crop(box).convert("RGBA"), box[:2])
         mode = "LA" if frame.mode[0] == "L" else "RGBA"
         opaque = seen.getchannel("A").getextrema() == (255, 255)
-        return seen.convert(mode[:-1] if opaque else mode)
+        result = seen.convert(mode[:-1] if opaque else mode)  # a copy
+        if after == 2:
+            seen.paste((0, 0, 0, 0), box)
+        return result
