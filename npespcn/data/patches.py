@@ -15,6 +15,7 @@ from npespcn.common import Array
 from npespcn.common.checks import generator, one_of, whole_number
 from npespcn.common.messages import short_repr
 from npespcn.data.dead_leaves import LeafStatistics, dead_leaves_pictures
+from npespcn.fast.views import turned
 from npespcn.pictures.color import rgb_to_y
 from npespcn.pictures.resize import downscale
 
@@ -105,18 +106,9 @@ class PairedPatches:
             turn = int(u_turn * 8)
             lr_patch = lr[:, row : row + p, column : column + p]
             hr_patch = hr[:, row * r : (row + p) * r, column * r : (column + p) * r]
-            lr_batch[i] = _turned(lr_patch, turn)
-            hr_batch[i] = _turned(hr_patch, turn)
+            lr_batch[i] = turned(lr_patch, turn)
+            hr_batch[i] = turned(hr_patch, turn)
         return lr_batch, hr_batch
-
-
-def _turned(x: Array, turn: int) -> Array:
-    """Return one of the eight flips and quarter turns of a square (C, p, p), as a view."""
-    if turn & 1:
-        x = x[:, ::-1]
-    if turn & 2:
-        x = x[:, :, ::-1]
-    return x.swapaxes(1, 2) if turn & 4 else x
 
 
 class LeafStream(PairedPatches):

@@ -92,7 +92,7 @@ class Accelerated(Layer):
 
     def __reduce__(self) -> Any:
         """A copy records plans of its own."""
-        return accelerate, (self.network, self.input_gradient)
+        return type(self), (self.network, self.input_gradient)
 
     @property
     def params(self) -> dict[str, Array]:

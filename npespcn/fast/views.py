@@ -40,24 +40,23 @@ def eight_views(network: Any) -> EightViews:
 class EightViews(Accelerated):
     """What `eight_views` makes."""
 
-    def __reduce__(self) -> Any:
-        """A copy records plans of its own."""
-        return eight_views, (self.network,)
-
     def _predict_parts(self, x: Array) -> Array:
-        one = super()._predict_parts
-        total: Any = sum(_back(one(_turned(x, view)), view) for view in range(8))
+        one, in_order = super()._predict_parts, array_module(x).ascontiguousarray
+        total: Any = sum(_back(one(in_order(turned(x, view))), view) for view in range(8))
         mean: Array = total / 8
         return mean
 
 
-def _turned(x: Array, view: int) -> Array:
-    """Flip the rows, flip the columns, transpose: each, or not, as a bit of `view` says."""
+def turned(x: Array, view: int) -> Array:
+    """Return one of the eight flips and quarter turns of (*, H, W), as a view of the memory.
+
+    The bits of `view` flip the rows, flip the columns and transpose, in this order.
+    """
     x = x[..., :: -1 if view & 1 else 1, :: -1 if view & 2 else 1]
-    return array_module(x).ascontiguousarray(x.swapaxes(-1, -2) if view & 4 else x)
+    return x.swapaxes(-1, -2) if view & 4 else x
 
 
 def _back(y: Array, view: int) -> Array:
-    """Undo `_turned`."""
+    """Undo `turned`."""
     y = y.swapaxes(-1, -2) if view & 4 else y
     return y[..., :: -1 if view & 1 else 1, :: -1 if view & 2 else 1]
