@@ -5,6 +5,7 @@ Such a file is read right with them, or refused; Pillow alone would give a wrong
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from typing import Any, cast
@@ -106,7 +107,7 @@ def images_in(image: Image.Image) -> int:
     if image.format == "PPM" and tiles[0].codec_name != "ppm_plain":  # one after another
         bits = 1 if image.mode == "1" else len(image.getbands()) * bits_of(image)
         whole = tiles[0].offset + image.height * ((image.width * bits + 7) // 8)  # with its header
-        return len(bytes_of(image, -1)) // whole
+        return os.path.getsize(cast(Any, image).filename) // whole
     return getattr(image, "n_frames", 1) if image.format in ("DCX", "HEIF", "MPO") else 1
 
 
