@@ -28,6 +28,7 @@ from npespcn.runs import fit
 
 LOOK_EVERY = 0.05  # seconds
 LARGEST = 160  # pixels, of the pictures to enlarge
+DIFFERENT = 60  # pictures: after them, no picture is larger than one before
 
 begun, looked, looks = time.monotonic(), 0.0, list[list[float]]()
 
@@ -89,9 +90,9 @@ def train(seconds: float) -> None:
 
 def upscale(count: float, jobs: float) -> None:
     """Enlarge so many pictures of many kinds and sizes with one command."""
-    rng = np.random.default_rng(0)
     Path("in").mkdir()
     for i in range(int(count)):
+        rng = np.random.default_rng(i % DIFFERENT)
         h, w = rng.integers(16, LARGEST, 2)
         picture = Image.fromarray(rng.integers(0, 256, (h, w, 3), np.uint8))
         if i % 4 == 1:
