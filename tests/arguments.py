@@ -637,7 +637,10 @@ ROWS = [
         model=("network", ESPCN(2, padding="edge")), tile=("count?", 8),
         progress=("function", None),
     ),
-    row("exchange.pretrained", lambda **given: weights(pretrained(**given)), scale=R),
+    row(
+        "exchange.pretrained", lambda **given: weights(pretrained(**given)), scale=R,
+        weights=("word", "photographs"),
+    ),
     row(
         "exchange.load", lambda **given: weights(exchange.load(**given)),
         path=("path", HERE / "network.npz"),
@@ -673,13 +676,13 @@ ROWS = [
     row(
         "data.PairedPatches",
         lambda **given: seeded(PairedPatches(**given).batch)(batch_size=1, patch_size=3),
-        pictures=("images8", [RGB]), **PAIRS,
+        pictures=("images8", [RGB]), teacher=("network", None), **PAIRS,
     ),
     row("data.PairedPatches.batch", seeded(PairedPatches([RGB], 2).batch), **BATCH),
     row(
         "data.LeafStream",
         lambda **given: seeded(LeafStream(**given).batch)(batch_size=1, patch_size=3), **PAIRS,
-        **LEAVES, every=("count", 1),
+        **LEAVES, every=("count", 1), teacher=("network", None),
     ),
     row(
         "data.LeafStream.batch",

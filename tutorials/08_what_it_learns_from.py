@@ -181,8 +181,9 @@ drawing.save(drawing.gallery(series), "08_leaf_by_leaf.png")
 #
 # The project draws richer leaves, by :func:`npespcn.data.dead_leaves_pictures`. They follow the
 # same power law. But besides disks there are polygons with straight sides and corners, as buildings
-# and letters have, and thin strokes like hair and twigs. Light falls unevenly, surfaces have some
-# grain, and some images are a little out of focus.
+# and letters have, and thin strokes like hair and twigs. Many leaves are lighter on one side, many
+# have a texture like stone or bark, and some have stripes. Light falls unevenly on the whole, and
+# some images are a little out of focus.
 
 from npespcn.data import dead_leaves_pictures
 from npespcn.pictures import rgb_to_y
@@ -718,8 +719,7 @@ drawing.save(drawing.gallery(looks), "08_memorized.png")
 #    The small network has :math:`25 \cdot 8 + 8` numbers in the first layer,
 #    :math:`8 \cdot 9 \cdot 8 + 8` in the second and :math:`8 \cdot 9 \cdot 9 + 9` in the third.
 #    Together these are 1,449, less than the 9,216 pixels of the target. Even so, the small network
-#    overfits too, but less: in the end its held-out loss is above its training loss, although the
-#    held-out images are easier.
+#    overfits too, but less: its held-out loss turns and rises a little.
 
 view_lr = np.stack([turned(one_lr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 32, 32)
 view_hr = np.stack([turned(one_hr[0, 0], turn) for turn in range(8)])[:, None]  # (8, 1, 96, 96)
@@ -743,7 +743,7 @@ for name, run in runs.items():
 assert sum(parameter.size for parameter in small_network.params.values()) == 1449
 assert views["training"][-1] > one["training"][-1]
 assert many["held-out"][-1] < views["held-out"][-1] < one["held-out"][-1]
-assert few["training"][-1] < few["held-out"][-1] < one["held-out"][-1]
+assert 1.05 * min(few["held-out"]) < few["held-out"][-1] < one["held-out"][-1]
 drawing.save(drawing.remedies(one["step"], held_out, bicubic), "08_remedies.png")
 
 # %%

@@ -656,10 +656,10 @@ for network in networks.values():
 #    second largest. (In the sub-pixel network each sum is made of :math:`9 \cdot 32` random
 #    numbers. The kernel of 5×5 gives each place only one, two or four times 32, so less comes
 #    together.) With ICNR and with the resize-convolution the spread is zero. Training makes a large
-#    spread smaller in the end: the training images have no dots, so dots make the loss larger, and
-#    gradient descent removes them little by little. With ICNR the filters become different, because
-#    each place has other targets. So its spread grows from zero to something small. In the
-#    resize-convolution it stays zero.
+#    spread smaller in the end: the training images have no such rows of dots, so the dots make the
+#    loss larger, and gradient descent removes them little by little. With ICNR the filters become
+#    different, because each place has other targets. So its spread grows from zero to something
+#    small. In the resize-convolution it stays zero.
 
 from npespcn.data import PairedPatches, dead_leaves_pictures
 from npespcn.losses import mse
@@ -767,7 +767,7 @@ print(f"the shipped network: spread {spread(output[None, 21:24, 21:24]):.2f} gra
 assert spread(output[None, 21:24, 21:24]) < 0.1
 
 # %%
-# Nobody can see three hundredths of a gray level. So training alone can remove the checkerboard of
+# Nobody can see four hundredths of a gray level. So training alone can remove the checkerboard of
 # a sub-pixel convolution, if it is long enough. ICNR makes the beginning better. It has another
 # use, which its authors report: at the same cost, their networks end with smaller errors than with
 # a resize-convolution. And where training pursues another aim than to be close to one given image,

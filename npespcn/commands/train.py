@@ -12,14 +12,14 @@ from npespcn.commands import HelpFormatter, from_
 from npespcn.common import Array
 from npespcn.data.dead_leaves import dead_leaves_pictures
 from npespcn.data.folders import load_pictures
-from npespcn.data.patches import LeafStream, PairedPatches, validation_pairs
+from npespcn.data.patches import LeafStream, PairedPatches, eight_views_of, validation_pairs
 from npespcn.evaluation.validation import bicubic_score, validate
 from npespcn.exchange.npz import load
 from npespcn.fast.gpu import move
 from npespcn.fast.threads import thread_count
 from npespcn.initializers import INITIALIZERS
 from npespcn.losses import charbonnier, l1, log_mse, mse
-from npespcn.models import ACTIVATIONS, ESPCN, PADDINGS
+from npespcn.models import ACTIVATIONS, ESPCN, PADDINGS, Network
 from npespcn.optim import SGD, SOAP, Adam, cosine
 from npespcn.runs.centering import center_biases
 from npespcn.runs.fit import ROW_EVERY, fit
@@ -56,6 +56,9 @@ def add_to(commands: Any) -> None:
         help="validate on every K-th image of --data, and do not train on it")  # fmt: skip
     add("--start", metavar="FILE",
         help="begin with the weights of this network that fit (.npz, .safetensors)")  # fmt: skip
+    add("--teacher", metavar="FILE",
+        help="aim at the middle between each image and this network's mean answer to its low "
+        "resolution, in eight views")  # fmt: skip
     add("--scale", type=from_(1), default=3, metavar="R", help="upscale factor")
     add("--steps", type=from_(1), default=6000, metavar="N",
         help="total number of training steps, counting those before --resume")  # fmt: skip
@@ -115,6 +118,8 @@ def _train(options: argparse.Namespace, group: Group) -> None:
     center_biases(model, 0.5)
     if options.start:
         _start_from(model, options.start)
+    teacher = load(options.teacher, ESPCN) if options.teacher else None
+    eight_views_of(teacher, options.scale, options.channels)  # fails before images are read
     if options.device == "gpu":
         group.use_gpu()
     move(model, options.device)
@@ -137,7 +142,7 @@ def _train(options: argparse.Namespace, group: Group) -> None:
             pass  # an unusable folder fails before images are drawn
 
     group.on_rank_0(check_folder)
-    data = _data(options, pictures, count, max(320, least), group)
+    data = _data(options, pictures, teacher, count, max(320, least), group)
     try:
         history = fit(
             model,
@@ -209,7 +214,12 @@ def _photographs(folders: list[str], smallest_side: int) -> list[Array]:
 
 
 def _data(
-    options: argparse.Namespace, pictures: list[Array], count: int, size: int, group: Group
+    options: argparse.Namespace,
+    pictures: list[Array],
+    teacher: Network | None,
+    count: int,
+    size: int,
+    group: Group,
 ) -> PairedPatches:
     """Return the photographs and `count` dead-leaves images of `size` to train on."""
     if count and group.rank == 0:
@@ -218,6 +228,7 @@ def _data(
         return LeafStream(
             options.scale,
             options.channels,
+            teacher,
             count=count,
             every=options.renew,
             size=size,
@@ -228,7 +239,7 @@ def _data(
     leaves = dead_leaves_pictures(
         mine.stop - mine.start, size, options.seed, first=mine.start, workers=None
     )
-    return PairedPatches(pictures + group.gather(leaves), options.scale, options.channels)
+    return PairedPatches(pictures + group.gather(leaves), options.scale, options.channels, teacher)
 
 
 def _optimizer(options: argparse.Namespace, model: ESPCN) -> Any:

@@ -5,7 +5,11 @@ The image shows no real object. Yet edges, occlusions, flat areas and small thin
 in it as in a photograph, and as frequent at every size: if radii have the density r⁻³, the image
 looks the same from any distance, as images of the world do (Lee, Mumford and Huang 2001). A network
 for image restoration that was trained on dead leaves only comes close to one that was trained on
-photographs (Achddou, Gousseau and Ladjal 2021). Dead leaves need no download and no license.
+photographs (Achddou, Gousseau and Ladjal 2021), and closer if leaves have light, textures and
+patterns of their own (Achddou et al. 2025). Dead leaves need no download and no license.
+
+The leaves are drawn as a map of numbers: which leaf is on top at each pixel. What they look like is
+arithmetic on whole arrays, with one number for each leaf.
 
 References
 ----------
@@ -13,13 +17,16 @@ A. B. Lee, D. Mumford and J. Huang, "Occlusion models for natural images: a stat
 scale-invariant dead leaves model", International Journal of Computer Vision 41, 2001.
 R. Achddou, Y. Gousseau and S. Ladjal, "Synthetic images as a regularity prior for image
 restoration neural networks", Scale Space and Variational Methods in Computer Vision, 2021.
+R. Achddou, Y. Gousseau, S. Ladjal and S. Süsstrunk, "VibrantLeaves: a principled parametric image
+generator for training deep restoration models", arXiv 2504.10201, 2025.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -36,6 +43,7 @@ _SUPERSAMPLING = 2  # Pillow draws hard edges: draw larger, then reduce
 _ELLIPSE_VERTICES = 24
 _STROKE_VERTICES = 7
 _MOST_CORNERS = 8
+_SHARES = ("polygons", "strokes", "lit", "textured", "striped", "softened")
 
 
 @dataclass(frozen=True)
@@ -75,14 +83,38 @@ class LeafStatistics:
     hue: float = 0.04
     """Standard deviation of a leaf's own Cb and Cr around them. Its luma depends on neither."""
 
+    lit: float = 0.6
+    """Fraction of the leaves that are lighter on one side than on the other."""
+
+    light: float = 25.0
+    """Standard deviation of the change from a leaf's center to its rim, in gray levels."""
+
+    textured: float = 0.8
+    """Fraction of the leaves that have a texture, as stone, bark and cloth have."""
+
+    texture_level: float = 14.0
+    """Mean over them of the texture's standard deviation, in gray levels."""
+
+    texture_slope: tuple[float, float] = (0.6, 1.8)
+    """Its amplitude falls as 1/f^slope, of four slopes in this range: from fine grain to clouds."""
+
+    striped: float = 0.15
+    """Fraction of the leaves that have stripes, as fences, blinds and zebras have."""
+
+    stripes: tuple[float, float] = (5.0, 60.0)
+    """Half the difference between light and dark stripes, in gray levels."""
+
+    period: tuple[float, float] = (3.0, 30.0)
+    """Distance from one stripe to the next; its logarithm is drawn uniformly."""
+
     shading: float = 0.12
-    """Standard deviation of the light that falls on the image, as a fraction of its mean."""
+    """Standard deviation of the light that falls on the whole image, as a fraction of its mean."""
 
     shading_slope: float = 1.6
     """The light's amplitude falls as 1/f^slope: it changes slowly."""
 
-    texture: tuple[float, float] = (0.0, 6.0)
-    """Standard deviation of the 1/f grain on the image, in gray levels."""
+    grain: tuple[float, float] = (0.0, 6.0)
+    """Standard deviation of the 1/f noise on the whole image, in gray levels."""
 
     softened: float = 0.5
     """Fraction of the images that are out of focus, as parts of most photographs are."""
@@ -92,18 +124,34 @@ class LeafStatistics:
 
     def __post_init__(self) -> None:
         """Refuse values that would fail, or mean something else, in the middle of an image."""
-        for name in ("polygons", "strokes", "contrast", "smallest_radius", "radius_exponent"):
-            from_zero(f"LeafStatistics: {name}", getattr(self, name))
-        if self.polygons + self.strokes > 1:
+        for field in fields(self):
+            name, value = f"LeafStatistics: {field.name}", getattr(self, field.name)
+            if isinstance(field.default, tuple):
+                _range(name, value)
+            else:
+                from_zero(name, value)
+        whole_number("LeafStatistics: ground", self.ground, 0)
+        for low in self.leaves:
+            whole_number("LeafStatistics: leaves", low, 0)
+        shares = {name: getattr(self, name) for name in _SHARES}
+        if max(*shares.values(), self.polygons + self.strokes) > 1:
             raise ValueError(
-                "LeafStatistics: polygons and strokes are fractions of the leaves, at most 1 in "
-                f"all, got {self.polygons} and {self.strokes}"
+                "LeafStatistics: fractions are at most 1, polygons and strokes together, too, got "
+                f"{shares}"
             )
-        if self.contrast <= 0 or self.smallest_radius <= 0 or self.radius_exponent == 1:
+        above_0 = self.contrast, self.smallest_radius, self.period[0]
+        if min(above_0) == 0 or self.radius_exponent == 1:
             raise ValueError(
-                "LeafStatistics: contrast and smallest_radius must be positive and radius_exponent "
-                f"not 1, got {self.contrast}, {self.smallest_radius} and {self.radius_exponent}"
+                "LeafStatistics: contrast, smallest_radius and period must be positive and "
+                f"radius_exponent not 1, got {above_0} and {self.radius_exponent}"
             )
+
+
+def _range(name: str, value: Any) -> None:
+    if not isinstance(value, Sequence) or len(value) != 2:
+        raise TypeError(f"{name} must be a pair of numbers, got {short_repr(value)}")
+    if from_zero(name, value[0]) > from_zero(name, value[1]):
+        raise ValueError(f"{name} must be a smaller and a larger number, got {short_repr(value)}")
 
 
 def dead_leaves(
@@ -137,25 +185,54 @@ def dead_leaves(
             f"dead_leaves: statistics must be LeafStatistics, got {short_repr(statistics)}"
         )
     s = statistics or LeafStatistics()
-    leaves = _paint(rng, size * _SUPERSAMPLING, s)
     filters = (Image.Resampling.BOX, Image.Resampling.BICUBIC)  # a soft lens, or a sharpened scan
-    image = np.asarray(leaves.resize((size, size), filters[rng.integers(2)]))
+    lens = filters[rng.integers(2)]
+    colors, relief = (
+        np.asarray(Image.fromarray(part).resize((size, size), lens))
+        for part in _paint(rng, size * _SUPERSAMPLING, s)
+    )
     light = 1 + s.shading * _noise_field(rng, size, s.shading_slope)  # (size, size)
-    grain = rng.uniform(*s.texture) * _noise_field(rng, size, 1.0)  # (size, size)
-    pixels = quantize(image * light[..., None] + grain[..., None])  # (size, size, 3)
+    grain = rng.uniform(*s.grain) * _noise_field(rng, size, 1.0)  # (size, size)
+    pixels = quantize((colors + relief[..., None]) * light[..., None] + grain[..., None])
     is_soft, sigma = rng.random() < s.softened, rng.uniform(*s.softness)
     if is_soft:
         pixels = np.array(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
     return pixels
 
 
-def _paint(rng: np.random.Generator, side: int, s: LeafStatistics) -> Image.Image:
-    """Paint the leaves one over the other on a square of `side` supersampled pixels."""
+def _paint(rng: np.random.Generator, side: int, s: LeafStatistics) -> tuple[Array, Array]:
+    """Paint a square of `side` supersampled pixels.
+
+    Returns
+    -------
+    colors
+        Of the leaves: (side, side, 3), uint8.
+    relief
+        Gray levels to add, for light and texture of each leaf: (side, side), float32.
+    """
+    top, radii, centers = _fall(rng, side, s)  # (side, side), (n,), (n, 2)
+    relief = _light(rng, s, top, radii, centers)
+    relief += _texture(rng, s, top, len(radii))
+    relief += _stripes(rng, s, top, len(radii))
+    return _colors(rng, len(radii), s)[top], relief
+
+
+def _fall(rng: np.random.Generator, side: int, s: LeafStatistics) -> tuple[Array, Array, Array]:
+    """Let leaves fall one over the other on a square. Leaf 0 is the bare ground.
+
+    Returns
+    -------
+    top
+        The number of the leaf on top at each pixel, (side, side).
+    radii, centers
+        Of all n leaves: (n,), and (n, 2) as x, y.
+    """
     scale = _SUPERSAMPLING
     smallest, largest = s.smallest_radius * scale, s.largest_radius * side
     above = round(rng.integers(*s.leaves, endpoint=True) * (side / (320 * scale)) ** 2)
     radii = np.concatenate(
         [
+            [side],
             _radii(rng, s.ground, max(smallest, largest / 8), largest, s.radius_exponent),
             _radii(rng, above, smallest, largest, s.radius_exponent),
         ]
@@ -164,22 +241,75 @@ def _paint(rng: np.random.Generator, side: int, s: LeafStatistics) -> Image.Imag
     kinds = np.searchsorted([s.polygons, s.polygons + s.strokes], rng.random(n), side="right")
     corners = rng.integers(3, _MOST_CORNERS, n, endpoint=True)
     shapes = [_polygons(rng, radii, corners), _strokes(rng, radii), _ellipses(rng, radii)]
-    centers = rng.uniform(0, side, (n, 1, 2))
-    points = [(shape + centers).reshape(n, -1) for shape in shapes]  # (n, 2 * vertices)
+    centers = rng.uniform(0, side, (n, 2))
+    points = [(shape + centers[:, None]).reshape(n, -1) for shape in shapes]  # (n, 2 * vertices)
     widths = np.rint(scale * rng.uniform(0.5, 2.5, n)).astype(int).tolist()
-    bare, *colors = [tuple(color) for color in _colors(rng, n + 1, s).tolist()]
 
-    image = Image.new("RGB", (side, side), bare)
-    draw = ImageDraw.Draw(image)
-    for i, kind in enumerate(kinds.tolist()):
+    top = Image.new("I", (side, side), 0)
+    draw = ImageDraw.Draw(top)
+    for i, kind in enumerate(kinds.tolist()[1:], 1):
         outline = points[kind][i].tolist()
         if kind == 0:
-            draw.polygon(outline[: 2 * corners[i]], fill=colors[i])
+            draw.polygon(outline[: 2 * corners[i]], fill=i)
         elif kind == 1:
-            draw.line(outline, fill=colors[i], width=widths[i])
+            draw.line(outline, fill=i, width=widths[i])
         else:
-            draw.polygon(outline, fill=colors[i])
-    return image
+            draw.polygon(outline, fill=i)
+    return np.asarray(top, np.intp), radii, centers
+
+
+def _light(
+    rng: np.random.Generator, s: LeafStatistics, top: Array, radii: Array, centers: Array
+) -> Array:
+    """Return gray levels that rise from one side of a leaf to the other: (side, side)."""
+    n = len(radii)
+    angle, is_lit = rng.uniform(0, 2 * np.pi, n), rng.random(n) < s.lit
+    rise = np.abs(s.light * rng.standard_normal(n)) * is_lit
+    slope = rise / np.maximum(radii, 8)  # gentle on the smallest leaves
+    rows, columns = np.indices(top.shape, np.float32)
+    x, y = columns - _each(centers[:, 0], top), rows - _each(centers[:, 1], top)
+    light = _each(slope * np.cos(angle), top) * x + _each(slope * np.sin(angle), top) * y
+    most = _each(1.5 * rise, top)
+    inside: Array = np.clip(light, -most, most)
+    return inside
+
+
+def _texture(rng: np.random.Generator, s: LeafStatistics, top: Array, n: int) -> Array:
+    """Return 1/f noise on the leaves: (side, side). Each has its own piece of one of four."""
+    side, size = len(top), len(top) // _SUPERSAMPLING
+    slopes = np.linspace(*s.texture_slope, 4)
+    noise = np.stack([_noise_field(rng, size, slope) for slope in slopes])  # (4, size, size)
+    noise = np.tile(noise, (1, 3, 3))  # it is periodic: so no piece reaches beyond its edge
+    levels = rng.exponential(s.texture_level, n) * (rng.random(n) < s.textured)
+    corner = rng.integers(0, [[4], [size], [size]], (3, n))  # which noise, row, column
+    begin: Array = np.ravel_multi_index(tuple(corner), noise.shape)
+    pixel = noise.shape[2] * np.arange(side)[:, None] + np.arange(side)  # (side, side)
+    texture: Array = _each(levels, top) * noise.ravel()[begin[top] + pixel]
+    return texture
+
+
+def _stripes(rng: np.random.Generator, s: LeafStatistics, top: Array, n: int) -> Array:
+    """Return stripes on some leaves, hard or soft, half of them along an axis: (side, side)."""
+    shortest, longest = np.log(s.period)
+    period = _SUPERSAMPLING * np.exp(rng.uniform(shortest, longest, n))
+    angle, is_straight = rng.uniform(0, np.pi, n), rng.random(n) < 0.5
+    angle = np.where(is_straight, np.rint(angle / (np.pi / 2)) * (np.pi / 2), angle)
+    levels = rng.uniform(*s.stripes, n) * (rng.random(n) < s.striped)
+    is_hard, edge = rng.random(n) < 0.5, rng.uniform(-0.6, 0.6, n)
+    there = (levels > 0)[top]
+    leaf, (y, x) = top[there], np.nonzero(there)  # a number for each pixel with stripes
+    turns = (_each(np.cos(angle), leaf) * x + _each(np.sin(angle), leaf) * y) / period[leaf]
+    wave = np.sin(2 * np.pi * turns)
+    wave = np.where(is_hard[leaf], np.sign(wave - edge[leaf]), wave)
+    stripes = np.zeros(top.shape, np.float32)
+    stripes[there] = levels[leaf] * wave
+    return stripes
+
+
+def _each(values: Array, leaf: Array) -> Array:
+    """Return the value of the leaf at each pixel, float32."""
+    found: Array = values.astype(np.float32)[leaf]
+    return found
 
 
 def _radii(
@@ -234,14 +364,17 @@ def _turned(rng: np.random.Generator, radii: Array, x: Array, y: Array) -> Array
 
 
 def _noise_field(rng: np.random.Generator, size: int, slope: float) -> Array:
-    """Return Gaussian noise of amplitude 1/f^slope, mean 0 and deviation 1: (size, size)."""
+    """Return Gaussian noise of amplitude 1/f^slope, mean 0 and deviation 1: (size, size).
+
+    It is periodic: what leaves it on one side comes in again on the other.
+    """
     white = np.fft.rfft2(rng.standard_normal((size, size), dtype=np.float32))
     field = np.fft.irfft2(white * _amplitudes(size, slope), s=(size, size))
     unit: Array = (field / field.std()).astype(np.float32)
     return unit
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _amplitudes(size: int, slope: float) -> Array:
     """Return 1/f^slope at the frequencies of rfft2: (size, size // 2 + 1), float32."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))

@@ -15,7 +15,8 @@ from npespcn.common import Array
 from npespcn.common.checks import generator, one_of, whole_number
 from npespcn.common.messages import short_repr
 from npespcn.data.dead_leaves import LeafStatistics, dead_leaves_pictures
-from npespcn.fast.views import turned
+from npespcn.fast.views import EightViews, eight_views, turned
+from npespcn.models import Network
 from npespcn.pictures.color import rgb_to_y
 from npespcn.pictures.resize import downscale
 
@@ -32,22 +33,41 @@ class PairedPatches:
     channels
         1: studio-range luma divided by 255, unrounded (black 16/255, white 235/255).
         3: RGB divided by 255.
+    teacher : Network, optional
+        A trained network of that scale and these channels. What stands for high resolution is then
+        the mean of two images: the image itself, and the teacher's answer to its low resolution, in
+        eight views (`npespcn.fast.eight_views`). The teacher answers where its parameters are.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no image, if one is not as above, or if `channels` is not 1 or 3.
+        If there is no image, if one is not as above, if `channels` is not 1 or 3, or if the teacher
+        has another scale or other channels, or padding "valid", and so answers without a border.
     """
 
-    def __init__(self, pictures: Iterable[Array], scale: int, channels: int = 1) -> None:
+    def __init__(
+        self,
+        pictures: Iterable[Array],
+        scale: int,
+        channels: int = 1,
+        teacher: Network | None = None,
+    ) -> None:
         self.scale = whole_number("PairedPatches: scale", scale, 1)
         self.channels = whole_number("PairedPatches: channels", channels, 1)
-        self._pairs = _pairs("PairedPatches", pictures, self.scale, self.channels)
+        self.teacher = eight_views_of(teacher, self.scale, self.channels)
+        pairs = _pairs("PairedPatches", pictures, self.scale, self.channels)
+        self._pairs = [self._taught(*pair) for pair in pairs]
         if not self._pairs:
             raise ValueError("PairedPatches: pictures must hold at least one image")
         sides = np.array([lr.shape[1:] for lr, _ in self._pairs])
         self._smallest_side = int(sides.min())
         self._area_up_to = np.cumsum(sides.prod(axis=1))
+
+    def _taught(self, lr: Array, hr: Array) -> tuple[Array, Array]:
+        """Return an image in low and high resolution, the latter half from the teacher."""
+        if self.teacher is None:
+            return lr, hr
+        return lr, (hr + self.teacher.predict(lr[None])[0]) / 2
 
     def seek(self, step: int) -> None:
         """Continue as after `step` batches. Here there is nothing to do: the images stay."""
@@ -111,6 +131,27 @@ class PairedPatches:
         return lr_batch, hr_batch
 
 
+def eight_views_of(teacher: Network | None, scale: int, channels: int) -> EightViews | None:
+    """Return the teacher of `PairedPatches`, ready to answer; or raise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no network, has another scale or other channels, or padding "valid".
+    """
+    if teacher is None:
+        return None
+    if not isinstance(getattr(teacher, "network", teacher), Network):
+        raise TypeError(f"PairedPatches: teacher must be a network, got {short_repr(teacher)}")
+    own = teacher.scale, teacher.options["channels"]
+    if own != (scale, channels) or teacher.padding == "valid":
+        raise ValueError(
+            f"PairedPatches: teacher must have scale {scale}, channels={channels} "
+            f"and padding same or edge, got {own[0]}, {own[1]} and {teacher.padding}"
+        )
+    return eight_views(teacher)
+
+
 class LeafStream(PairedPatches):
     """Patches of dead leaves that are made during training: every image is replaced in time.
 
@@ -120,7 +161,7 @@ class LeafStream(PairedPatches):
 
     Parameters
     ----------
-    scale, channels
+    scale, channels, teacher
         As in `PairedPatches`.
     count
         Number of images to keep.
@@ -139,6 +180,7 @@ class LeafStream(PairedPatches):
         self,
         scale: int,
         channels: int = 1,
+        teacher: Network | None = None,
         *,
         count: int = 100,
         every: int = 10,
@@ -148,12 +190,13 @@ class LeafStream(PairedPatches):
         workers: int | None = 1,
         progress: Callable[[int], object] | None = None,
     ) -> None:
+        eight_views_of(teacher, scale, channels)  # which raises before images are drawn
         whole_number("LeafStream: count", count, 1)
         self._step, self._every = 0, whole_number("LeafStream: every", every, 1)
         self._make = partial(
             dead_leaves_pictures, size=size, seed=seed, statistics=statistics, workers=workers
         )
-        super().__init__(self._make(count, progress=progress), scale, channels)
+        super().__init__(self._make(count, progress=progress), scale, channels, teacher)
 
     def batch(
         self, rng: np.random.Generator, batch_size: int, patch_size: int
@@ -173,7 +216,8 @@ class LeafStream(PairedPatches):
     def _take_in(self, first: int, count: int) -> None:
         """Make `count` images from number `first` on; image i takes place i % len(self)."""
         for i, image in enumerate(self._make(count, first=first), first):
-            self._pairs[i % len(self)] = _pair("PairedPatches", image, self.scale, self.channels)
+            pair = _pair("PairedPatches", image, self.scale, self.channels)
+            self._pairs[i % len(self)] = self._taught(*pair)
 
 
 def validation_pairs(

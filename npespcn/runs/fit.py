@@ -161,6 +161,7 @@ def fit(
         "validate_every": validate_every,
         "center": center,
         "data": _name(data),
+        "teacher": getattr(data, "teacher", None) is not None,
         "images": len(data) if isinstance(data, Sized) else None,
         "validation images": len(validation),
         "optimizer": _name(optimizer),

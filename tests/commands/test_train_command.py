@@ -487,6 +487,18 @@ def test_it_starts_with_the_weights_that_fit(train, blank_curves, tmp_path, monk
     assert last_line(capsys) == f"{other} has no first layer that fits this network"
 
 
+def test_a_teacher_changes_what_is_aimed_at(train, blank_curves, tmp_path, capsys):
+    assert train("--steps", 5, out=tmp_path / "first") == 0
+    first, losses = tmp_path / "first" / "last.npz", []
+    for out, words in (("alone", ()), ("taught", ("--teacher", first))):
+        assert train("--steps", 5, "--start", first, *words, out=tmp_path / out) == 0
+        losses.append((tmp_path / out / "history.csv").read_text())
+    assert losses[0] != losses[1]
+    capsys.readouterr()
+    assert train("--teacher", first, "--scale", 3) == 1
+    assert "teacher must have scale 3" in last_line(capsys)
+
+
 def test_pictures_can_be_held_out_of_data_only(capsys, blank_curves, photos, tmp_path, train):
     flags = f"train {FEW} --steps 3 --optimizer adam --hold-out 2 --out".split()
     assert cli.main([*flags, str(tmp_path / "run"), "--data", str(photos)]) == 0

@@ -3,8 +3,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from npespcn.data.dead_leaves import LeafStatistics, _colors, _noise_field, _radii, dead_leaves
+from npespcn.data.dead_leaves import (
+    LeafStatistics,
+    _colors,
+    _fall,
+    _noise_field,
+    _paint,
+    _radii,
+    dead_leaves,
+)
 from npespcn.pictures.color import rgb_to_y
+
+FLAT = LeafStatistics(lit=0, textured=0, striped=0, shading=0, grain=(0, 0), softened=0)
 
 
 def rng(seed=0):
@@ -48,7 +58,7 @@ def test_statistics_are_like_those_of_photographs():
 
 
 def test_parameters_do_what_they_say():
-    plain = LeafStatistics(ground=50, shading=0, texture=(0, 0), softened=0)
+    plain = dataclasses.replace(FLAT, ground=50)
 
     def picture(**changes):
         return dead_leaves(rng(3), 128, dataclasses.replace(plain, **changes)).astype(float)
@@ -62,15 +72,78 @@ def test_parameters_do_what_they_say():
     assert np.ptp(picture(tint=0, hue=0), axis=2).max() == 0
     assert np.ptp(picture(tint=0.2, hue=0), axis=2).mean() > 10
     assert busy(picture(softened=1, softness=(2, 2))) < 0.8 * busy(picture())
-    grain = picture(texture=(6, 6)) - picture()
+    grain = picture(grain=(6, 6)) - picture()
     inside = (picture() > 40) & (picture() < 215)  # nothing clipped
     assert grain[inside].std() == pytest.approx(6, abs=0.7)
     light = picture(shading=0.12) / np.maximum(picture(), 1)
     assert light[inside].std() == pytest.approx(0.12, abs=0.04)
 
 
+def relief(seed=0, **changes):
+    """Return which leaf is where, and what is painted on leaves that are flat but for `changes`."""
+    statistics = dataclasses.replace(FLAT, leaves=(0, 0), ground=60, **changes)
+    top, radii, centers = _fall(rng(seed), 300, statistics)
+    return top, _paint(rng(seed), 300, statistics)[1], radii, centers
+
+
+def largest_leaves(top, count=12):
+    """Return where each of the leaves is of which most can be seen."""
+    return [top == i for i in np.argsort(np.bincount(top.ravel()))[::-1][:count]]
+
+
+def test_flat_leaves_are_flat():
+    top, painted, radii, centers = relief()
+    assert (top.shape, painted.shape, centers.shape) == ((300, 300), (300, 300), (len(radii), 2))
+    assert not painted.any()
+    assert top.max() == len(radii) - 1  # nothing hides the last one
+
+
+def test_light_rises_in_one_direction_on_each_leaf():
+    top, painted, radii, centers = relief(lit=1, light=25)
+    rises = []
+    for leaf in largest_leaves(top):
+        (number,) = np.unique(top[leaf])
+        y, x = (np.nonzero(leaf) - centers[number][::-1, None]) / max(radii[number], 8)
+        near = np.hypot(x, y) < 1  # farther out it is clipped
+        plane = np.stack([x[near], y[near]], axis=1)
+        slopes, rest, _, _ = np.linalg.lstsq(plane, painted[leaf][near], rcond=None)
+        assert rest.sum() < 1e-3 * (1 + (painted[leaf][near] ** 2).sum())
+        rises.append(np.hypot(*slopes))
+    assert 10 < np.mean(rises) < 35
+    half = relief(lit=0.5)[1]
+    assert 0.2 < np.mean([not half[leaf].any() for leaf in largest_leaves(top)]) < 0.8
+
+
+def test_textures_differ_from_leaf_to_leaf():
+    top, painted, _, _ = relief(textured=1, texture_level=14)
+    levels = [painted[leaf].std() for leaf in largest_leaves(top, 40)]
+    assert 6 < np.mean(levels) < 20
+    assert np.std(levels) > 4
+    steps = [
+        np.abs(np.diff(painted, axis=1))[leaf[:, 1:] & leaf[:, :-1]] for leaf in largest_leaves(top)
+    ]
+    rough = [step.mean() / level for step, level in zip(steps, levels, strict=False)]
+    assert max(rough) > 1.5 * min(rough)  # of several slopes
+
+
+def test_stripes_have_their_period_and_two_levels_or_a_wave():
+    for period in (4.0, 12.0):
+        top, painted, _, _ = relief(seed=2, striped=1, stripes=(40, 40), period=(period, period))
+        assert np.abs(painted).max() <= 40.001
+        hard = [
+            np.isin(np.abs(painted[leaf]).round(3), (0, 40)).all() for leaf in largest_leaves(top)
+        ]
+        assert 0.1 < np.mean(hard) < 0.9
+        leaf = largest_leaves(top, 1)[0]
+        wave = np.where(leaf, painted - painted[leaf].mean(), 0)
+        power = np.abs(np.fft.fft2(wave)) ** 2
+        at = np.unravel_index(power.argmax(), power.shape)
+        frequency = np.hypot(*(np.fft.fftfreq(300)[i] for i in at))
+        assert 1 / frequency == pytest.approx(2 * period, rel=0.1)  # twice: it is painted larger
+
+
 def test_clutter_does_not_depend_on_the_size():
-    even = LeafStatistics(ground=0, leaves=(900, 900), shading=0, texture=(0, 0), softened=0)
+    even = dataclasses.replace(FLAT, ground=0, leaves=(900, 900))
 
     def busy(size):
         pictures = [dead_leaves(rng(i), size, even).astype(float) for i in range(1280 // size)]
@@ -121,6 +194,20 @@ def test_impossible_statistics_are_refused():
         {"contrast": 0},
         {"smallest_radius": 0},
         {"radius_exponent": 1},
+        {"lit": 1.1},
+        {"light": -1},
+        {"textured": 2},
+        {"striped": -0.1},
+        {"softened": 1.5},
+        {"ground": 0.5},
+        {"leaves": (8.5, 9)},
+        {"stripes": (9, 5)},
+        {"period": (0, 5)},
+        {"grain": 3},
+        {"softness": (1, 2, 3)},
+        {"texture_level": (0, 6)},
+        {"texture_slope": (1, float("nan"))},
     ):
-        with pytest.raises(ValueError, match=f"LeafStatistics: .*{next(iter(changes.values()))}"):
+        name = next(iter(changes))
+        with pytest.raises((TypeError, ValueError), match=f"^LeafStatistics: .*{name}"):
             LeafStatistics(**changes)

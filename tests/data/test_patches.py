@@ -12,6 +12,7 @@ from npespcn.data import (
     load_pictures,
     validation_pairs,
 )
+from npespcn.models import ESPCN
 from npespcn.pictures import downscale, rgb_to_y
 
 
@@ -176,6 +177,23 @@ def test_pair_errors():
             patches.batch(np.random.default_rng(0), 1, size)
 
 
+def test_a_teacher_gives_half_of_high_resolution():
+    pictures, teacher = random_pictures((24, 30, 3), (20, 20)), ESPCN(2, padding="edge", seed=1)
+    plain, taught = PairedPatches(pictures, 2), PairedPatches(pictures, 2, teacher=teacher)
+    for (lr, hr), (same, half) in zip(plain._pairs, taught._pairs, strict=True):
+        np.testing.assert_array_equal(lr, same)
+        answers = [teacher.predict(view[None])[0] for view in eight(lr)]
+        back = [np.rot90(y, -(i % 4), axes=(1, 2)) for i, y in enumerate(answers)]
+        back = [y[:, :, ::-1] if i > 3 else y for i, y in enumerate(back)]
+        np.testing.assert_allclose(half, (hr + np.mean(back, axis=0)) / 2, atol=1e-6)
+        assert half.dtype == np.float32
+    for wrong in (ESPCN(3), ESPCN(2, 3), ESPCN(2, padding="valid")):
+        with pytest.raises(
+            ValueError, match="PairedPatches: teacher must have scale 2, channels=1"
+        ):
+            PairedPatches(pictures, 2, teacher=wrong)
+
+
 # --- a stream ------------------------------------------------------------------------------------
 
 
@@ -191,6 +209,16 @@ def test_a_stream_renews_its_pictures_one_by_one():
         assert {lr.tobytes() for lr, _ in leaves._pairs} == set(series[first : first + 3])
         lr, hr = leaves.batch(rng, 4, 8)
         assert (lr.shape, hr.shape) == ((4, 1, 8, 8), (4, 1, 16, 16))
+
+
+def test_a_stream_asks_the_teacher_about_every_picture():
+    teacher = ESPCN(2, padding="edge", seed=1)
+    leaves, rng = stream(teacher=teacher), np.random.default_rng(0)
+    for _ in range(6):
+        leaves.batch(rng, 4, 8)
+    taught = PairedPatches(dead_leaves_pictures(6, 32, seed=4), 2, teacher=teacher)._pairs[3:]
+    for pair, expected in zip(leaves._pairs, taught, strict=True):
+        np.testing.assert_array_equal(pair[1], expected[1])
 
 
 def test_a_stream_resumes_to_the_same_bits():

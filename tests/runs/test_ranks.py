@@ -380,7 +380,7 @@ def test_each_rank_draws_a_share_of_the_leaves(monkeypatch):
     for count in (1, 5):
 
         def work(group, count=count):
-            return command._data(options, [photograph], count, 40, group)
+            return command._data(options, [photograph], None, count, 40, group)
 
         drawn.clear()
         runs = as_threads(3, work)
