@@ -97,8 +97,8 @@ bench-gpu: $(INSTALLED) ## time it on a GPU, beside PyTorch if that is installed
 bench-steps: $(INSTALLED) ## time every step from the loops to the final form
 	$(BIN)/python benchmarks/steps.py
 
-weights: $(INSTALLED) ## train the networks that come with the package again (DATA="T91 BSD200"; 4 hours)
-	$(BIN)/python npespcn/weights/make.py $(DATA) $(ARGS)
+weights: $(INSTALLED) ## train the networks that come with the package again (7 hours; DATA="T91 BSD200" for those that have seen photographs)
+	$(BIN)/python npespcn/weights/make.py $(DATA) --commit "$$(git describe --always --abbrev=40 --dirty)" $(ARGS)
 
 clean: ## remove everything that make and the tools created, including the virtual environment
 	rm -rf $(VENV) $(OLDEST) .venv-newest build dist *.egg-info runs/demo runs/tutorials runs/notebooks runs/slides.pdf

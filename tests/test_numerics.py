@@ -194,7 +194,7 @@ def test_strips_change_nothing_beyond_rounding(monkeypatch: pytest.MonkeyPatch) 
     """The weights of a trained network make more of each rounding."""
     x = np.random.default_rng(0).random((2, 1, 70, 53), np.float32)
     networks = [(ESPCN(3, padding=padding), 2e-6) for padding in ("same", "valid", "edge")]
-    for plain, most in [*networks, (pretrained(3), 1e-5)]:
+    for plain, most in [*networks, (pretrained(3), 2e-5)]:
         model = accelerate(plain)
         expected = model.predict(x)
         assert np.abs(expected - plain.predict(x)).max() < most

@@ -58,7 +58,7 @@ def test_the_wheel_has_the_whole_package_and_nothing_else(built: Built) -> None:
         for path in (ROOT / "npespcn").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {"npespcn/py.typed", "npespcn/weights/espcn_x3.npz"} <= wanted
+    assert {"npespcn/py.typed", "npespcn/weights/leaves_x3.npz"} <= wanted
     with zipfile.ZipFile(built[1]) as wheel:
         found = {name for name in wheel.namelist() if ".dist-info/" not in name}
         assert all(wheel.read(name) == (ROOT / name).read_bytes() for name in found)

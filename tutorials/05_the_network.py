@@ -202,8 +202,8 @@ assert y.shape == (1, 1, 600, 510)
 # White is 0, orange is positive, violet is negative:
 
 some = {
-    "after conv1": {f"channel {k}": features1[0, k] for k in (19, 40, 58)},
-    "after conv2": {f"channel {k}": features2[0, k] for k in (12, 7, 3)},
+    "after conv1": {f"channel {k}": features1[0, k] for k in (24, 18, 20)},
+    "after conv2": {f"channel {k}": features2[0, k] for k in (13, 28, 27)},
 }
 drawing.save(drawing.on_the_way(some), "05_features.png")
 

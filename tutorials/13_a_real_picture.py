@@ -81,7 +81,7 @@ assert steps[0] > 5 * steps[2]
 #
 # .. answer::
 #
-#    No, it is a little worse: 28.8 dB against 29.0 dB on RGB. A likely reason is that the network
+#    No, it is a little worse: 28.9 dB against 29.1 dB on RGB. A likely reason is that the network
 #    decides three times what an edge looks like, each time without the other two colors. Where its
 #    three decisions do not fit together, the edge gets a false color.
 
@@ -172,14 +172,11 @@ shown = {
 drawing.save(drawing.details(shown, (350, 95, 400, 145)), "13_alpha.png")
 
 # %%
-# We also measure the two results, only at the outline: there alpha is neither 0 nor 255.
-
-outline = (careful[..., 3] > 0) & (careful[..., 3] < 255)  # (450, 450)
-for name in ("each plane by itself", "npespcn.upscale"):
-    score = psnr(shown[name][outline], shown["the original"][outline])
-    print(f"{name}: {score:.1f} dB along the outline")
+# How strong is the fringe? We compare the green of the two results.
 
 green_error = shown["each plane by itself"][..., 1].astype(int) - shown["npespcn.upscale"][..., 1]
+print(f"each plane by itself: up to {green_error.max()} gray levels too much green,")
+print(f"and elsewhere up to {-green_error.min()} too little")
 assert green_error.max() > 30  # green
 assert green_error.min() < -30  # too little green: violet
 
@@ -252,13 +249,13 @@ for h in range(5):
     wrong = (errors[h] > 1e-9).sum()
     print(f"halo {h}: off by up to {errors[h].max():.1e} gray levels in {wrong} columns")
     assert wrong == 2 * 3 * (4 - h)
-assert errors[3].max() < errors[0].max() / 10
+assert errors[3].max() < 5 < 50 < errors[0].max()
 
 drawing.save(drawing.halos(errors, 3 * cut), "13_halo.png")
 
 # %%
 # Each column that is missing makes 3 HR columns wrong on each side of the cut. With a halo of 3 the
-# largest error is about 5 gray levels, and it was about 80 without a halo. But the error stands in
+# largest error is below 5 gray levels, and it was about 70 without a halo. But the error stands in
 # a straight line from top to bottom, and our eyes find straight lines. With 4 there is no error at
 # all. (Only rounding is left, about :math:`10^{-13}` gray levels. An error of exactly 0 is drawn at
 # the bottom of the figure, because 0 has no place on this scale.)
@@ -278,15 +275,15 @@ assert np.abs(upscale(small, 3, tile=50, **alone) - larger.astype(int)).max() <=
 #
 # .. predict::
 #
-#    On the clean small photograph the network is nearly 3 dB better than bicubic interpolation. We
+#    On the clean small photograph the network is about 3 dB better than bicubic interpolation. We
 #    save the small photograph as JPEG, at qualities from 95 (large file) to 15 (tiny file), and
 #    enlarge that. What happens to the gain?
 #
 # .. answer::
 #
-#    It shrinks. At quality 30 nothing is left of the gain, and at quality 15 the network is worse
-#    than bicubic interpolation. The network sharpens what it sees. It cannot know that a block is a
-#    trace of JPEG and not a part of the world.
+#    It shrinks. At quality 30 only a tenth of a decibel is left of the gain, and at quality 15 the
+#    network is worse than bicubic interpolation. The network sharpens what it sees. It cannot know
+#    that a block is a trace of JPEG and not a part of the world.
 
 from io import BytesIO
 
@@ -306,6 +303,7 @@ for quality in (95, 75, 50, 30, 15):
 
 assert gains[95] > 2
 assert gains[95] > gains[75] > gains[50] > gains[30]
+assert gains[30] < 0.2
 assert gains[15] < 0
 
 shown = {  # `compressed` is the last file, of quality 15
@@ -348,7 +346,7 @@ drawing.save(drawing.details(shown, (200, 150, 300, 250), captions), "13_compres
 
 frames = [downscale(photograph[t : t + 288, t : t + 384], 3) for t in range(12)]  # (96, 128, 3)
 video = [rgb_to_y(upscale(frame, 3, **alone)).astype(int) for frame in frames]  # (288, 384)
-points = [(48, 237), (97, 194), (174, 285)]  # row and column in frame 0, at edges
+points = [(48, 237), (97, 194), (176, 292)]  # row and column in frame 0, at edges
 brightness = {}
 for row, column in points:
     name = f"row {row}, column {column}"

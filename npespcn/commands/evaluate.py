@@ -15,7 +15,7 @@ from tqdm import tqdm
 from npespcn.commands import HelpFormatter, from_
 from npespcn.evaluation.protocol import PictureScore, Score, evaluate, mean_score, protocol
 from npespcn.evaluation.testsets import find_pictures
-from npespcn.exchange import load, pretrained
+from npespcn.exchange import WEIGHTS, load, pretrained
 from npespcn.fast.gpu import move
 
 _NAMES = ("bicubic", "network", "eight views")  # of the scores of an image
@@ -40,8 +40,8 @@ def add_to(commands: Any) -> None:
         "or 3)")  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--weights", metavar="FILE",
-        help="a trained network, .npz or .safetensors "
-        "(default: the one that comes with npespcn)")  # fmt: skip
+        help="a trained network, .npz or .safetensors; or leaves (the default) or photographs, "
+        "the networks that come with npespcn")  # fmt: skip
     what.add_argument("--bicubic", action="store_true", help="measure bicubic interpolation only")
     add("--best", action="store_true",
         help="measure the mean of the network's answers to eight views, too")  # fmt: skip
@@ -56,10 +56,11 @@ def _run(options: argparse.Namespace) -> bool:
         raise ValueError("--best is for networks, not for --bicubic")
     if options.bicubic and options.device == "gpu":
         raise ValueError("--device gpu is for networks: --bicubic is computed on the CPU")
-    model = load(options.weights) if options.weights else None
+    own = options.weights in (None, *WEIGHTS)
+    model = None if own else load(options.weights)
     pictures = find_pictures(options.folder, options.scale or (model.scale if model else None))
     if model is None and not options.bicubic:
-        model = pretrained(pictures.scale)
+        model = pretrained(pictures.scale, options.weights or WEIGHTS[0])
     if model is not None:
         move(model, options.device)
     scores: list[PictureScore] = []
@@ -84,7 +85,7 @@ def _run(options: argparse.Namespace) -> bool:
         raise ValueError(f"no image could be measured: {_printable(words, sys.stderr)}")
     for words in failures:
         print(f"npespcn evaluate: {_printable(words, sys.stderr)}", file=sys.stderr)
-    weights = None if model is None else options.weights or "pretrained"
+    weights = None if model is None else options.weights or WEIGHTS[0]
     rules = protocol(pictures, model)
     if options.best:
         rules["eight views"] = "the mean of the network's answers to LR in all flips and turns"
@@ -146,8 +147,9 @@ def _print_table(scores: list[PictureScore], report: dict[str, Any]) -> None:
         numbers = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
         print("  ".join([name + " " * (widths[0] - _width(name)), *numbers]))
     print(f"\nscale: x{report['scale']}")
-    names = {None: "none", "pretrained": "those that come with npespcn"}
-    rules = {**report["protocol"], "weights": names.get(report["weights"], report["weights"])}
+    weights = report["weights"] or "none"
+    weights += " (come with npespcn)" * (weights in WEIGHTS)
+    rules = {**report["protocol"], "weights": weights}
     for name, words in rules.items():
         print(f"{name}: {_printable(words, sys.stdout)}")
 

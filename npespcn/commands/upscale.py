@@ -34,7 +34,7 @@ from npespcn.common.kinds import is_address, kind_by_suffix
 from npespcn.common.messages import one_line
 from npespcn.enlarge.picture import upscale, upscale_to_png
 from npespcn.enlarge.video import WRITABLE, default_suffix, is_video, upscale_video, video_size
-from npespcn.exchange.npz import PRETRAINED, load, pretrained
+from npespcn.exchange.npz import PRETRAINED, WEIGHTS, load, pretrained
 from npespcn.fast import accelerate, eight_views
 from npespcn.fast.gpu import check_device, move
 from npespcn.fast.processes import WorkerDiedError, process_pool
@@ -76,7 +76,8 @@ def add_to(commands: Any) -> None:
         help="the file to write, whose suffix chooses the format, or a folder, or -")  # fmt: skip
     add("--scale", type=int, choices=PRETRAINED, help="upscale factor (default: 2)")
     add("--weights", metavar="FILE",
-        help="your own network (.npz, .safetensors), with its own scale")  # fmt: skip
+        help="your own network (.npz, .safetensors), with its own scale; or leaves (the default) "
+        "or photographs, the networks that come with npespcn")  # fmt: skip
     add("--tile", type=from_(1), metavar="N", help="tile side in pixels (smaller: less memory)")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
     add("--recursive", action="store_true", help="search folders within folders, too")
@@ -98,7 +99,10 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> bool:
     """Enlarge everything; return whether anything failed."""
-    model = load(options.weights, ESPCN) if options.weights else pretrained(options.scale or 2)
+    if options.weights in (None, *WEIGHTS):
+        model = pretrained(options.scale or 2, options.weights or WEIGHTS[0])
+    else:
+        model = load(options.weights, ESPCN)
     if options.scale not in (None, model.scale):
         raise ValueError(f"{options.weights} is for scale {model.scale}, not {options.scale}")
     one_of(f"{options.weights}: channels", model.options["channels"], (1, 3))

@@ -76,7 +76,8 @@ def upscale(
         uint8. An animation gives its current frame, a file its first. The EXIF orientation is
         applied.
     scale : int, optional
-        2, 3 or 4 with the network that comes with the package. By default that of `model`, or 2.
+        2, 3 or 4 with the package's networks (`npespcn.pretrained`). By default that of `model`, or
+        2.
     model : ESPCN, optional
         Another network, of one channel (luma) or three (RGB).
     tile : int, optional

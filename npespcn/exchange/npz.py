@@ -19,7 +19,8 @@ from npespcn.exchange.metadata import about, host_weights, make_network, refusal
 from npespcn.exchange.safetensors import read_tensors
 from npespcn.models import Network
 
-PRETRAINED = (2, 3, 4)
+PRETRAINED = (2, 3, 4)  # scales
+WEIGHTS = ("leaves", "photographs")  # by what they have learned from
 _FOLDER = Path(__file__).parents[1] / "weights"
 _UNPACKED = 1 << 28  # bytes that any file may unpack to; a larger file, to ten times its size
 _MOST_ARRAYS = 10_000  # a checkpoint has some 50
@@ -104,15 +105,21 @@ def load(path: str | os.PathLike[str], kind: type[Network] | None = None) -> Net
         raise refusal(path, "not a saved network", error) from error
 
 
-def pretrained(scale: int) -> Network:
-    """Return the ESPCN for luma that comes with the package, for scale 2, 3 or 4.
+def pretrained(scale: int, weights: str = "leaves") -> Network:
+    """Return an ESPCN for luma that comes with the package.
 
-    Its training is described beside its file in ``npespcn/weights``.
+    Parameters
+    ----------
+    scale
+        2, 3 or 4.
+    weights
+        What it has learned from: "leaves", images that the package draws itself; or "photographs",
+        which come for research and education. The JSON files in ``npespcn/weights`` say more.
 
     Raises
     ------
     TypeError, ValueError
-        For another scale.
+        For another scale or other weights.
 
     Examples
     --------
@@ -120,7 +127,8 @@ def pretrained(scale: int) -> Network:
     3
     """
     one_of("pretrained: scale", whole_number("pretrained: scale", scale, 1), PRETRAINED)
-    return load(_FOLDER / f"espcn_x{scale}.npz")
+    one_of("pretrained: weights", weights, WEIGHTS)
+    return load(_FOLDER / f"{weights}_x{scale}.npz")
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:

@@ -19,7 +19,7 @@ from npespcn.shuffle import ORDERS
 
 SCALES, CHANNELS = (2, 3, 4), (1, 3)
 SIZE = (2, 3)  # H and W of the channels that are drawn cell by cell
-LARGEST = {"conv1": 32767, "conv2": 8191, "conv3": 8191}  # whole numbers for weights
+LARGEST = {"conv1": 16383, "conv2": 16383, "conv3": 8191}  # whole numbers for weights
 PICTURES = ("hopper", "chelsea", "collins")
 
 

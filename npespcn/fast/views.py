@@ -1,7 +1,7 @@
 """Eight views: a network sees an image in all flips and quarter turns; its answers are averaged.
 
 A network that was trained on all eight has no reason to prefer one of them, yet its errors in each
-are different. Their mean is nearer to the truth, by 0.14 to 0.17 dB on Set5, and takes eight times
+are different. Their mean is nearer to the truth, by 0.04 to 0.17 dB on Set5, and takes eight times
 as long (Timofte, Rothe and Van Gool, "Seven ways to improve example-based single image super
 resolution", CVPR 2016).
 """

@@ -1,7 +1,8 @@
-"""Make the networks of this folder again: ``make weights DATA="T91 BSD200"``.
+"""Make the networks of this folder again: ``make weights``, or ``make weights DATA="T91 BSD200"``.
 
-DATA names the two folders of photographs, in this order; without it the networks learn from dead
-leaves only. It takes four hours on a core, and may be stopped: the same command continues it. On
+Without DATA the networks learn from dead leaves, which the package draws itself. DATA names two
+folders of photographs, in this order; so the networks were made that have learned from photographs,
+too. It takes seven hours on a core, or four, and may be stopped: the same command continues it. On
 the same processor with the same versions of Python, NumPy and Pillow the weights are the same to
 the bit, on one thread or several; elsewhere matrix products round differently, and the last digits
 differ.
@@ -11,91 +12,127 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import sys
+import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import PIL
 
 from npespcn import __version__
 from npespcn.commands import main as cli
 from npespcn.common.files import atomic_write
 from npespcn.evaluation.protocol import evaluate, mean_score
 from npespcn.evaluation.testsets import find_pictures
-from npespcn.exchange.npz import load, save
+from npespcn.exchange.npz import WEIGHTS, load, save
 from npespcn.models import Network
 from npespcn.runs.folder import LAST
 
 HERE, RUNS = Path(__file__).parent, Path("runs")
-COMMON = "--batch-size 32 --validate-every 2000 --seed 0"
-LAST_STEPS = "--pictures 50 --steps 24000 --lr 3e-3 --loss log_mse --start"
+COMMON = "--batch-size 32 --validate-every 2000"
+RENEWED = "--pictures 500 --renew 20 --steps 60000 --loss log_mse"
+LAST_STEPS = "--pictures 50 --steps 24000 --lr 3e-3 --loss log_mse --seed 0 --start"
 
 
 def _from(run: str) -> str:
     return f"{RUNS}/{run}/{LAST}"
 
 
-RECIPES = {  # each run's folder: its own options
-    f"{RUNS}/weights_first": "--scale 3 --pictures 500 --steps 60000",
-    f"{RUNS}/weights_x3": f"--scale 3 {LAST_STEPS} {_from('weights_first')}",
-    f"{RUNS}/weights_x2_first": "--scale 2 --pictures 500 --steps 24000 --loss log_mse "
-    f"--start {_from('weights_first')}",
-    f"{RUNS}/weights_x2_second": "--scale 2 --pictures 500 --steps 60000 --lr 2e-3 "
-    f"--loss log_mse --start {_from('weights_x2_first')}",
-    f"{RUNS}/weights_x2": f"--scale 2 {LAST_STEPS} {_from('weights_x2_second')}",
-    f"{RUNS}/weights_x4_first": "--scale 4 --pictures 500 --steps 24000 --loss log_mse "
-    f"--start {_from('weights_first')}",
-    f"{RUNS}/weights_x4": f"--scale 4 {LAST_STEPS} {_from('weights_x4_first')}",
+def _taught(scale: int, run: str, seed: int) -> str:
+    """Return the options of a run that goes on from another, with that one as its teacher."""
+    before = _from(run)
+    return f"--scale {scale} {RENEWED} --lr 2e-3 --seed {seed} --start {before} --teacher {before}"
+
+
+# Each run's folder, and its own options. The last run of each scale makes the network.
+LEAVES = {
+    f"{RUNS}/first_leaves_x3": f"--scale 3 {RENEWED} --seed 0",
+    f"{RUNS}/leaves_x3": _taught(3, "first_leaves_x3", 1),
+    f"{RUNS}/first_leaves_x2": f"--scale 2 {RENEWED} --seed 0",
+    f"{RUNS}/second_leaves_x2": _taught(2, "first_leaves_x2", 1),
+    f"{RUNS}/leaves_x2": _taught(2, "second_leaves_x2", 2),
+    f"{RUNS}/first_leaves_x4": f"--scale 4 {RENEWED} --seed 0 --start {_from('first_leaves_x3')}",
+    f"{RUNS}/leaves_x4": _taught(4, "first_leaves_x4", 1),
 }
-LEAVES = "dead-leaves images of npespcn.data.dead_leaves, seed 0, as many as the recipe says"
+PHOTOGRAPHS = {
+    f"{RUNS}/weights_first": "--scale 3 --pictures 500 --steps 60000 --seed 0",
+    f"{RUNS}/photographs_x3": f"--scale 3 {LAST_STEPS} {_from('weights_first')}",
+    f"{RUNS}/weights_x2_first": "--scale 2 --pictures 500 --steps 24000 --loss log_mse "
+    f"--seed 0 --start {_from('weights_first')}",
+    f"{RUNS}/weights_x2_second": "--scale 2 --pictures 500 --steps 60000 --lr 2e-3 "
+    f"--loss log_mse --seed 0 --start {_from('weights_x2_first')}",
+    f"{RUNS}/photographs_x2": f"--scale 2 {LAST_STEPS} {_from('weights_x2_second')}",
+    f"{RUNS}/weights_x4_first": "--scale 4 --pictures 500 --steps 24000 --loss log_mse "
+    f"--seed 0 --start {_from('weights_first')}",
+    f"{RUNS}/photographs_x4": f"--scale 4 {LAST_STEPS} {_from('weights_x4_first')}",
+}
 
 
 def main() -> int:
     """Train, or continue to train; then write the weights and the facts about them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="*", metavar="DIR", help="folders of photographs")
+    parser.add_argument("--commit", help="of this source, to record it")
     parser.add_argument("--test", metavar="DIR", help="a test set, to record its scores, too")
     options = parser.parse_args()
     photographs = ["--data", *options.data, "--hold-out", "5"] if options.data else []
-    commands = []
-    for out, recipe in RECIPES.items():
+    commands, hours = [], {}
+    for out, recipe in (PHOTOGRAPHS if options.data else LEAVES).items():
         words = ["train", *recipe.split(), *COMMON.split(), "--out", out]
+        begun, is_new = time.monotonic(), not Path(out, LAST).exists()
         if status := cli.main([*words, *photographs, "--resume"]):
             return status
         names = [Path(word).name if word in options.data else word for word in photographs]
         commands.append(" ".join(["npespcn", *words, *names]))
-        if not out.endswith(("_first", "_second")):
-            _write(load(f"{out}/{LAST}"), _behind(out, commands), options)
+        hours[commands[-1]] = round((time.monotonic() - begun) / 3600, 2) if is_new else None
+        if Path(out).name.startswith(WEIGHTS):
+            chain = _behind(out, commands)
+            facts = {"hours": [hours[command] for command in chain], "recipe": chain}
+            _write(Path(out).name, load(f"{out}/{LAST}"), facts, options)
     return 0
 
 
 def _behind(out: str, commands: list[str]) -> list[str]:
-    """Return the commands that lead to a run, in order; the last is its own."""
+    """Return the commands that lead to a run, in order; the last is its own.
+
+    A teacher is always the network that the run begins with.
+    """
     (own,) = (command for command in commands if f"--out {out} " in f"{command} ")
     start = own.partition("--start ")[2].partition(f"/{LAST}")[0]
     return [*(_behind(start, commands) if start else []), own]
 
 
-def _write(model: Network, commands: list[str], options: argparse.Namespace) -> None:
+def _write(name: str, model: Network, facts: dict[str, Any], options: argparse.Namespace) -> None:
     """Write a network without its checkpoint, and the JSON beside it."""
-    path = HERE / f"espcn_x{model.scale}.npz"
+    path = HERE / f"{name}.npz"
     save(model, path)
     about: dict[str, Any] = {
         "network": "ESPCN, 5-3-3 with 64-32 channels and tanh; padding 'edge'; luma, studio range "
         "divided by 255",
         "scale": model.scale,
-        "data": LEAVES,
-        "recipe": commands,
+        "data": "dead-leaves images of npespcn.data.dead_leaves, as many as the recipe says",
         "method": "SOAP, cosine to 0, patches of 32 x 32 LR pixels",
-        "steps": [int(command.split("--steps ")[1].split()[0]) for command in commands],
-        "seed": model.options["seed"],
+        "steps": [int(command.split("--steps ")[1].split()[0]) for command in facts["recipe"]],
+        "seeds": [int(command.split("--seed ")[1].split()[0]) for command in facts["recipe"]],
         "again": "make weights",
-        "npespcn": __version__,
+        "versions": {
+            "npespcn": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+        },
+        "commit": options.commit,
+        "terms": "those of the package, which draws the images that this network learned from",
+        **facts,
     }
     if options.data:
         names = [Path(folder).name for folder in options.data]
         about["data"] += f"; and {' and '.join(names)}, of which every fifth image was held out"
         about["terms"] = (
-            f"{' and '.join(names)} are photographs that come for research and education; these "
-            "weights have seen them"
+            f"{' and '.join(names)} are photographs that come for research and education; this "
+            "network learned from them"
         )
         about["again"] = f'make weights DATA="{" ".join(names)}"'
     if options.test:

@@ -83,12 +83,12 @@ def go(folder: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def untrained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def untrained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """Let the package come with networks that differ visibly from bicubic; note which is asked."""
     asked = []
 
-    def pretrained(scale: int) -> ESPCN:
-        asked.append(scale)
+    def pretrained(scale: int, weights: str) -> ESPCN:
+        asked.append((scale, weights))
         return network(scale)
 
     monkeypatch.setattr(command, "pretrained", pretrained)
@@ -136,11 +136,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 # --- one picture ---------------------------------------------------------------------------------
 
 
-def test_one_picture(here: Path, run: Run, untrained: list[int]) -> None:
+def test_one_picture(here: Path, run: Run, untrained: list[tuple[int, str]]) -> None:
     noise().save("photo.png")
     assert run("photo.png") == 0
     assert (run.out, run.err) == (["photo_x2.png"], [])
-    assert untrained == [2]
+    assert untrained == [(2, "leaves")]
     with Image.open("photo_x2.png") as larger:
         assert (larger.format, larger.size) == ("PNG", (22, 16))
         assert larger.tobytes() == expected(noise())
@@ -155,7 +155,21 @@ def test_scales(here: Path, run: Run) -> None:
             assert larger.size == (11 * scale, 8 * scale)
 
 
-def test_weights_of_ones_own(here: Path, run: Run, untrained: list[int]) -> None:
+@pytest.mark.usefixtures("here")
+def test_weights_of_the_package(run: Run, untrained: list[tuple[int, str]]) -> None:
+    noise().save("photo.png")
+    for words, asked in {
+        (): (2, "leaves"),
+        ("--scale", 3, "--weights", "leaves"): (3, "leaves"),
+        ("--scale", 4, "--weights", "photographs"): (4, "photographs"),
+    }.items():
+        assert run("photo.png", "--force", *words) == 0
+        assert untrained.pop() == asked
+    assert run("photo.png", "--weights", "./photographs") == 1  # no such file
+    assert (len(run.err), untrained) == (1, [])
+
+
+def test_weights_of_ones_own(here: Path, run: Run, untrained: list[tuple[int, str]]) -> None:
     noise().save("photo.png")
     save(ESPCN(5, channels=3, seed=1), "own.npz")
     assert run("photo.png", "--weights", "own.npz") == 0

@@ -19,6 +19,7 @@ import pytest
 from helpers import color_profile, relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import cbook
 from PIL import Image
 
 import npespcn
@@ -27,6 +28,7 @@ from npespcn.common import Array
 from npespcn.fast import accelerate
 from npespcn.fast.gpu import move
 from npespcn.models import ESPCN, PADDINGS
+from npespcn.pictures import read_image
 from npespcn.pictures.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
 from npespcn.pictures.resize import downscale, upscale_bicubic
 
@@ -213,7 +215,7 @@ def one_bit() -> dict[str, Array]:
 
 
 def test_dither_keeps_its_mean() -> None:
-    """The networks, trained with photographs, make some of it 30 levels brighter or darker."""
+    """The networks alone make some of it more than 10 levels brighter or darker."""
     for scale in (2, 3, 4):
         drifts = []
         for name, x in one_bit().items():
@@ -225,18 +227,18 @@ def test_dither_keeps_its_mean() -> None:
             alpha = np.asarray(upscale(np.dstack([bands, x]), scale))[..., 3]
             assert abs(alpha.mean() - x.mean()) < 2, (scale, name)
             drifts.append(by_network_alone(x, scale=scale).mean() - x.mean())
-        assert np.abs(drifts).max() > 15, scale
+        assert np.abs(drifts).max() > 10, scale
 
 
 def test_back_projection_leaves_photographs_alone() -> None:
     """Where nothing is clipped, what is shrunk again is closer to the picture, by little."""
-    rows, columns = np.indices((50, 60))
-    x = rounded(128 + 60 * np.sin(rows / 3) * np.cos(columns / 4))
+    photograph = read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    x = photograph[200:260, 220:270, 1]  # an eye
     for scale in (2, 3, 4):
         on, off = upscale(x, scale), by_network_alone(x, scale=scale)
         gaps = [np.abs(downscale(y, scale).astype(int) - x).mean() for y in (on, off)]
-        assert gaps[0] <= gaps[1]
-        assert np.abs(on.astype(int) - off).max() < 8
+        assert gaps[0] < gaps[1] / 2
+        assert np.abs(on.astype(int) - off).max() < 4
 
 
 def test_a_network_of_scale_1_is_not_undone() -> None:

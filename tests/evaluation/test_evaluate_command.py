@@ -137,21 +137,24 @@ def test_json_of_bicubic_alone(flats, run):
 def test_without_weights_it_takes_those_of_the_package(flats, run, monkeypatch):
     asked = []
 
-    def pretrained(scale):
-        asked.append(scale)
+    def pretrained(scale, weights):
+        asked.append((scale, weights))
         return copier(scale)
 
     monkeypatch.setattr(command, "pretrained", pretrained)
     status, out, _ = run(flats)
-    assert (status, asked) == (0, [3])
-    assert out.endswith("\nweights: those that come with npespcn\n")
-    assert read_json(run(flats / "HR", "--scale", 2, "--json")[1])["weights"] == "pretrained"
-    assert asked == [3, 2]
+    assert (status, asked.pop()) == (0, (3, "leaves"))
+    assert out.endswith("\nweights: leaves (come with npespcn)\n")
+    assert read_json(run(flats / "HR", "--scale", 2, "--json")[1])["weights"] == "leaves"
+    assert asked.pop() == (2, "leaves")
+    out = run(flats, "--weights", "photographs")[1]
+    assert asked.pop() == (3, "photographs")
+    assert out.endswith("\nweights: photographs (come with npespcn)\n")
     save_pair(flats.parent / "twice", gray(100, 60, 60), gray(90, 30, 30))
     assert run(flats.parent / "twice")[0] == 0
-    assert asked == [3, 2, 2]
+    assert asked.pop() == (2, "leaves")
     assert run(flats, "--bicubic")[0] == 0
-    assert asked == [3, 2, 2]
+    assert not asked
 
 
 def test_the_network_chooses_among_low_resolutions(tmp_path, run):
