@@ -158,9 +158,9 @@ def test_lessons_lead_to_their_exercises_and_back(read: Read) -> None:
     ]
     links.nth(1).click()
     section = page.locator("section:has(> #exercise-2), section#exercise-2").last
-    assert section.locator("h3").is_visible()
+    section.locator("h3").wait_for()
     section.locator("a[href*='02_three_shuffles']").click()
-    assert "Three shuffles" in page.title()
+    page.locator("h1", has_text="Three shuffles").wait_for()
 
 
 # --- the exercises -------------------------------------------------------------------------------
