@@ -33,40 +33,44 @@ from npespcn.runs.folder import LAST
 HERE, RUNS = Path(__file__).parent, Path("runs")
 COMMON = "--batch-size 32 --validate-every 2000"
 RENEWED = "--pictures 500 --renew 20 --steps 60000 --loss log_mse"
-LAST_STEPS = "--pictures 50 --steps 24000 --lr 3e-3 --loss log_mse --seed 0 --start"
+FEWER_LEAVES = "--pictures 50 --steps 24000 --lr 3e-3 --loss log_mse --seed 0 --start"
+SHORT = "--pictures 50 --steps 12000 --loss log_mse"
 
 
 def _from(run: str) -> str:
     return f"{RUNS}/{run}/{LAST}"
 
 
-def _taught(scale: int, run: str, seed: int) -> str:
+def _taught(scale: int, how: str, run: str, seed: int) -> str:
     """Return the options of a run that goes on from another, with that one as its teacher."""
     before = _from(run)
-    return f"--scale {scale} {RENEWED} --lr 2e-3 --seed {seed} --start {before} --teacher {before}"
+    return f"--scale {scale} {how} --lr 2e-3 --seed {seed} --start {before} --teacher {before}"
 
 
 # Each run's folder, and its own options. The last run of each scale makes the network.
 LEAVES = {
     f"{RUNS}/first_leaves_x3": f"--scale 3 {RENEWED} --seed 0",
-    f"{RUNS}/leaves_x3": _taught(3, "first_leaves_x3", 1),
+    f"{RUNS}/leaves_x3": _taught(3, RENEWED, "first_leaves_x3", 1),
     f"{RUNS}/first_leaves_x2": f"--scale 2 {RENEWED} --seed 0",
-    f"{RUNS}/second_leaves_x2": _taught(2, "first_leaves_x2", 1),
-    f"{RUNS}/leaves_x2": _taught(2, "second_leaves_x2", 2),
+    f"{RUNS}/second_leaves_x2": _taught(2, RENEWED, "first_leaves_x2", 1),
+    f"{RUNS}/leaves_x2": _taught(2, RENEWED, "second_leaves_x2", 2),
     f"{RUNS}/first_leaves_x4": f"--scale 4 {RENEWED} --seed 0 --start {_from('first_leaves_x3')}",
-    f"{RUNS}/leaves_x4": _taught(4, "first_leaves_x4", 1),
+    f"{RUNS}/leaves_x4": _taught(4, RENEWED, "first_leaves_x4", 1),
 }
 PHOTOGRAPHS = {
     f"{RUNS}/weights_first": "--scale 3 --pictures 500 --steps 60000 --seed 0",
-    f"{RUNS}/photographs_x3": f"--scale 3 {LAST_STEPS} {_from('weights_first')}",
+    f"{RUNS}/weights_x3": f"--scale 3 {FEWER_LEAVES} {_from('weights_first')}",
+    f"{RUNS}/photographs_x3": _taught(3, SHORT, "weights_x3", 1),
     f"{RUNS}/weights_x2_first": "--scale 2 --pictures 500 --steps 24000 --loss log_mse "
     f"--seed 0 --start {_from('weights_first')}",
     f"{RUNS}/weights_x2_second": "--scale 2 --pictures 500 --steps 60000 --lr 2e-3 "
     f"--loss log_mse --seed 0 --start {_from('weights_x2_first')}",
-    f"{RUNS}/photographs_x2": f"--scale 2 {LAST_STEPS} {_from('weights_x2_second')}",
+    f"{RUNS}/weights_x2": f"--scale 2 {FEWER_LEAVES} {_from('weights_x2_second')}",
+    f"{RUNS}/photographs_x2": _taught(2, SHORT, "weights_x2", 1),
     f"{RUNS}/weights_x4_first": "--scale 4 --pictures 500 --steps 24000 --loss log_mse "
     f"--seed 0 --start {_from('weights_first')}",
-    f"{RUNS}/photographs_x4": f"--scale 4 {LAST_STEPS} {_from('weights_x4_first')}",
+    f"{RUNS}/weights_x4": f"--scale 4 {FEWER_LEAVES} {_from('weights_x4_first')}",
+    f"{RUNS}/photographs_x4": _taught(4, SHORT, "weights_x4", 1),
 }
 
 
