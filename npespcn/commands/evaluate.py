@@ -39,8 +39,8 @@ def add_to(commands: Any) -> None:
         help="upscale factor (default: that of the network, or of the LR images, "
         "or 3)")  # fmt: skip
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--weights", metavar="FILE",
-        help="a trained network, .npz or .safetensors; or leaves (the default) or photographs, "
+    what.add_argument("--weights", metavar="FILE", default=WEIGHTS[0],
+        help="a trained network, .npz or .safetensors; or leaves or photographs, "
         "the networks that come with npespcn")  # fmt: skip
     what.add_argument("--bicubic", action="store_true", help="measure bicubic interpolation only")
     add("--best", action="store_true",
@@ -56,11 +56,10 @@ def _run(options: argparse.Namespace) -> bool:
         raise ValueError("--best is for networks, not for --bicubic")
     if options.bicubic and options.device == "gpu":
         raise ValueError("--device gpu is for networks: --bicubic is computed on the CPU")
-    own = options.weights in (None, *WEIGHTS)
-    model = None if own else load(options.weights)
+    model = None if options.weights in WEIGHTS else load(options.weights)
     pictures = find_pictures(options.folder, options.scale or (model.scale if model else None))
     if model is None and not options.bicubic:
-        model = pretrained(pictures.scale, options.weights or WEIGHTS[0])
+        model = pretrained(pictures.scale, options.weights)
     if model is not None:
         move(model, options.device)
     scores: list[PictureScore] = []
@@ -85,7 +84,7 @@ def _run(options: argparse.Namespace) -> bool:
         raise ValueError(f"no image could be measured: {_printable(words, sys.stderr)}")
     for words in failures:
         print(f"npespcn evaluate: {_printable(words, sys.stderr)}", file=sys.stderr)
-    weights = None if model is None else options.weights or WEIGHTS[0]
+    weights = None if model is None else options.weights
     rules = protocol(pictures, model)
     if options.best:
         rules["eight views"] = "the mean of the network's answers to LR in all flips and turns"

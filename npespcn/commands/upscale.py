@@ -75,8 +75,8 @@ def add_to(commands: Any) -> None:
     add("-o", dest="out", metavar="OUT",
         help="the file to write, whose suffix chooses the format, or a folder, or -")  # fmt: skip
     add("--scale", type=int, choices=PRETRAINED, help="upscale factor (default: 2)")
-    add("--weights", metavar="FILE",
-        help="your own network (.npz, .safetensors), with its own scale; or leaves (the default) "
+    add("--weights", metavar="FILE", default=WEIGHTS[0],
+        help="your own network (.npz, .safetensors), with its own scale; or leaves "
         "or photographs, the networks that come with npespcn")  # fmt: skip
     add("--tile", type=from_(1), metavar="N", help="tile side in pixels (smaller: less memory)")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute")
@@ -99,8 +99,8 @@ def add_to(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> bool:
     """Enlarge everything; return whether anything failed."""
-    if options.weights in (None, *WEIGHTS):
-        model = pretrained(options.scale or 2, options.weights or WEIGHTS[0])
+    if options.weights in WEIGHTS:
+        model = pretrained(options.scale or 2, options.weights)
     else:
         model = load(options.weights, ESPCN)
     if options.scale not in (None, model.scale):

@@ -15,6 +15,7 @@ import json
 import platform
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -82,23 +83,22 @@ def main() -> int:
     parser.add_argument("--test", metavar="DIR", help="a test set, to record its scores, too")
     options = parser.parse_args()
     photographs = ["--data", *options.data, "--hold-out", "5"] if options.data else []
-    commands, hours = [], {}
-    for out, recipe in (PHOTOGRAPHS if options.data else LEAVES).items():
-        words = ["train", *recipe.split(), *COMMON.split(), "--out", out]
+    hours: dict[str, float | None] = {}  # of each command
+    for out, own in (PHOTOGRAPHS if options.data else LEAVES).items():
+        words = ["train", *own.split(), *COMMON.split(), "--out", out]
         begun, is_new = time.monotonic(), not Path(out, LAST).exists()
         if status := cli.main([*words, *photographs, "--resume"]):
             return status
         names = [Path(word).name if word in options.data else word for word in photographs]
-        commands.append(" ".join(["npespcn", *words, *names]))
-        hours[commands[-1]] = round((time.monotonic() - begun) / 3600, 2) if is_new else None
+        spent = round((time.monotonic() - begun) / 3600, 2) if is_new else None
+        hours[" ".join(["npespcn", *words, *names])] = spent
         if Path(out).name.startswith(WEIGHTS):
-            chain = _behind(out, commands)
-            facts = {"hours": [hours[command] for command in chain], "recipe": chain}
-            _write(Path(out).name, load(f"{out}/{LAST}"), facts, options)
+            recipe = {command: hours[command] for command in _behind(out, hours)}
+            _write(Path(out).name, load(f"{out}/{LAST}"), recipe, options)
     return 0
 
 
-def _behind(out: str, commands: list[str]) -> list[str]:
+def _behind(out: str, commands: Iterable[str]) -> list[str]:
     """Return the commands that lead to a run, in order; the last is its own.
 
     A teacher is always the network that the run begins with.
@@ -108,8 +108,14 @@ def _behind(out: str, commands: list[str]) -> list[str]:
     return [*(_behind(start, commands) if start else []), own]
 
 
-def _write(name: str, model: Network, facts: dict[str, Any], options: argparse.Namespace) -> None:
-    """Write a network without its checkpoint, and the JSON beside it."""
+def _numbers(option: str, commands: Iterable[str]) -> list[int]:
+    return [int(command.split(f"{option} ")[1].split()[0]) for command in commands]
+
+
+def _write(
+    name: str, model: Network, hours: dict[str, float | None], options: argparse.Namespace
+) -> None:
+    """Write a network without its checkpoint, and the JSON beside it: its commands, their hours."""
     path = HERE / f"{name}.npz"
     save(model, path)
     about: dict[str, Any] = {
@@ -118,8 +124,10 @@ def _write(name: str, model: Network, facts: dict[str, Any], options: argparse.N
         "scale": model.scale,
         "data": "dead-leaves images of npespcn.data.dead_leaves, as many as the recipe says",
         "method": "SOAP, cosine to 0, patches of 32 x 32 LR pixels",
-        "steps": [int(command.split("--steps ")[1].split()[0]) for command in facts["recipe"]],
-        "seeds": [int(command.split("--seed ")[1].split()[0]) for command in facts["recipe"]],
+        "recipe": list(hours),
+        "steps": _numbers("--steps", hours),
+        "seeds": _numbers("--seed", hours),
+        "hours": list(hours.values()),
         "again": "make weights",
         "versions": {
             "npespcn": __version__,
@@ -129,7 +137,6 @@ def _write(name: str, model: Network, facts: dict[str, Any], options: argparse.N
         },
         "commit": options.commit,
         "terms": "those of the package, which draws the images that this network learned from",
-        **facts,
     }
     if options.data:
         names = [Path(folder).name for folder in options.data]
